@@ -1,0 +1,4 @@
+"""Latch: log in by SMS code, opaque tokens in Redis, users in SQL.
+
+The files in this folder say what the service does and know neither HTTP nor Redis nor SQL.
+"""
