@@ -1,0 +1,146 @@
+"""The values that cross layers. Frozen, without behaviour that needs I/O. Times are seconds since the epoch, UTC."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+Clock = Callable[[], float]
+
+
+class EndReason(StrEnum):
+    """Why a session was ended on purpose (section 1.3 of the contract)."""
+
+    LOGGED_OUT = "logged_out"
+    REVOKED = "revoked"
+    REPLACED = "replaced"
+    REUSED = "reused"
+    DISABLED = "disabled"
+
+
+class UserStatus(StrEnum):
+    """What an account may do."""
+
+    ACTIVE = "active"
+    DISABLED = "disabled"
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """A row of the users table."""
+
+    id: int
+    mobile: str
+    name: str
+    status: UserStatus
+    created_at: datetime
+    last_login: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """What a login tells of the device it came from."""
+
+    name: str
+    ip: str
+
+
+@dataclass(frozen=True, slots=True)
+class RefreshToken:
+    """What a session remembers of one refresh token: never the token, only the digest of its secret.
+
+    `nonce` is what the secret was made from, with that of the token before it (`rotation.py`); empty for the first.
+    """
+
+    digest: str
+    created_at: float
+    served_at: float
+    nonce: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RotationState:
+    """The refresh tokens of one session (section 3 of the contract). `pending` is in order of birth."""
+
+    current: RefreshToken
+    pending: tuple[RefreshToken, ...] = ()
+    previous: RefreshToken | None = None
+    previous_retired_at: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """One device of one user: the record behind `session:{<user_id>}:<session_id>`."""
+
+    user_id: int
+    session_id: str
+    device: Device
+    created_at: float
+    refreshed_at: float
+    expires_at: float
+    refresh: RotationState
+
+
+@dataclass(frozen=True, slots=True)
+class AccessRecord:
+    """One live access token: the record behind `token:{<user_id>}:<session_id>:<n>`."""
+
+    digest: str
+    issued_at: float
+    expires_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Whose a live access token is, and for how many more seconds."""
+
+    user_id: int
+    session_id: str
+    issued_at: float
+    expires_at: float
+    expires_in: int
+
+
+@dataclass(frozen=True, slots=True)
+class TokenPair:
+    """What a login or a refresh answers. Lives are in whole seconds."""
+
+    token: str
+    refresh_token: str
+    expires_in: int
+    refresh_expires_in: int
+    user_id: int
+    session_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """What an operator is told of a token. `why` says why it is not live, and is empty where it is."""
+
+    kind: str
+    why: str
+    user_id: int | None = None
+    session_id: str | None = None
+
+    @property
+    def live(self) -> bool:
+        """Whether the token is good."""
+        return not self.why
+
+
+@dataclass(frozen=True, slots=True)
+class CodeSent:
+    """A code is on its way. Both times are in whole seconds from now."""
+
+    mobile: str
+    expires_in: int
+    resend_after: int
+
+
+@dataclass(frozen=True, slots=True)
+class TextMessage:
+    """One SMS, as a sender gets it. The digits are apart, for providers that take a template and its parameters."""
+
+    mobile: str
+    code: str
+    text: str

@@ -1,0 +1,114 @@
+"""What can go wrong, in the service's own words. Statuses and headers are given at the edge, in `routes/errors.py`.
+
+ServiceError
+├── InvalidRequest        invalid_request
+├── InvalidCode           invalid_code
+├── InvalidToken          invalid_token
+├── InvalidRefreshToken   invalid_refresh_token
+├── SessionEnded          session_ended, with a reason
+├── UserDisabled          user_disabled
+├── NotFound              not_found
+├── TooManyRequests       too_many_requests, with the seconds to wait
+├── SmsUnavailable        sms_unavailable
+└── ServiceUnavailable    service_unavailable
+"""
+
+from collections.abc import Mapping
+
+
+class ServiceError(Exception):
+    """A failure with a stable `code` and a sentence that any caller may read: no key, token or driver text in it."""
+
+    code = "internal_error"
+    message = "Something went wrong on our side."
+
+    def __init__(self, message: str | None = None) -> None:
+        super().__init__(message or self.message)
+        self.message = message or self.message
+
+
+class InvalidRequest(ServiceError):
+    """The input is not what the route takes. `fields` names every bad field at once."""
+
+    code = "invalid_request"
+    message = "The request is not valid."
+
+    def __init__(self, fields: Mapping[str, str] | None = None, message: str | None = None) -> None:
+        super().__init__(message)
+        self.fields = dict(fields or {})
+
+
+class InvalidCode(ServiceError):
+    """Wrong, expired, used, or never sent: one and the same answer, so that it tells a guesser nothing."""
+
+    code = "invalid_code"
+    message = "The code is wrong or has expired."
+
+
+class InvalidToken(ServiceError):
+    """The access token is missing, malformed, unknown, expired or revoked. `sent` is false where there was none."""
+
+    code = "invalid_token"
+    message = "The access token is missing or not valid."
+
+    def __init__(self, *, sent: bool = True) -> None:
+        super().__init__()
+        self.sent = sent
+
+
+class InvalidRefreshToken(ServiceError):
+    """As `InvalidToken`, for a refresh."""
+
+    code = "invalid_refresh_token"
+    message = "The refresh token is missing or not valid. Please log in again."
+
+
+class SessionEnded(ServiceError):
+    """The token was good once, and its session was ended on purpose."""
+
+    code = "session_ended"
+    message = "This session has ended. Please log in again."
+
+    def __init__(self, reason: str) -> None:
+        super().__init__()
+        self.reason = reason
+
+
+class UserDisabled(ServiceError):
+    """The account may not log in."""
+
+    code = "user_disabled"
+    message = "This account is disabled."
+
+
+class NotFound(ServiceError):
+    """There is no such thing, or it is not the caller's."""
+
+    code = "not_found"
+    message = "There is nothing at this address."
+
+
+class TooManyRequests(ServiceError):
+    """Refused for now; `retry_after` is in whole seconds, rounded up."""
+
+    code = "too_many_requests"
+    message = "Too many requests. Please wait and try again."
+
+    def __init__(self, retry_after: int, message: str | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class SmsUnavailable(ServiceError):
+    """The SMS provider refused or timed out."""
+
+    code = "sms_unavailable"
+    message = "The message could not be sent. Please try again."
+
+
+class ServiceUnavailable(ServiceError):
+    """A store cannot be reached. Never to be told as a log-out: apps delete their tokens on that."""
+
+    code = "service_unavailable"
+    message = "The service is temporarily unavailable. Please try again."
+    retry_after = 1

@@ -1,0 +1,79 @@
+"""Opaque tokens: mint, parse, digest, compare. Pure, but for the system's random source.
+
+A token is base64url(address || secret). `secret` is 32 random bytes. `address` is the user id (8 bytes, big-endian)
+and the session id (8 random bytes), XORed with a pad made from the secret. So the names of its Redis keys follow from
+the token alone, nothing in it can be read or repeats from token to token, and a damaged token addresses nothing.
+"""
+
+import base64
+import binascii
+import hashlib
+import hmac
+import re
+import secrets
+from dataclasses import dataclass
+
+SECRET_BYTES = 32
+ADDRESS_BYTES = 16
+_FORM = re.compile(r"[A-Za-z0-9_-]{64}", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A token taken apart. `session_id` is 16 hexadecimal digits. Its repr leaves the secret out."""
+
+    user_id: int
+    session_id: str
+    secret: bytes
+
+    def __repr__(self) -> str:
+        return f"Token(user_id={self.user_id}, session_id={self.session_id!r})"
+
+    @property
+    def text(self) -> str:
+        """The 64 characters that a client holds."""
+        address = self.user_id.to_bytes(8, "big") + bytes.fromhex(self.session_id)
+        return base64.urlsafe_b64encode(_masked(address, self.secret) + self.secret).decode()
+
+
+def new_session_id() -> str:
+    """8 random bytes as hexadecimal digits."""
+    return secrets.token_hex(8)
+
+
+def mint(user_id: int, session_id: str) -> Token:
+    """A new token with a random secret."""
+    return Token(user_id, session_id, secrets.token_bytes(SECRET_BYTES))
+
+
+def parse(text: str) -> Token | None:
+    """The token behind 64 base64url characters, or None. Well-formed junk parses to an address that holds nothing."""
+    if not _FORM.fullmatch(text):
+        return None
+    try:
+        raw = base64.urlsafe_b64decode(text)
+    except binascii.Error:  # pragma: no cover - 64 characters of the alphabet always decode
+        return None
+    secret = raw[ADDRESS_BYTES:]
+    address = _masked(raw[:ADDRESS_BYTES], secret)
+    return Token(int.from_bytes(address[:8], "big"), address[8:].hex(), secret)
+
+
+def digest(secret: bytes) -> str:
+    """What Redis holds of a secret: SHA-256 under its own prefix, 64 hexadecimal digits. Opens nothing."""
+    return hashlib.sha256(b"digest" + secret).hexdigest()
+
+
+def serial(secret_digest: str) -> str:
+    """`<n>` of `token:{<user_id>}:<session_id>:<n>`: the start of the digest, so that it follows from the token."""
+    return secret_digest[:16]
+
+
+def same(one: str, other: str) -> bool:
+    """Compare two digests in constant time."""
+    return hmac.compare_digest(one, other)
+
+
+def _masked(address: bytes, secret: bytes) -> bytes:
+    pad = hashlib.sha256(b"address" + secret).digest()
+    return bytes(a ^ b for a, b in zip(address, pad[:ADDRESS_BYTES], strict=True))
