@@ -1,0 +1,70 @@
+"""Login codes in Redis: one hash per number, `code:{<mobile>}`. Holds no code, only what one was made from.
+
+Each method is one script, so that of any number of tries at once exactly as many are judged as are allowed.
+"""
+
+from dataclasses import dataclass
+
+from service.stores.connection import Connection, Script
+
+ISSUE = Script("issue_code", repeatable=True)
+TAKE = Script("take_code", repeatable=False)  # a wrong try that is repeated would count twice
+RELEASE = Script("release_code", repeatable=True)
+SPEND = Script("spend_code", repeatable=False)  # the second run could not tell "spent by me" from "gone"
+
+
+@dataclass(frozen=True, slots=True)
+class Issued:
+    """The nonce of the code that is good now, and how long it is, in seconds."""
+
+    nonce: str
+    life: float
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """Wrong tries have ended the code; in `wait` seconds a new one can be had."""
+
+    wait: float
+
+
+class CodeStore:
+    """Issues, judges, lends and spends codes. Times are in seconds."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def issue(
+        self, mobile: str, nonce: str, digest: str, *, now: float, life: float, longest: float, attempts: int
+    ) -> Issued | Ended:
+        """The code that is good for this number: the one sent before, or a new one from `nonce`."""
+        good, found, milliseconds = await self._connection.run(
+            ISSUE,
+            [_key(mobile)],
+            [nonce, digest, _milliseconds(now), _milliseconds(life), _milliseconds(longest), attempts],
+        )
+        return Issued(found.decode(), milliseconds / 1000) if good else Ended(milliseconds / 1000)
+
+    async def take(self, mobile: str, digest: str, holder: str, *, now: float, lease: float, attempts: int) -> bool:
+        """Judge one try; if it is right and nobody else holds the code, lend it to `holder` for `lease` seconds."""
+        return bool(
+            await self._connection.run(
+                TAKE, [_key(mobile)], [digest, attempts, holder, _milliseconds(now), _milliseconds(lease)]
+            )
+        )
+
+    async def release(self, mobile: str, holder: str) -> bool:
+        """Give the code back unspent."""
+        return bool(await self._connection.run(RELEASE, [_key(mobile)], [holder]))
+
+    async def spend(self, mobile: str, holder: str) -> bool:
+        """Delete the code. False where `holder` no longer has it."""
+        return bool(await self._connection.run(SPEND, [_key(mobile)], [holder]))
+
+
+def _key(mobile: str) -> str:
+    return f"code:{{{mobile}}}"
+
+
+def _milliseconds(seconds: float) -> int:
+    return round(seconds * 1000)

@@ -1,0 +1,151 @@
+"""The connection to Redis: one pool per worker, time limits, atomic scripts, and what counts as "cannot be reached".
+
+Nothing is repeated by redis-py itself. `read` and a script that says so are repeated here after a broken connection,
+because running them twice does no harm; all else fails at once and the caller decides. The time limit holds for all of
+it: the wait for a free connection, connecting, the answer, and the repeats.
+"""
+
+import asyncio
+import logging
+import re
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from hashlib import sha1
+from pathlib import Path
+from typing import Any
+
+from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import ExponentialWithJitterBackoff, NoBackoff
+from redis.exceptions import (
+    ClusterError,
+    ConnectionError,  # noqa: A004 - redis-py's own name; the built-in is not used here
+    NoPermissionError,
+    NoScriptError,
+    OutOfMemoryError,
+    ReadOnlyError,
+    RedisError,
+    ResponseError,
+    TimeoutError,  # noqa: A004 - as above
+    TryAgainError,
+)
+
+from service.errors import ServiceUnavailable
+
+LUA = Path(__file__).parent / "lua"
+UNREACHABLE = (
+    ConnectionError,
+    TimeoutError,
+    ClusterError,
+    NoPermissionError,
+    OutOfMemoryError,
+    ReadOnlyError,
+    TryAgainError,
+    OSError,
+)
+# Answers of a server that is up but cannot do its work now (disk full, no replica, busy). Redis 6.2 wraps those that a
+# script gets: "Error running script ...: -OOM ...".
+UNABLE = re.compile(r"(^|-)(MISCONF|NOREPLICAS|BUSY|LOADING|OOM|READONLY|MASTERDOWN|NOPERM)\b")
+RETRIES = 2
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Script:
+    """One atomic operation, in one file. `repeatable`: running it twice does what running it once does."""
+
+    name: str
+    repeatable: bool
+    source: str = field(init=False, repr=False)
+    sha: str = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        source = (LUA / f"{self.name}.lua").read_text(encoding="utf-8")
+        object.__setattr__(self, "source", source)
+        object.__setattr__(self, "sha", sha1(source.encode(), usedforsecurity=False).hexdigest())
+
+
+class Connection:
+    """What the stores speak to Redis through. Raises ServiceUnavailable where Redis cannot be reached or cannot serve.
+
+    `url` is a redis-py URL, `timeout` is in seconds and holds for connecting, for waiting on the pool, and for each
+    operation; `pool_size` is the most connections opened.
+    """
+
+    def __init__(self, url: str, *, timeout: float, pool_size: int) -> None:
+        pool = BlockingConnectionPool.from_url(
+            url,
+            max_connections=pool_size,
+            timeout=timeout,
+            socket_timeout=timeout,
+            socket_connect_timeout=timeout,
+            protocol=2,
+            retry=Retry(NoBackoff(), 0),
+        )
+        self.redis = Redis.from_pool(pool)
+        self._timeout = timeout
+        self._retry = Retry(
+            ExponentialWithJitterBackoff(base=0.01, cap=0.1), RETRIES, supported_errors=(ConnectionError,)
+        )
+
+    async def read(self, command: str, *arguments: str) -> Any:
+        """One command that changes nothing, repeated after a broken connection."""
+        return await self._repeated(lambda: self.redis.execute_command(command, *arguments))  # type: ignore[no-untyped-call]
+
+    async def run(self, script: Script, keys: Sequence[str], arguments: Sequence[str | bytes | int]) -> Any:
+        """One script, by its digest; sent whole where the server does not know it (a restart, a failover)."""
+
+        async def call() -> Any:
+            try:
+                return await self.redis.evalsha(script.sha, len(keys), *keys, *arguments)
+            except NoScriptError:
+                return await self.redis.eval(script.source, len(keys), *keys, *arguments)
+
+        return await (self._repeated(call) if script.repeatable else self._told(call))
+
+    async def info(self, section: str) -> dict[str, Any]:
+        """One section of INFO, as redis-py parses it."""
+        return await self._told(lambda: self.redis.info(section))  # type: ignore[no-any-return]
+
+    async def config(self, name: str) -> str | None:
+        """One setting of the server, or None where CONFIG is not allowed (managed services)."""
+
+        async def permitted() -> Any:
+            try:
+                return await self.redis.config_get(name)
+            except ResponseError:
+                return None
+
+        answer = await self._told(permitted)
+        return str(answer.get(name, "")) if answer else None
+
+    async def ping(self) -> None:
+        """Return if Redis answers."""
+        await self.read("PING")
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self.redis.aclose()
+        await self.redis.connection_pool.disconnect()
+
+    async def _repeated(self, call: Callable[[], Awaitable[Any]]) -> Any:
+        return await self._told(lambda: self._retry.call_with_retry(call, _note))
+
+    async def _told(self, call: Callable[[], Awaitable[Any]]) -> Any:
+        """Make the call under the time limit, telling every way of being out of reach as ServiceUnavailable."""
+        try:
+            async with asyncio.timeout(self._timeout):
+                return await call()
+        except UNREACHABLE as error:
+            log.warning("redis cannot be reached: %s", type(error).__name__)
+            raise ServiceUnavailable from error
+        except RedisError as error:
+            if found := UNABLE.search(str(error)):
+                log.warning("redis cannot serve: %s", found[2])
+                raise ServiceUnavailable from error
+            raise
+
+
+async def _note(error: Exception) -> None:
+    log.debug("redis: trying again after %s", type(error).__name__)

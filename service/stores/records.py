@@ -1,0 +1,91 @@
+"""What stands in the values of the session keys, and how it is read back. Pure.
+
+What cannot be read (an operator's typo, a foreign value, a number that is none) is None.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+import orjson
+
+from service.entities import AccessRecord, Device, EndReason, RefreshToken, RotationState, Session
+
+ACCESS_RECORD = re.compile(r"([0-9]{1,12}\.[0-9]{3}) ([0-9]{1,12}\.[0-9]{3}) ([0-9a-f]{64})", re.ASCII)
+
+
+def dump_access(access: AccessRecord) -> str:
+    """The record of an access token: its times and its digest."""
+    return f"{access.issued_at:.3f} {access.expires_at:.3f} {access.digest}"
+
+
+def load_access(value: bytes | None) -> AccessRecord | None:
+    """The access token of a record."""
+    found = ACCESS_RECORD.fullmatch((value or b"").decode(errors="replace"))
+    return AccessRecord(found[3], float(found[1]), float(found[2])) if found else None
+
+
+def dump_session(session: Session) -> bytes:
+    """The record of a session: JSON that an operator can read."""
+    record = asdict(session)
+    del record["user_id"], record["session_id"]  # they are in the key
+    return orjson.dumps(record)
+
+
+def load(value: bytes | None) -> dict[str, Any] | None:
+    """The JSON object in a value."""
+    try:
+        record = orjson.loads(value or b"")
+    except orjson.JSONDecodeError:
+        return None
+    return record if isinstance(record, dict) else None
+
+
+def load_session(value: bytes | None, user_id: int, session_id: str) -> Session | None:
+    """The session of a record."""
+    record = load(value)
+    return session_of(record, user_id, session_id) if record else None
+
+
+def session_of(record: Mapping[str, Any], user_id: int, session_id: str) -> Session | None:
+    """The session of a JSON object."""
+    try:
+        return Session(
+            user_id=user_id,
+            session_id=session_id,
+            device=Device(str(record["device"]["name"]), str(record["device"]["ip"])),
+            created_at=float(record["created_at"]),
+            refreshed_at=float(record["refreshed_at"]),
+            expires_at=float(record["expires_at"]),
+            refresh=_rotation(record["refresh"]),
+        )
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
+def _rotation(record: Mapping[str, Any]) -> RotationState:
+    return RotationState(
+        current=_refresh_token(record["current"]),
+        pending=tuple(_refresh_token(token) for token in record["pending"]),
+        previous=_refresh_token(record["previous"]) if record["previous"] else None,
+        previous_retired_at=float(record["previous_retired_at"]),
+    )
+
+
+def _refresh_token(record: Mapping[str, Any]) -> RefreshToken:
+    digest, nonce = bytes.fromhex(record["digest"]).hex(), bytes.fromhex(record["nonce"]).hex()
+    return RefreshToken(digest, float(record["created_at"]), float(record["served_at"]), nonce)
+
+
+def tombstone(reason: EndReason, now: float) -> bytes:
+    """What is left of a session that was ended on purpose."""
+    return orjson.dumps({"ended": reason, "ended_at": now})
+
+
+def ended_of(record: Mapping[str, Any] | None) -> EndReason | None:
+    """Why the session of a JSON object was ended, if it was."""
+    try:
+        return EndReason(record["ended"]) if record else None
+    except (KeyError, ValueError):
+        return None

@@ -1,0 +1,168 @@
+"""Sessions in Redis: three keys, all with the user's hash tag, so that every operation is atomic on one cluster slot.
+
+    token:{<user_id>}:<session_id>:<n>   one live access token: "<issued> <expires> <digest>"
+    session:{<user_id>}:<session_id>     one device: readable JSON, or the tombstone of a session ended on purpose
+    sessions:{<user_id>}                 the ids of the user's live sessions, with commas, the last refreshed last
+    barred:{<user_id>}                   for some minutes after the user was disabled
+
+A token is live only while all three say so; hence deleting any of them is enough, at once. The keys are spelled here
+and nowhere else. What cannot be read (an operator's typo, a foreign value) counts as not there.
+"""
+
+from dataclasses import dataclass
+
+from service.entities import AccessRecord, EndReason, Session
+from service.stores import records
+from service.stores.connection import Connection, Script
+
+OPEN = Script("open_session", repeatable=True)
+# Repeating a swap that went through finds a changed record, which the caller must handle in any case.
+REFRESH = Script("refresh_session", repeatable=True)
+END = Script("end_session", repeatable=True)
+END_ALL = Script("end_all_sessions", repeatable=True)
+BAR = Script("bar_user", repeatable=True)
+UNBAR = Script("unbar_user", repeatable=True)
+BARRED = 600.0  # seconds; longer than any login takes
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What the three keys of one token said at one moment. `raw` is the session's record as it stands, for a swap."""
+
+    access: AccessRecord | None = None
+    session: Session | None = None
+    ended: EndReason | None = None
+    raw: bytes = b""
+
+
+class SessionStore:
+    """Opens, finds, refreshes and ends sessions."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def find(self, user_id: int, session_id: str, serial: str) -> Found:
+        """The three keys of one token in one round trip: one MGET. `session` is None unless it is also listed."""
+        token, session, listed = await self._connection.read(
+            "MGET",
+            _token_key(user_id, session_id, serial),
+            _session_key(user_id, session_id),
+            _sessions_key(user_id),
+        )
+        record = records.load(session)
+        if reason := records.ended_of(record):
+            return Found(ended=reason)
+        if record is None or session_id not in (listed or b"").decode(errors="replace").split(","):
+            return Found()
+        live = records.session_of(record, user_id, session_id)
+        return Found(records.load_access(token), live, None, session) if live else Found()
+
+    async def open(self, session: Session, serial: str, access: AccessRecord, *, cap: int) -> list[str] | None:
+        """Write a new session and its access token. Answers the ids of the sessions that made room for it.
+
+        None, and nothing written, while the user is barred.
+        """
+        now = session.created_at
+        replaced = await self._connection.run(
+            OPEN,
+            [*_keys(session, serial), _barred_key(session.user_id)],
+            [
+                session.session_id,
+                records.dump_session(session),
+                _milliseconds(session.expires_at - now),
+                records.dump_access(access),
+                _milliseconds(access.expires_at - now),
+                cap,
+                records.tombstone(EndReason.REPLACED, now),
+            ],
+        )
+        return [session_id.decode() for session_id in replaced] if isinstance(replaced, list) else None
+
+    async def replace(self, raw: bytes, session: Session, serial: str, access: AccessRecord) -> bool | bytes:
+        """Write a refreshed session if its record still is `raw`.
+
+        True when written, False when it is no longer live, or the record that somebody else has written meanwhile
+        (see `reload`).
+        """
+        now = session.refreshed_at
+        answer = await self._connection.run(
+            REFRESH,
+            _keys(session, serial),
+            [
+                session.session_id,
+                raw,
+                records.dump_session(session),
+                _milliseconds(session.expires_at - now),
+                records.dump_access(access),
+                _milliseconds(access.expires_at - now),
+            ],
+        )
+        return answer if isinstance(answer, bytes) else bool(answer)
+
+    def reload(self, raw: bytes, user_id: int, session_id: str) -> Session | None:
+        """The session in a record that `replace` answered."""
+        return records.load_session(raw, user_id, session_id)
+
+    async def end(self, user_id: int, session_id: str, reason: EndReason, now: float) -> bool:
+        """End one session, leaving a tombstone. False where it was not live."""
+        keys = [_session_key(user_id, session_id), _sessions_key(user_id)]
+        return bool(await self._connection.run(END, keys, [session_id, records.tombstone(reason, now)]))
+
+    async def end_all(self, user_id: int, reason: EndReason, now: float, *, keep: str = "") -> list[str]:
+        """End all sessions of a user but `keep`, leaving tombstones. Answers the ids of those that were live."""
+        keys = [_sessions_key(user_id), _session_key(user_id, "")]
+        ended = await self._connection.run(END_ALL, keys, [records.tombstone(reason, now), keep])
+        return [session_id.decode() for session_id in ended]
+
+    async def bar(self, user_id: int) -> None:
+        """For a while open no session of this user: not even for a login that had passed the database before."""
+        await self._connection.run(BAR, [_barred_key(user_id)], [_milliseconds(BARRED)])
+
+    async def unbar(self, user_id: int) -> None:
+        """Open sessions of this user again."""
+        await self._connection.run(UNBAR, [_barred_key(user_id)], [])
+
+    async def of_user(self, user_id: int) -> list[Session]:
+        """The user's live sessions, in no order that is promised. Two round trips: the list, then the records."""
+        [listed] = await self._connection.read("MGET", _sessions_key(user_id))  # MGET: another type is no error
+        ids = [session_id for session_id in (listed or b"").decode(errors="replace").split(",") if session_id]
+        if not ids:
+            return []
+        values = await self._connection.read("MGET", *(_session_key(user_id, session_id) for session_id in ids))
+        found = (
+            records.load_session(value, user_id, session_id) for session_id, value in zip(ids, values, strict=True)
+        )
+        return [session for session in found if session]
+
+
+def _token_key(user_id: int, session_id: str, serial: str) -> str:
+    return f"token:{{{user_id}}}:{session_id}:{serial}"
+
+
+def _session_key(user_id: int, session_id: str) -> str:
+    return f"session:{{{user_id}}}:{session_id}"
+
+
+def _sessions_key(user_id: int) -> str:
+    return f"sessions:{{{user_id}}}"
+
+
+def _barred_key(user_id: int) -> str:
+    return f"barred:{{{user_id}}}"
+
+
+def key_names(session: Session) -> tuple[str, str]:
+    """What an operator deletes to end this session, and to end all of the user's."""
+    return _session_key(session.user_id, session.session_id), _sessions_key(session.user_id)
+
+
+def _keys(session: Session, serial: str) -> list[str]:
+    return [
+        _session_key(session.user_id, session.session_id),
+        _sessions_key(session.user_id),
+        _token_key(session.user_id, session.session_id, serial),
+    ]
+
+
+def _milliseconds(seconds: float) -> int:
+    return max(1, round(seconds * 1000))

@@ -1,0 +1,307 @@
+"""CodeStore (section 4 of the contract) on a real server: judged atomically, lent to one, spent once."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from config import Settings
+from service.codes import Codes
+from service.errors import InvalidCode
+from service.stores.codes import CodeStore, Ended, Issued
+from service.stores.connection import Connection
+from tests.conftest import Clock, Outbox
+
+MOBILE = "13800138000"
+KEY = "code:{13800138000}"
+NONCE, DIGEST = "nonce-of-the-first", "digest-of-the-first"
+LIFE, LONGEST, ATTEMPTS, LEASE = 300, 600, 5, 10
+
+Server = Any  # redis-py says `bytes | str` of its answers; here they are bytes
+
+
+class Number:
+    """The code of one number, with the settings as they ship and a clock moved by hand."""
+
+    def __init__(self, connection: Connection, clock: Clock) -> None:
+        self.store = CodeStore(connection)
+        self.redis: Server = connection.redis
+        self.clock = clock
+
+    async def issue(self, nonce: str = NONCE, digest: str = DIGEST) -> Issued | Ended:
+        return await self.store.issue(
+            MOBILE, nonce, digest, now=self.clock(), life=LIFE, longest=LONGEST, attempts=ATTEMPTS
+        )
+
+    async def take(self, digest: str = DIGEST, holder: str = "me") -> bool:
+        return await self.store.take(MOBILE, digest, holder, now=self.clock(), lease=LEASE, attempts=ATTEMPTS)
+
+    async def wait(self, seconds: int) -> None:
+        """Let time pass, on our clock and on the server's."""
+        self.clock.wait(seconds)
+        await self.redis.pexpire(KEY, await self.redis.pttl(KEY) - seconds * 1000)
+
+    async def life(self) -> float:
+        return float(await self.redis.pttl(KEY)) / 1000
+
+    async def tries(self) -> int:
+        return int(await self.redis.hget(KEY, "attempts"))
+
+
+@pytest.fixture
+async def number(connection: Connection, clock: Clock) -> Number:
+    return Number(connection, clock)
+
+
+# --- Issue ----------------------------------------------------------------------------------------------------------
+
+
+async def test_a_new_code_has_the_nonce_that_was_passed_and_the_life_that_was_wanted(number: Number) -> None:
+    assert await number.issue() == Issued(NONCE, LIFE)
+    assert LIFE - 1 < await number.life() <= LIFE
+    assert await number.redis.keys() == [KEY.encode()]
+
+
+async def test_a_resend_keeps_the_code_and_the_count_of_tries(number: Number) -> None:
+    await number.issue()
+    for _ in range(3):
+        await number.take("wrong")
+    assert await number.issue("another nonce", "another digest") == Issued(NONCE, LIFE)
+    assert await number.tries() == 3
+    assert not await number.take("another digest")
+    assert await number.take()
+
+
+async def test_a_resend_lengthens_the_life_but_never_past_the_longest(number: Number) -> None:
+    await number.issue()
+    await number.wait(200)
+    assert await number.issue() == Issued(NONCE, LIFE)
+    assert LIFE - 1 < await number.life() <= LIFE
+    await number.wait(250)
+    assert await number.issue() == Issued(NONCE, 150)
+    assert 149 < await number.life() <= 150
+    await number.wait(149)
+    answer = await number.issue()
+    assert isinstance(answer, Issued)
+    assert answer.life <= 1
+
+
+async def test_a_resend_never_shortens_the_life(number: Number) -> None:
+    await number.issue()
+    answer = await number.store.issue(MOBILE, "n", "d", now=number.clock(), life=60, longest=60, attempts=ATTEMPTS)
+    assert isinstance(answer, Issued)
+    assert LIFE - 1 < answer.life <= LIFE
+    assert LIFE - 1 < await number.life() <= LIFE
+
+
+async def test_an_expired_code_is_gone_and_the_next_one_is_new(number: Number) -> None:
+    await number.issue()
+    await number.wait(LIFE)
+    assert not await number.take()
+    assert await number.issue("second", "digest of the second") == Issued("second", LIFE)
+    assert await number.tries() == 0
+
+
+async def test_parallel_requests_get_one_code(number: Number) -> None:
+    answers = await asyncio.gather(*(number.issue(f"nonce {n}", f"digest {n}") for n in range(50)))
+    assert len({answer.nonce for answer in answers if isinstance(answer, Issued)}) == 1
+    assert not any(isinstance(answer, Ended) for answer in answers)
+
+
+async def test_an_ended_code_answers_how_long_to_wait_and_does_not_live_longer_for_it(number: Number) -> None:
+    await number.issue()
+    for _ in range(ATTEMPTS):
+        await number.take("wrong")
+    await number.wait(100)
+    answer = await number.issue()
+    assert isinstance(answer, Ended)
+    assert 199 < answer.wait <= 200
+    assert 199 < await number.life() <= 200
+    await number.wait(200)
+    assert await number.issue("second", "other") == Issued("second", LIFE)
+
+
+# --- Take -----------------------------------------------------------------------------------------------------------
+
+
+async def test_a_right_try_is_lent_the_code(number: Number) -> None:
+    await number.issue()
+    assert await number.take()
+
+
+async def test_a_try_without_a_code_is_wrong_and_leaves_nothing(number: Number) -> None:
+    assert not await number.take()
+    assert await number.redis.keys() == []
+
+
+async def test_a_try_at_another_number_is_wrong(number: Number) -> None:
+    await number.issue()
+    assert not await number.store.take("13900139000", DIGEST, "me", now=number.clock(), lease=LEASE, attempts=ATTEMPTS)
+
+
+async def test_a_try_before_the_last_is_still_judged(number: Number) -> None:
+    await number.issue()
+    for _ in range(ATTEMPTS - 1):
+        assert not await number.take("wrong")
+    assert await number.take()
+
+
+async def test_of_a_hundred_parallel_guesses_exactly_as_many_are_judged_as_are_allowed(number: Number) -> None:
+    await number.issue()
+    answers = await asyncio.gather(*(number.take(f"wrong {n}", f"guesser {n}") for n in range(100)))
+    assert not any(answers)
+    assert await number.tries() == ATTEMPTS
+    assert not await number.take()
+
+
+async def test_the_right_guess_among_a_hundred_counts_only_among_the_first(number: Number) -> None:
+    await number.issue()
+    guesses = [DIGEST if n == 50 else f"wrong {n}" for n in range(100)]
+    answers = [await number.take(guess, f"guesser {n}") for n, guess in enumerate(guesses)]
+    assert not any(answers)
+
+
+async def test_of_fifty_parallel_right_tries_exactly_one_is_lent_the_code(number: Number) -> None:
+    await number.issue()
+    answers = await asyncio.gather(*(number.take(holder=f"holder {n}") for n in range(50)))
+    assert answers.count(True) == 1
+    assert await number.tries() == 0
+
+
+async def test_a_wrong_try_counts_while_the_code_is_lent(number: Number) -> None:
+    await number.issue()
+    await number.take()
+    assert not await number.take("wrong", "other")
+    assert await number.tries() == 1
+
+
+async def test_guesses_that_end_a_lent_code_do_not_take_it_from_its_holder(number: Number) -> None:
+    await number.issue()
+    assert await number.take()
+    for _ in range(ATTEMPTS):
+        await number.take("wrong", "guesser")
+    assert await number.store.spend(MOBILE, "me")
+
+
+async def test_a_try_does_not_change_the_life_of_the_code(number: Number) -> None:
+    await number.issue()
+    await number.wait(100)
+    await number.take("wrong")
+    await number.take()
+    await number.store.release(MOBILE, "me")
+    assert 199 < await number.life() <= 200
+
+
+# --- Lend, give back, spend -----------------------------------------------------------------------------------------
+
+
+async def test_a_lent_code_is_free_again_when_the_lease_has_run_out(number: Number) -> None:
+    await number.issue()
+    assert await number.take(holder="first")
+    await number.wait(LEASE - 1)
+    assert not await number.take(holder="second")
+    await number.wait(1)
+    assert await number.take(holder="second")
+    assert not await number.store.spend(MOBILE, "first")
+    assert await number.store.spend(MOBILE, "second")
+
+
+async def test_a_released_code_can_be_taken_again_at_once(number: Number) -> None:
+    await number.issue()
+    assert await number.take(holder="first")
+    assert await number.store.release(MOBILE, "first")
+    assert await number.take(holder="second")
+    assert not await number.store.release(MOBILE, "first")
+    assert await number.tries() == 0
+
+
+async def test_a_spent_code_is_gone(number: Number) -> None:
+    await number.issue()
+    await number.take()
+    assert await number.store.spend(MOBILE, "me")
+    assert await number.redis.keys() == []
+    assert not await number.take()
+    assert not await number.store.spend(MOBILE, "me")
+
+
+async def test_a_code_is_spent_once_however_many_try(number: Number) -> None:
+    await number.issue()
+    await number.take()
+    answers = await asyncio.gather(*(number.store.spend(MOBILE, "me") for _ in range(20)))
+    assert answers.count(True) == 1
+
+
+@pytest.mark.parametrize("holder", ["other", "", "ME"])
+async def test_nobody_else_can_release_or_spend_a_lent_code(number: Number, holder: str) -> None:
+    await number.issue()
+    await number.take(holder="me")
+    assert not await number.store.release(MOBILE, holder)
+    assert not await number.store.spend(MOBILE, holder)
+    assert not await number.take(holder="third")
+    assert await number.store.spend(MOBILE, "me")
+
+
+async def test_a_code_that_is_not_lent_can_be_neither_released_nor_spent(number: Number) -> None:
+    for _ in range(2):
+        assert not await number.store.release(MOBILE, "me")
+        assert not await number.store.spend(MOBILE, "me")
+        await number.issue()
+    assert await number.take()
+
+
+# --- What Redis holds -----------------------------------------------------------------------------------------------
+
+
+async def dump(redis: Server) -> str:
+    """Every key, field and value, as text."""
+    found = [(key, await redis.hgetall(key)) for key in await redis.keys()]
+    assert found
+    return repr(found)
+
+
+async def test_redis_holds_no_code(
+    make_settings: Callable[..., Settings], connection: Connection, clock: Clock, outbox: Outbox
+) -> None:
+    # Ten digits, that none of the hexadecimal ones holds them by chance.
+    codes = Codes(make_settings(code_length=10), CodeStore(connection), outbox, clock)
+    await codes.send(MOBILE)
+    code = outbox.code(MOBILE)
+    assert code not in await dump(connection.redis)
+    await codes.release(await codes.take(MOBILE, code))
+    loan = await codes.take(MOBILE, code)
+    assert code not in await dump(connection.redis)
+    assert await codes.spend(loan)
+    assert await connection.redis.keys() == []
+
+
+async def test_what_redis_holds_opens_nothing_without_the_pepper(
+    make_settings: Callable[..., Settings], connection: Connection, clock: Clock, outbox: Outbox
+) -> None:
+    store = CodeStore(connection)
+    await Codes(make_settings(), store, outbox, clock).send(MOBILE)
+    thief = Codes(make_settings(code_pepper="the pepper of somebody else"), store, outbox, clock)
+    with pytest.raises(InvalidCode):
+        await thief.take(MOBILE, outbox.code(MOBILE))
+
+
+@pytest.mark.parametrize(
+    "garbage",
+    [
+        ("SET", KEY, "x"),
+        ("HSET", KEY, "nonce", "n"),
+        ("HSET", KEY, "nonce", "n", "digest", DIGEST, "attempts", "many", "born", "once"),
+        ("LPUSH", KEY, "x"),
+    ],
+    ids=["a string", "parts missing", "no numbers", "a list"],
+)
+async def test_a_damaged_code_counts_as_none_and_the_next_one_mends_it(
+    connection: Connection, clock: Clock, garbage: tuple[str, ...]
+) -> None:
+    number = Number(connection, clock)
+    await number.redis.execute_command(*garbage)
+    assert not await number.take()
+    assert not await number.store.release(MOBILE, "me")
+    assert not await number.store.spend(MOBILE, "me")
+    assert await number.issue() == Issued(NONCE, LIFE)
+    assert await number.take()

