@@ -1,0 +1,49 @@
+"""The audit trail: one structured log line per security event, under names that do not change (docs/audit.md).
+
+The request's id and the client's address are added by `logs.py`; mobile numbers are masked here.
+"""
+
+import logging
+from enum import StrEnum
+
+from service import mobiles
+
+
+class Event(StrEnum):
+    """What is worth a line. The value is the line's `event`."""
+
+    CODE_SENT = "code_sent"
+    LOGIN = "login"
+    LOGIN_REFUSED = "login_refused"
+    REFRESH = "refresh"
+    LOGOUT = "logout"
+    SESSION_REVOKED = "session_revoked"
+    SESSION_REPLACED = "session_replaced"
+    REFRESH_TOKEN_REUSED = "refresh_token_reused"  # noqa: S105 - the name of an event
+    USER_DISABLED = "user_disabled"
+    USER_ENABLED = "user_enabled"
+    INTROSPECTION_REFUSED = "introspection_refused"
+
+
+WARNINGS = {Event.REFRESH_TOKEN_REUSED, Event.INTROSPECTION_REFUSED}
+
+log = logging.getLogger("latch.audit")
+
+
+def record(
+    event: Event,
+    *,
+    user_id: int | None = None,
+    session_id: str | None = None,
+    mobile: str | None = None,
+    reason: str | None = None,
+) -> None:
+    """Write one line. What is None is left out."""
+    fields = {
+        "user_id": user_id,
+        "session_id": session_id,
+        "mobile": mobiles.mask(mobile) if mobile else None,
+        "reason": reason,
+    }
+    level = logging.WARNING if event in WARNINGS else logging.INFO
+    log.log(level, event.value, extra={name: value for name, value in fields.items() if value is not None})

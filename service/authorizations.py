@@ -1,0 +1,224 @@
+"""Use cases: log in, refresh, check, log out."""
+
+import logging
+import math
+import random
+import secrets
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from config import Settings
+from service import audit, rotation, tokens
+from service.audit import Event
+from service.codes import Codes, Loan
+from service.entities import AccessRecord, Clock, Device, EndReason, Identity, Session, TokenPair, User, UserStatus
+from service.errors import (
+    InvalidCode,
+    InvalidRefreshToken,
+    InvalidToken,
+    ServiceUnavailable,
+    SessionEnded,
+    UserDisabled,
+)
+from service.stores.sessions import Found, SessionStore
+from service.stores.users import UserStore
+from service.tokens import Token
+
+ACCESS_TTL_SPREAD = 0.05  # so that the logins of one campaign do not all refresh at once
+SWAPS = 100  # tries to write a refreshed session that others are refreshing too; each round at least one gets through
+
+log = logging.getLogger(__name__)
+
+
+class Authorizations:
+    """Access and refresh tokens, from login to log-out (sections 2 and 3 of the contract)."""
+
+    def __init__(
+        self, settings: Settings, codes: Codes, users: UserStore, sessions: SessionStore, clock: Clock
+    ) -> None:
+        self._settings = settings
+        self._rule = rotation.Rule(settings.rotation_window, settings.rotation_grace)
+        self._codes = codes
+        self._users = users
+        self._sessions = sessions
+        self._clock = clock
+
+    async def log_in(self, mobile: str, code: str, device: Device) -> tuple[TokenPair, bool]:
+        """Trade a code for a session; the second part tells whether the user is new.
+
+        The code is spent last: whatever fails before leaves it good. Raises InvalidCode, UserDisabled,
+        ServiceUnavailable.
+        """
+        try:
+            loan = await self._codes.take(mobile, code)
+        except InvalidCode:
+            audit.record(Event.LOGIN_REFUSED, mobile=mobile, reason=InvalidCode.code)
+            raise
+        try:
+            user, is_new = await self._admit(mobile)
+            pair = await self._open(user.id, device, loan)
+        except Exception:
+            await self._give_back(loan)
+            raise
+        audit.record(Event.LOGIN, user_id=user.id, session_id=pair.session_id, mobile=mobile)
+        return pair, is_new
+
+    async def refresh(self, text: str) -> TokenPair:
+        """Apply the refresh rule. Raises InvalidRefreshToken, SessionEnded, ServiceUnavailable."""
+        token = tokens.parse(text)
+        if token is None:
+            raise InvalidRefreshToken
+        found = await self._find(token)
+        if found.ended:
+            raise SessionEnded(found.ended)
+        if found.session is None or self._is_access(token, found):  # a live access token sent by mistake is no theft
+            raise InvalidRefreshToken
+        return await self._rotate(token, found.session, found.raw)
+
+    async def check(self, text: str) -> Identity:
+        """Whose a live access token is. One Redis command. Raises InvalidToken, SessionEnded, ServiceUnavailable."""
+        token = tokens.parse(text)
+        if token is None:
+            raise InvalidToken
+        found = await self._find(token)
+        if found.ended:
+            raise SessionEnded(found.ended)
+        if found.access is None or not self._is_access(token, found):
+            raise InvalidToken
+        return Identity(
+            user_id=token.user_id,
+            session_id=token.session_id,
+            issued_at=found.access.issued_at,
+            expires_at=found.access.expires_at,
+            expires_in=math.floor(found.access.expires_at - self._clock()),
+        )
+
+    async def log_out(self, text: str) -> None:
+        """End the session of an access or a refresh token. One that is dead already is fine (RFC 7009 section 2.2)."""
+        token = tokens.parse(text)
+        if token is None:
+            return
+        found = await self._find(token)
+        if found.session is None:
+            return
+        if self._is_access(token, found) or rotation.recognises(found.session.refresh, token.secret):
+            await self._sessions.end(token.user_id, token.session_id, EndReason.LOGGED_OUT, self._clock())
+            audit.record(Event.LOGOUT, user_id=token.user_id, session_id=token.session_id)
+
+    async def _admit(self, mobile: str) -> tuple[User, bool]:
+        now = datetime.fromtimestamp(self._clock(), UTC)
+        user = await self._users.log_in(mobile, now)
+        if user.status is UserStatus.DISABLED:
+            audit.record(Event.LOGIN_REFUSED, user_id=user.id, mobile=mobile, reason=UserDisabled.code)
+            raise UserDisabled
+        return user, user.created_at == now
+
+    async def _give_back(self, loan: Loan) -> None:
+        try:
+            await self._codes.release(loan)
+        except ServiceUnavailable:
+            log.warning("a login code could not be released; it can be tried again in a few seconds")
+
+    async def _open(self, user_id: int, device: Device, loan: Loan) -> TokenPair:
+        now = self._clock()
+        session_id = tokens.new_session_id()
+        refresh_token = tokens.mint(user_id, session_id)
+        session = Session(
+            user_id=user_id,
+            session_id=session_id,
+            device=device,
+            created_at=now,
+            refreshed_at=now,
+            expires_at=self._expiry(now, now),
+            refresh=rotation.begin(refresh_token.secret, now),
+        )
+        token, access = self._access_for(session)
+        serial = tokens.serial(access.digest)
+        replaced = await self._sessions.open(session, serial, access, cap=self._settings.max_sessions)
+        if replaced is None:  # disabled since the database was asked
+            raise UserDisabled
+        await self._spend(loan, session)
+        for other in replaced:
+            audit.record(Event.SESSION_REPLACED, user_id=user_id, session_id=other)
+        return _pair(token, refresh_token, session, access)
+
+    async def _spend(self, loan: Loan, session: Session) -> None:
+        """Spend the code of a session just opened, or take the session back."""
+        spent = False
+        try:
+            spent = await self._codes.spend(loan)
+        finally:
+            if not spent:
+                await self._sessions.end(session.user_id, session.session_id, EndReason.REVOKED, session.created_at)
+        if not spent:  # the login took longer than the loan
+            raise InvalidCode
+
+    async def _rotate(self, token: Token, session: Session | None, raw: bytes) -> TokenPair:
+        for _ in range(SWAPS):
+            now = self._clock()
+            if session is None or now >= session.expires_at:
+                raise InvalidRefreshToken
+            state, secret = rotation.refresh(
+                session.refresh,
+                token.secret,
+                now=now,
+                nonce=secrets.token_bytes(rotation.NONCE_BYTES),
+                rule=self._rule,
+            )
+            if secret is None:
+                await self._end_as_stolen(session, now)
+                raise SessionEnded(EndReason.REUSED)
+            expires_at = self._expiry(session.created_at, now)
+            refreshed = replace(session, refresh=state, refreshed_at=now, expires_at=expires_at)
+            new_token, access = self._access_for(refreshed)
+            written = await self._sessions.replace(raw, refreshed, tokens.serial(access.digest), access)
+            if written is True:
+                audit.record(Event.REFRESH, user_id=token.user_id, session_id=token.session_id)
+                successor = Token(token.user_id, token.session_id, secret)
+                return _pair(new_token, successor, refreshed, access)
+            if written is False:
+                raise InvalidRefreshToken
+            session, raw = self._sessions.reload(written, token.user_id, token.session_id), written
+        raise ServiceUnavailable
+
+    async def _end_as_stolen(self, session: Session, now: float) -> None:
+        await self._sessions.end(session.user_id, session.session_id, EndReason.REUSED, now)
+        audit.record(Event.REFRESH_TOKEN_REUSED, user_id=session.user_id, session_id=session.session_id)
+
+    async def _find(self, token: Token) -> Found:
+        serial = tokens.serial(tokens.digest(token.secret))
+        found = await self._sessions.find(token.user_id, token.session_id, serial)
+        if found.session and self._clock() >= found.session.expires_at:
+            return Found()
+        return found
+
+    def _is_access(self, token: Token, found: Found) -> bool:
+        return (
+            found.access is not None
+            and tokens.same(found.access.digest, tokens.digest(token.secret))
+            and self._clock() < found.access.expires_at
+        )
+
+    def _access_for(self, session: Session) -> tuple[Token, AccessRecord]:
+        token = tokens.mint(session.user_id, session.session_id)
+        now = session.refreshed_at
+        life = self._settings.access_ttl * (1 - random.uniform(0, ACCESS_TTL_SPREAD))  # noqa: S311 - not a secret
+        return token, AccessRecord(tokens.digest(token.secret), now, min(now + life, session.expires_at))
+
+    def _expiry(self, created_at: float, now: float) -> float:
+        return min(now + self._settings.refresh_ttl, created_at + self._settings.session_max_age)
+
+
+def _pair(token: Token, refresh_token: Token, session: Session, access: AccessRecord) -> TokenPair:
+    return TokenPair(
+        token=token.text,
+        refresh_token=refresh_token.text,
+        expires_in=_seconds(access.expires_at - access.issued_at),
+        refresh_expires_in=_seconds(session.expires_at - session.refreshed_at),
+        user_id=session.user_id,
+        session_id=session.session_id,
+    )
+
+
+def _seconds(life: float) -> int:
+    return math.floor(life + 0.001)  # times since the epoch, subtracted, fall short of whole seconds by rounding

@@ -1,0 +1,42 @@
+"""Work that goes on to its end when its caller goes away.
+
+Sanic cancels a handler whose client hangs up. A change of state that is cut off half-way is worse than one that nobody
+hears about: it could leave a code lent, a session without its answer, or a database connection in a transaction.
+"""
+
+import asyncio
+import logging
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+Answer = TypeVar("Answer")
+
+log = logging.getLogger(__name__)
+
+
+class Completion:
+    """Runs work in tasks of its own, and can wait for those that are still running."""
+
+    def __init__(self) -> None:
+        self._running: set[asyncio.Task[Any]] = set()
+
+    async def of(self, work: Coroutine[Any, Any, Answer]) -> Answer:
+        """The answer of `work`. If the caller is cancelled, the work goes on, and its failure is logged."""
+        task = asyncio.create_task(work)
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            task.add_done_callback(_report)
+            raise
+
+    async def drain(self, seconds: float) -> None:
+        """Wait until all work is done, `seconds` at most."""
+        if self._running:
+            await asyncio.wait(self._running, timeout=seconds)
+
+
+def _report(task: asyncio.Task[Any]) -> None:
+    if not task.cancelled() and (error := task.exception()):
+        log.warning("work failed after its client had gone: %s", type(error).__name__)

@@ -1,0 +1,23 @@
+"""The typed attributes of `app.ctx`: what a route may use."""
+
+from config import Settings
+from service.authorizations import Authorizations
+from service.codes import Codes
+from service.completion import Completion
+from service.health import Health
+from service.metrics import Metrics
+from service.sessions import Sessions
+from service.users import Users
+
+
+class Context:
+    """Joined by `app.py`, one per worker. No slots: sanic-ext keeps attributes of its own here too."""
+
+    settings: Settings
+    authorizations: Authorizations
+    codes: Codes
+    completion: Completion
+    health: Health
+    metrics: Metrics
+    sessions: Sessions
+    users: Users

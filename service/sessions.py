@@ -1,0 +1,68 @@
+"""Use cases: list a user's sessions, end one, end all."""
+
+from service import audit, rotation, tokens
+from service.audit import Event
+from service.entities import Clock, EndReason, Explanation, Session
+from service.errors import NotFound
+from service.stores.sessions import SessionStore
+
+
+class Sessions:
+    """The devices that a user is logged in on."""
+
+    def __init__(self, store: SessionStore, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+
+    async def of_user(self, user_id: int) -> list[Session]:
+        """The live sessions of a user, the newest login first."""
+        now = self._clock()
+        live = [session for session in await self._store.of_user(user_id) if now < session.expires_at]
+        return sorted(live, key=lambda session: session.created_at, reverse=True)
+
+    async def end(self, user_id: int, session_id: str, reason: EndReason) -> None:
+        """End one session of this user. Raises NotFound where the user has no such live session."""
+        if not await self._store.end(user_id, session_id, reason, self._clock()):
+            raise NotFound
+        self._note(user_id, session_id, reason)
+
+    async def end_all(self, user_id: int, reason: EndReason, *, keep: str = "") -> list[str]:
+        """End all sessions of this user but `keep`. Answers the ids of those that were live."""
+        ended = await self._store.end_all(user_id, reason, self._clock(), keep=keep)
+        for session_id in ended:
+            self._note(user_id, session_id, reason)
+        return ended
+
+    async def bar(self, user_id: int) -> list[str]:
+        """End all sessions of a user who has just been disabled, those of logins under way included."""
+        await self._store.bar(user_id)
+        return await self.end_all(user_id, EndReason.DISABLED)
+
+    async def unbar(self, user_id: int) -> None:
+        """Let sessions of this user be opened again."""
+        await self._store.unbar(user_id)
+
+    async def explain(self, text: str) -> Explanation:
+        """Whether a token is live, whose it is, and if it is not, why."""
+        token = tokens.parse(text)
+        if token is None:
+            return Explanation("", "it is not a token: 64 letters, digits, - and _ are expected")
+        digest = tokens.digest(token.secret)
+        found = await self._store.find(token.user_id, token.session_id, tokens.serial(digest))
+        whose = (token.user_id, token.session_id)
+        if found.ended:
+            return Explanation("", f"its session was ended on purpose: {found.ended.value}", *whose)
+        now = self._clock()
+        if found.session is None or now >= found.session.expires_at:
+            return Explanation("", "no live session has it: expired, deleted, or never handed out")
+        if found.access and tokens.same(found.access.digest, digest):
+            return Explanation("access token", "" if now < found.access.expires_at else "it has expired", *whose)
+        if rotation.recognises(found.session.refresh, token.secret):
+            return Explanation("refresh token", "", *whose)
+        why = "its session is live, but it is an access token that expired or was deleted, or a replaced refresh token"
+        return Explanation("", why, *whose)
+
+    @staticmethod
+    def _note(user_id: int, session_id: str, reason: EndReason) -> None:
+        event = Event.LOGOUT if reason is EndReason.LOGGED_OUT else Event.SESSION_REVOKED
+        audit.record(event, user_id=user_id, session_id=session_id, reason=reason.value)

@@ -1,0 +1,47 @@
+"""Use cases about a user: who, find, disable, enable."""
+
+from service import audit, mobiles
+from service.audit import Event
+from service.entities import EndReason, User, UserStatus
+from service.errors import InvalidToken, NotFound
+from service.sessions import Sessions
+from service.stores.users import UserStore
+
+
+class Users:
+    """People, and whether they may log in."""
+
+    def __init__(self, store: UserStore, sessions: Sessions) -> None:
+        self._store = store
+        self._sessions = sessions
+
+    async def who(self, user_id: int) -> User:
+        """The user behind a live access token. Raises InvalidToken where the account is gone or disabled."""
+        user = await self._store.get(user_id)
+        if user is None or user.status is UserStatus.DISABLED:
+            raise InvalidToken
+        return user
+
+    async def find(self, mobile_or_id: str) -> User:
+        """The user of a mobile number, however it is written, or of an id. Raises NotFound."""
+        mobile = mobiles.normalise(mobile_or_id)
+        if mobile:
+            user = await self._store.find(mobile)
+        else:
+            user = await self._store.get(int(mobile_or_id)) if mobile_or_id.isdecimal() else None
+        if user is None:
+            raise NotFound(f"there is no user {mobile_or_id}")
+        return user
+
+    async def disable(self, user: User) -> list[str]:
+        """Let the user log in no more, and end every session. Answers the ids of those that were live."""
+        await self._store.set_status(user.id, UserStatus.DISABLED)
+        ended = await self._sessions.bar(user.id)
+        audit.record(Event.USER_DISABLED, user_id=user.id, mobile=user.mobile, reason=EndReason.DISABLED.value)
+        return ended
+
+    async def enable(self, user: User) -> None:
+        """Let the user log in again. The sessions that were ended stay ended."""
+        await self._store.set_status(user.id, UserStatus.ACTIVE)
+        await self._sessions.unbar(user.id)
+        audit.record(Event.USER_ENABLED, user_id=user.id, mobile=user.mobile)
