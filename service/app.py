@@ -1,0 +1,144 @@
+"""Joins the parts: settings in, a Sanic app out. The same builder serves production and tests."""
+
+import logging
+import time
+from functools import partial
+from typing import Any
+
+import orjson
+from sanic import Sanic
+from sanic.config import Config
+from sanic_ext import Extend
+from sanic_ext.extensions.http.extension import HTTPExtension
+from sanic_ext.extensions.openapi.extension import OpenAPIExtension
+
+from config import Settings
+from service import logs, senders
+from service.authorizations import Authorizations
+from service.codes import Codes
+from service.completion import Completion
+from service.context import Context
+from service.entities import Clock
+from service.health import Health
+from service.metrics import Metrics
+from service.routes import BLUEPRINTS, documents, middleware, schemas
+from service.routes.errors import EnvelopeErrorHandler
+from service.routes.requests import App, TolerantRequest
+from service.senders import Sender
+from service.sessions import Sessions
+from service.stores.codes import CodeStore
+from service.stores.connection import Connection
+from service.stores.database import Database
+from service.stores.sessions import SessionStore
+from service.stores.users import UserStore
+from service.users import Users
+
+NAME = "latch"
+BODY_LIMIT = 16 * 1024
+GRACEFUL_STOP = 10.0  # seconds that requests in flight get to be answered
+
+log = logging.getLogger(__name__)
+
+
+def build(settings: Settings, *, name: str = NAME, clock: Clock = time.time, sender: Sender | None = None) -> App:
+    """A Sanic app that connects when its server starts. `clock` answers seconds since the epoch."""
+    app: App = Sanic(
+        name,
+        config=Config(_sanic_config()),
+        ctx=Context(),
+        request_class=TolerantRequest,  # type: ignore[arg-type]
+        error_handler=EnvelopeErrorHandler(),
+        dumps=partial(orjson.dumps, option=orjson.OPT_NON_STR_KEYS),  # sanic-ext keys responses by number
+        loads=orjson.loads,
+        configure_logging=False,
+    )
+    app.ctx.settings = settings
+    app.ctx.metrics = Metrics()
+    Extend(
+        app,
+        extensions=[OpenAPIExtension, HTTPExtension],
+        built_in_extensions=False,
+        config=_extension_config(settings),
+    )
+    for scheme in (schemas.ACCESS, schemas.REFRESH_TOKEN, schemas.SERVICE_KEY):
+        app.ext.openapi.add_security_scheme(scheme, "http", scheme="bearer")
+    app.blueprint(BLUEPRINTS)
+    middleware.attach(app)
+    _attach_lifecycle(app, clock, sender or senders.chosen(settings))
+    return app
+
+
+def _attach_lifecycle(app: App, clock: Clock, sender: Sender) -> None:
+    settings = app.ctx.settings
+    connection, database = connections(settings)
+
+    @app.before_server_start
+    async def start(app: App) -> None:
+        logs.configure(settings)
+        await database.open()
+        _join(app.ctx, connection, database, clock, sender)
+
+    @app.before_server_stop
+    async def drain(app: App) -> None:
+        await app.ctx.completion.drain(GRACEFUL_STOP)
+
+    @app.after_server_stop
+    async def stop(app: App) -> None:
+        await app.ctx.completion.drain(GRACEFUL_STOP)
+        await connection.close()
+        await database.close()
+        app.ctx.metrics.retire()
+
+
+def connections(settings: Settings) -> tuple[Connection, Database]:
+    """The two stores that the settings name, not yet connected."""
+    connection = Connection(settings.redis_location, timeout=settings.redis_timeout, pool_size=settings.redis_pool_size)
+    database = Database(
+        settings.database_location, timeout=settings.database_timeout, pool_size=settings.database_pool_size
+    )
+    return connection, database
+
+
+def _join(context: Context, connection: Connection, database: Database, clock: Clock, sender: Sender) -> None:
+    settings = context.settings
+    users = UserStore(database)
+    context.completion = Completion()
+    context.codes = Codes(settings, CodeStore(connection), sender, clock)
+    sessions = SessionStore(connection)
+    context.authorizations = Authorizations(settings, context.codes, users, sessions, clock)
+    context.sessions = Sessions(sessions, clock)
+    context.users = Users(users, context.sessions)
+    timeout = settings.redis_timeout + settings.database_timeout
+    context.health = Health({"redis": connection.ping, "database": database.ping}, timeout=timeout)
+
+
+def _sanic_config() -> dict[str, str | bool | int | float | None]:
+    return {
+        "API_TITLE": documents.TITLE,
+        "API_VERSION": documents.VERSION,
+        "API_DESCRIPTION": documents.DESCRIPTION,
+        "ACCESS_LOG": False,  # it would print the numbers in GET /sms/codes/<mobile>; ours does not
+        "AUTO_EXTEND": False,
+        "FALLBACK_ERROR_FORMAT": "json",
+        "GRACEFUL_SHUTDOWN_TIMEOUT": GRACEFUL_STOP,
+        "MOTD": False,
+        "REQUEST_MAX_SIZE": BODY_LIMIT,
+        "RESPONSE_TIMEOUT": 30,
+    }
+
+
+def _extension_config(settings: Settings) -> dict[str, Any]:
+    return {
+        "cors_origins": "*" if "*" in settings.cors_origins else ",".join(settings.cors_origins),
+        "cors_allow_headers": "authorization,content-type,x-device-name,x-request-id",
+        "cors_expose_headers": "x-request-id,retry-after",
+        "cors_always_send": False,
+        "cors_max_age": 600,
+        "http_all_methods": False,
+        "http_auto_head": False,  # HEAD /sms/codes/<mobile> would send a message
+        "oas_autodoc": False,
+        "oas_ui_swagger": False,  # its OAuth redirect page makes the server fetch a file from the internet
+        "oas_ui_redoc_html_title": documents.TITLE,
+        "oas_path_to_redoc_html": str(documents.PAGE),
+        "oas_ui_default": "redoc",
+    }

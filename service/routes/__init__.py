@@ -1,0 +1,13 @@
+"""How the world speaks to the service: HTTP in, use cases called, HTTP out. The table of contents of the API.
+
+Knows neither the stores nor the senders. Statuses, headers and paths live here and nowhere else.
+"""
+
+from service.routes.authorizations import authorizations
+from service.routes.codes import codes
+from service.routes.health import health
+from service.routes.introspection import introspection
+from service.routes.sessions import sessions
+from service.routes.users import users
+
+BLUEPRINTS = (authorizations, codes, introspection, sessions, users, health)

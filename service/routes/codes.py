@@ -1,0 +1,32 @@
+"""`/sms/codes`: ask for a login code."""
+
+from sanic import Blueprint, HTTPResponse
+from sanic_ext import openapi
+
+from service.entities import CodeSent
+from service.routes import documents, payloads
+from service.routes.answers import ok
+from service.routes.guards import changes_state
+from service.routes.requests import BASE_PATH, Request
+
+codes = Blueprint("codes", url_prefix=f"{BASE_PATH}/sms/codes")
+
+
+@codes.get("/<mobile>", unquote=True)
+@openapi.definition(**documents.SEND_CODE_GET)
+@changes_state
+async def send_code_to(request: Request, mobile: str) -> HTTPResponse:
+    """Send a code, as the apps in the field ask for it."""
+    return _sent(await request.app.ctx.codes.send(payloads.mobile_in_path(mobile)))
+
+
+@codes.post("/")
+@openapi.definition(**documents.SEND_CODE)
+@changes_state
+async def send_code(request: Request) -> HTTPResponse:
+    """Send a code, with the number kept out of addresses and logs."""
+    return _sent(await request.app.ctx.codes.send(payloads.mobile_in_body(request)))
+
+
+def _sent(sent: CodeSent) -> HTTPResponse:
+    return ok({"mobile": sent.mobile, "expires_in": sent.expires_in, "resend_after": sent.resend_after})

@@ -1,0 +1,216 @@
+"""The OpenAPI description of every route. Read by sanic-ext, shown at `/docs`."""
+
+from pathlib import Path
+from typing import Any
+
+from sanic_ext.extensions.openapi.definitions import Parameter, RequestBody, Response
+
+from service.errors import (
+    InvalidCode,
+    InvalidRefreshToken,
+    InvalidRequest,
+    InvalidToken,
+    NotFound,
+    ServiceUnavailable,
+    SessionEnded,
+    SmsUnavailable,
+    TooManyRequests,
+    UserDisabled,
+)
+from service.routes.errors import REFRESH_STATUS
+from service.routes.schemas import (
+    ACCESS,
+    EXAMPLE_MOBILE,
+    EXAMPLE_SESSION,
+    EXAMPLE_TOKEN,
+    MOBILE,
+    NOT_JSON,
+    REFRESH_TOKEN,
+    SERVICE_KEY,
+    SESSION_ID,
+    TIME,
+    TOKENS,
+    TOO_LARGE,
+    USER_ID,
+    count,
+    failures,
+    json_body,
+    record,
+    refusals,
+    success,
+    text,
+)
+
+PAGE = Path(__file__).parent / "redoc.html"
+TITLE = "Latch"
+VERSION = "1.0"
+DESCRIPTION = """
+Log in with a code sent by SMS; hold an opaque access token and a longer-lived refresh token.
+A success is `{"message": "ok", "data": {...}}`; a failure is `{"message", "error", "request_id"}`.
+""".strip()
+
+LOG_IN: dict[str, Any] = {
+    "summary": "Log in",
+    "description": "Checks the code, creates the user or updates `last_login`, opens a session.",
+    "tag": "authorizations",
+    "parameter": [Parameter("X-Device-Name", str, "header", description="shown in the user's list of devices")],
+    "body": json_body({"mobile": MOBILE, "code": text("123456")}),
+    "response": [
+        success({**TOKENS, "is_new_user": {"type": "boolean"}}, "logged in"),
+        *failures(InvalidRequest, InvalidCode, UserDisabled, TooManyRequests, ServiceUnavailable),
+        *refusals(TOO_LARGE, NOT_JSON),
+    ],
+}
+REFRESH: dict[str, Any] = {
+    "summary": "Refresh",
+    "description": "Trades the refresh token in `Authorization` for fresh tokens. No body.",
+    "tag": "authorizations",
+    "response": [
+        success(TOKENS, "refreshed"),
+        *failures(InvalidRefreshToken, SessionEnded, ServiceUnavailable, statuses=REFRESH_STATUS),
+        *refusals(TOO_LARGE),
+    ],
+    "secured": {REFRESH_TOKEN: []},
+}
+CHECK: dict[str, Any] = {
+    "summary": "Check an access token (forward-auth)",
+    "description": "For gateways: nginx `auth_request`, Traefik, Envoy, Caddy. Adds `X-User-Id` and `X-Session-Id`.",
+    "tag": "authorizations",
+    "response": [
+        success({"user_id": USER_ID, "session_id": SESSION_ID, "expires_in": count(3500)}, "live"),
+        *failures(InvalidToken, SessionEnded, ServiceUnavailable),
+    ],
+    "secured": {ACCESS: []},
+}
+LOG_OUT: dict[str, Any] = {
+    "summary": "Log out",
+    "description": "Ends the session of an access or a refresh token, both at once. A dead token is fine (RFC 7009).",
+    "tag": "authorizations",
+    "response": [
+        Response(status=204, description="logged out, or nothing to end"),
+        *failures(InvalidToken, ServiceUnavailable),
+        *refusals(TOO_LARGE),
+    ],
+    "secured": {ACCESS: []},
+}
+_SENT = [
+    success({"mobile": MOBILE, "expires_in": count(300), "resend_after": count(60)}, "sent"),
+    *failures(InvalidRequest, TooManyRequests, SmsUnavailable, ServiceUnavailable),
+]
+SEND_CODE: dict[str, Any] = {
+    "summary": "Send a login code",
+    "description": "A resend while the code is good sends the same code and does not reset the count of wrong tries.",
+    "tag": "codes",
+    "body": json_body({"mobile": MOBILE}),
+    "response": [*_SENT, *refusals(TOO_LARGE, NOT_JSON)],
+}
+SEND_CODE_GET: dict[str, Any] = {
+    "summary": "Send a login code (as older apps ask)",
+    "description": "As `POST /sms/codes`, which keeps the number out of addresses and logs.",
+    "tag": "codes",
+    "parameter": [Parameter("mobile", str, "path", required=True, example=EXAMPLE_MOBILE)],
+    "response": _SENT,
+}
+WHO: dict[str, Any] = {
+    "summary": "Who am I",
+    "tag": "users",
+    "response": [
+        success(
+            {"id": USER_ID, "name": text(EXAMPLE_MOBILE), "mobile": MOBILE, "created_at": TIME, "last_login": TIME},
+            "the user",
+        ),
+        *failures(InvalidToken, SessionEnded, ServiceUnavailable),
+    ],
+    "secured": {ACCESS: []},
+}
+_SESSION = record(
+    {
+        "id": SESSION_ID,
+        "current": {"type": "boolean"},
+        "device": text("Ada's phone"),
+        "ip": text("203.0.113.7"),
+        "created_at": TIME,
+        "refreshed_at": TIME,
+        "expires_at": TIME,
+    }
+)
+LIST_SESSIONS: dict[str, Any] = {
+    "summary": "List my devices",
+    "description": "The live sessions of the caller, the newest login first.",
+    "tag": "sessions",
+    "response": [
+        success({"sessions": {"type": "array", "items": _SESSION}}, "the sessions"),
+        *failures(InvalidToken, SessionEnded, ServiceUnavailable),
+    ],
+    "secured": {ACCESS: []},
+}
+END_SESSION: dict[str, Any] = {
+    "summary": "End one of my sessions",
+    "description": "Its access and refresh token die at once. Another user's session is not found.",
+    "tag": "sessions",
+    "parameter": [Parameter("session_id", str, "path", required=True, example=EXAMPLE_SESSION)],
+    "response": [
+        Response(status=204, description="ended"),
+        *failures(InvalidToken, SessionEnded, NotFound, ServiceUnavailable),
+        *refusals(TOO_LARGE),
+    ],
+    "secured": {ACCESS: []},
+}
+END_SESSIONS: dict[str, Any] = {
+    "summary": "End all of my sessions",
+    "description": "`?keep=current` spares the caller's own.",
+    "tag": "sessions",
+    "parameter": [Parameter("keep", str, "query", required=False, example="current")],
+    "response": [
+        Response(status=204, description="ended"),
+        *failures(InvalidRequest, InvalidToken, SessionEnded, ServiceUnavailable),
+        *refusals(TOO_LARGE),
+    ],
+    "secured": {ACCESS: []},
+}
+_ACTIVE = record(
+    {
+        "active": {"type": "boolean"},
+        "sub": text("42"),
+        "sid": SESSION_ID,
+        "exp": count(1_767_229_200),
+        "iat": count(1_767_225_600),
+        "token_type": {"type": "string", "enum": ["Bearer"]},
+    },
+    optional=("sub", "sid", "exp", "iat", "token_type"),
+)
+INTROSPECT: dict[str, Any] = {
+    "summary": "Introspect a token (RFC 7662)",
+    "description": "For backends that hold one of SERVICE_KEYS. Without the envelope. Refresh tokens are never active.",
+    "tag": "introspection",
+    "body": RequestBody(
+        {"application/x-www-form-urlencoded": {"schema": record({"token": text(EXAMPLE_TOKEN)})}}, required=True
+    ),
+    "response": [
+        Response({"application/json": {"schema": _ACTIVE}}, status=200, description='active, or {"active": false}'),
+        *failures(InvalidRequest, InvalidToken, ServiceUnavailable),
+        *refusals(TOO_LARGE, NOT_JSON),
+    ],
+    "secured": {SERVICE_KEY: []},
+}
+HEALTHZ: dict[str, Any] = {
+    "summary": "The process answers",
+    "description": "No I/O: for restarts.",
+    "tag": "health",
+    "response": [success({"status": {"type": "string", "enum": ["alive"]}}, "alive"), *failures()],
+}
+_STORE = {"type": "string", "enum": ["ok", "unavailable"]}
+READYZ: dict[str, Any] = {
+    "summary": "Redis and the database answer",
+    "description": "For load balancers. A failure says which of them does not, in `stores`.",
+    "tag": "health",
+    "response": [success({"redis": _STORE, "database": _STORE}, "ready"), *failures(ServiceUnavailable)],
+}
+METRICS: dict[str, Any] = {
+    "summary": "Prometheus metrics",
+    "tag": "health",
+    "response": [
+        Response({"text/plain": {"schema": {"type": "string"}}}, status=200, description="all workers' metrics"),
+        *failures(),
+    ],
+}

@@ -1,0 +1,116 @@
+"""From errors to answers: the one table of statuses, and the handler that Sanic calls for whatever was raised."""
+
+import asyncio
+import logging
+from typing import Any
+
+from sanic import HTTPResponse
+from sanic.constants import HTTP_METHODS
+from sanic.exceptions import SanicException
+from sanic.handlers import ErrorHandler
+
+from service.errors import (
+    InvalidRequest,
+    InvalidToken,
+    NotFound,
+    ServiceError,
+    ServiceUnavailable,
+    SessionEnded,
+    TooManyRequests,
+)
+from service.routes.answers import failure
+from service.routes.requests import Request
+
+STATUS = {
+    "invalid_request": 400,
+    "invalid_code": 400,
+    "invalid_token": 401,
+    "session_ended": 401,  # 403 on a refresh, see REFRESH_STATUS
+    "invalid_refresh_token": 403,
+    "user_disabled": 403,
+    "not_found": 404,
+    "method_not_allowed": 405,
+    "payload_too_large": 413,
+    "unsupported_media_type": 415,
+    "too_many_requests": 429,
+    "internal_error": 500,
+    "sms_unavailable": 503,
+    "service_unavailable": 503,
+}
+# The apps in the field refresh on every 401: a 401 from the refresh itself would make them loop.
+REFRESH_STATUS = {"session_ended": 403}
+# What Sanic itself refuses. Any other 4xx of its own (a bad head, a bad chunk) is an `invalid_request`.
+SANIC_REFUSALS = {
+    404: (NotFound.code, NotFound.message),
+    405: ("method_not_allowed", "This address does not take this method."),
+    413: ("payload_too_large", "The request is too large."),
+    415: ("unsupported_media_type", "The body should be JSON, with Content-Type: application/json."),
+    503: (ServiceUnavailable.code, ServiceUnavailable.message),
+}
+REALM = 'Bearer realm="latch"'
+
+log = logging.getLogger(__name__)
+
+
+class EnvelopeErrorHandler(ErrorHandler):
+    """Puts every error in the envelope, also those of requests that never reached a route."""
+
+    def default(self, request: Request, exception: Exception) -> HTTPResponse:  # type: ignore[override]
+        """Answer whatever was raised."""
+        if isinstance(exception, asyncio.CancelledError):  # the client went away in the middle of its request
+            return failure(request, STATUS[InvalidRequest.code], InvalidRequest.code, InvalidRequest.message)
+        if isinstance(exception, ServiceError):
+            return _service_error(request, exception)
+        if isinstance(exception, SanicException) and exception.status_code != STATUS["internal_error"]:
+            return _refusal(request, exception)
+        log.error("unexpected %s", type(exception).__name__, exc_info=exception)
+        return failure(request, STATUS["internal_error"], ServiceError.code, ServiceError.message)
+
+    @staticmethod
+    def log(request: Request, exception: Exception) -> None:  # type: ignore[override]
+        """Sanic's own logging of exceptions would repeat ours, and print addresses with numbers in them."""
+
+
+def _service_error(request: Request, error: ServiceError) -> HTTPResponse:
+    statuses = {**STATUS, **REFRESH_STATUS} if request.method == "PUT" else STATUS
+    status = statuses[error.code]
+    headers: dict[str, str] = {}
+    extra: dict[str, Any] = {}
+    if status == STATUS["invalid_token"]:
+        headers["WWW-Authenticate"] = _challenge(error)
+    if isinstance(error, InvalidRequest) and error.fields:
+        extra["fields"] = error.fields
+    if isinstance(error, SessionEnded):
+        extra["reason"] = error.reason
+    if isinstance(error, TooManyRequests | ServiceUnavailable):
+        headers["Retry-After"] = str(error.retry_after)
+    if isinstance(error, TooManyRequests):
+        extra["retry_after"] = error.retry_after
+    return failure(request, status, error.code, error.message, headers=headers, extra=extra)
+
+
+def _challenge(error: ServiceError) -> str:
+    """RFC 6750 section 3: no error attribute where no token was sent."""
+    if isinstance(error, InvalidToken) and not error.sent:
+        return REALM
+    return f'{REALM}, error="invalid_token", error_description="{error.message}"'
+
+
+def _refusal(request: Request, exception: SanicException) -> HTTPResponse:
+    status = exception.status_code
+    code, message = SANIC_REFUSALS.get(status, (InvalidRequest.code, InvalidRequest.message))
+    headers = {}
+    if status == STATUS["method_not_allowed"]:
+        headers["Allow"] = ", ".join(method for method in HTTP_METHODS if _takes(request, method))
+    if code == ServiceUnavailable.code:
+        headers["Retry-After"] = str(ServiceUnavailable.retry_after)
+    return failure(request, STATUS[code], code, message, headers=headers)
+
+
+def _takes(request: Request, method: str) -> bool:
+    """Whether the address takes the method. Sanic's own list is missing where the address holds a parameter."""
+    try:
+        request.app.router.get(request.path, method, None)
+    except SanicException:
+        return False
+    return True

@@ -1,0 +1,43 @@
+"""`/healthz`, `/readyz`, `/metrics`: for load balancers and monitoring, outside the base path."""
+
+import asyncio
+
+from sanic import Blueprint, HTTPResponse
+from sanic_ext import openapi
+
+from service.errors import ServiceUnavailable
+from service.routes import documents
+from service.routes.answers import failure, ok
+from service.routes.errors import STATUS
+from service.routes.requests import Request
+
+health = Blueprint("health")
+
+
+@health.get("/healthz")
+@openapi.definition(**documents.HEALTHZ)
+async def healthz(_request: Request) -> HTTPResponse:
+    """The process answers. No I/O."""
+    return ok({"status": "alive"})
+
+
+@health.get("/readyz")
+@openapi.definition(**documents.READYZ)
+async def readyz(request: Request) -> HTTPResponse:
+    """Redis and the database answer, or which of them does not."""
+    stores = {name: "ok" if up else "unavailable" for name, up in (await request.app.ctx.health.readiness()).items()}
+    if all(state == "ok" for state in stores.values()):
+        return ok(stores)
+    code = ServiceUnavailable.code
+    failed = ", ".join(name for name, state in stores.items() if state != "ok")
+    headers = {"Retry-After": str(ServiceUnavailable.retry_after)}
+    return failure(request, STATUS[code], code, f"Not ready: {failed}.", headers=headers, extra={"stores": stores})
+
+
+@health.get("/metrics")
+@openapi.definition(**documents.METRICS)
+async def metrics(request: Request) -> HTTPResponse:
+    """All workers' metrics in Prometheus' text format."""
+    metrics = request.app.ctx.metrics
+    text = await asyncio.to_thread(metrics.exposition)
+    return HTTPResponse(text, content_type=metrics.content_type)

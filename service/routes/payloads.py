@@ -1,0 +1,89 @@
+"""Parse once: from bytes to values that the use cases can trust, naming every bad field at once."""
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from sanic.exceptions import SanicException
+
+from service import mobiles
+from service.errors import InvalidRequest
+from service.routes.requests import Request
+
+UNSUPPORTED_MEDIA_TYPE = 415
+JSON_TYPE = re.compile(r"application/([a-z0-9!#$&^_.-]+\+)?json", re.ASCII)
+MOBILE_EXPECTED = "should be a mobile number: 1, then 3 to 9, then nine more digits"
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """The body of a login."""
+
+    mobile: str
+    code: str
+
+
+def credentials(request: Request) -> Credentials:
+    """`{mobile, code}`. Raises InvalidRequest."""
+    body = _json_object(request)
+    problems: dict[str, str] = {}
+    mobile = _mobile(_string(body, "mobile", problems), problems)
+    code = _code(_string(body, "code", problems), request.app.ctx.settings.code_length, problems)
+    if problems:
+        raise InvalidRequest(problems)
+    return Credentials(mobile, code)
+
+
+def mobile_in_body(request: Request) -> str:
+    """`{mobile}`. Raises InvalidRequest."""
+    body = _json_object(request)
+    problems: dict[str, str] = {}
+    mobile = _mobile(_string(body, "mobile", problems), problems)
+    if problems:
+        raise InvalidRequest(problems)
+    return mobile
+
+
+def mobile_in_path(text: str) -> str:
+    """The number in `/sms/codes/<mobile>`. Raises InvalidRequest."""
+    problems: dict[str, str] = {}
+    mobile = _mobile(text, problems)
+    if problems:
+        raise InvalidRequest(problems)
+    return mobile
+
+
+def _json_object(request: Request) -> dict[str, Any]:
+    media_type = request.headers.getone("content-type", "").partition(";")[0].strip().lower()
+    if media_type and not JSON_TYPE.fullmatch(media_type):
+        raise SanicException("unsupported media type", status_code=UNSUPPORTED_MEDIA_TYPE)
+    try:
+        body = orjson.loads(request.body)
+    except orjson.JSONDecodeError:
+        raise InvalidRequest({"body": "is not valid JSON"}) from None
+    if not isinstance(body, dict):
+        raise InvalidRequest({"body": "should be a JSON object"})
+    return body
+
+
+def _string(body: dict[str, Any], name: str, problems: dict[str, str]) -> str:
+    value = body.get(name)
+    if isinstance(value, str):
+        return value
+    problems[name] = "should be a string" if name in body else "is missing"
+    return ""
+
+
+def _mobile(text: str, problems: dict[str, str]) -> str:
+    mobile = mobiles.normalise(text)
+    if mobile is None:
+        problems.setdefault("mobile", MOBILE_EXPECTED)
+        return ""
+    return mobile
+
+
+def _code(text: str, length: int, problems: dict[str, str]) -> str:
+    if len(text) != length or not (text.isascii() and text.isdigit()):
+        problems.setdefault("code", f"should be {length} digits")
+    return text

@@ -1,0 +1,89 @@
+"""What every route needs of a request: its types, its id, its client and its token."""
+
+import re
+import uuid
+from ipaddress import ip_address
+from typing import Any
+
+from sanic import Request as SanicRequest
+from sanic import Sanic
+from sanic.compat import Header
+from sanic.config import Config
+from sanic.exceptions import BadURL
+
+from service import devices
+from service.context import Context
+from service.entities import Device
+
+App = Sanic[Config, Context]
+Request = SanicRequest[App, Any]
+
+BASE_PATH = "/app/v1_0"
+
+
+class TolerantRequest(SanicRequest[App, Any]):
+    """Sanic answers what it could not parse through a stand-in request made of the same target.
+
+    Where the target itself cannot be parsed the stand-in fails too, and the client would hear nothing.
+    """
+
+    STAND_IN = "NONE"
+
+    def __init__(self, url_bytes: bytes, headers: Header, version: str, method: str, *rest: Any, **more: Any) -> None:
+        """Take what Sanic passes."""
+        try:
+            super().__init__(url_bytes, headers, version, method, *rest, **more)
+        except BadURL:
+            if method != self.STAND_IN:
+                raise
+            super().__init__(b"*", headers, version, method, *rest, **more)
+
+
+_SANE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
+_BEARER = re.compile(r"bearer +(\S+) *", re.ASCII | re.IGNORECASE)
+
+
+def request_id(request: Request) -> str:
+    """The caller's `X-Request-ID` if it is a sane one (64 of `A-Za-z0-9._-` at most), else a new one."""
+    known: str | None = getattr(request.ctx, "request_id", None)
+    if known is None:
+        sent = request.headers.getone("x-request-id", "")
+        known = sent if _SANE_ID.fullmatch(sent) else uuid.uuid4().hex
+        request.ctx.request_id = known
+    return known
+
+
+def bearer(request: Request) -> str | None:
+    """The Bearer token of RFC 6750 section 2.1, or None where none was sent."""
+    found = _BEARER.fullmatch(request.headers.getone("authorization", ""))
+    return found[1] if found else None
+
+
+def device(request: Request) -> Device:
+    """Where a login comes from: the device's name, and the client's address."""
+    headers = request.headers
+    return Device(
+        devices.name(headers.getone("x-device-name", ""), headers.getone("user-agent", "")), client_ip(request)
+    )
+
+
+def client_ip(request: Request) -> str:
+    """The client's address: from the socket, or from TRUSTED_PROXIES hops of `X-Forwarded-For` counted from the right.
+
+    Never from a header that anyone can send: entries further left than the trusted ones are not looked at.
+    """
+    hops = request.app.ctx.settings.trusted_proxies
+    if hops:
+        forwarded = [hop.strip() for line in request.headers.getall("x-forwarded-for", []) for hop in line.split(",")]
+        if len(forwarded) >= hops and (address := _address(forwarded[-hops])):
+            return address
+    return _address(request.ip) or "unknown"
+
+
+def _address(text: str) -> str | None:
+    try:
+        address = ip_address(text)
+    except ValueError:
+        return None
+    mapped = getattr(address, "ipv4_mapped", None)
+    return str(mapped or address)

@@ -1,0 +1,63 @@
+"""`/sessions`: the caller's devices."""
+
+from typing import Any
+
+from sanic import Blueprint, HTTPResponse
+from sanic_ext import openapi
+
+from service.entities import EndReason, Identity, Session
+from service.errors import InvalidRequest
+from service.routes import documents
+from service.routes.answers import nothing, ok, timestamp
+from service.routes.guards import authenticated, changes_state
+from service.routes.requests import BASE_PATH, Request
+
+sessions = Blueprint("sessions", url_prefix=f"{BASE_PATH}/sessions")
+
+KEEP_CURRENT = "current"
+
+
+@sessions.get("/")
+@openapi.definition(**documents.LIST_SESSIONS)
+@authenticated
+async def list_sessions(request: Request, identity: Identity) -> HTTPResponse:
+    """The caller's devices, the newest login first."""
+    found = await request.app.ctx.sessions.of_user(identity.user_id)
+    return ok({"sessions": [_described(session, identity) for session in found]})
+
+
+@sessions.delete("/<session_id>")
+@openapi.definition(**documents.END_SESSION)
+@changes_state
+@authenticated
+async def end_session(request: Request, identity: Identity, session_id: str) -> HTTPResponse:
+    """End one of the caller's own sessions; another user's is not found."""
+    reason = EndReason.LOGGED_OUT if session_id == identity.session_id else EndReason.REVOKED
+    await request.app.ctx.sessions.end(identity.user_id, session_id, reason)
+    return nothing()
+
+
+@sessions.delete("/")
+@openapi.definition(**documents.END_SESSIONS)
+@changes_state
+@authenticated
+async def end_sessions(request: Request, identity: Identity) -> HTTPResponse:
+    """End all of the caller's sessions, or all others."""
+    asked = request.args.get("keep")
+    if asked not in {None, KEEP_CURRENT}:
+        raise InvalidRequest({"keep": f"should be {KEEP_CURRENT}, or be left out"})
+    keep = identity.session_id if asked else ""
+    await request.app.ctx.sessions.end_all(identity.user_id, EndReason.REVOKED, keep=keep)
+    return nothing()
+
+
+def _described(session: Session, identity: Identity) -> dict[str, Any]:
+    return {
+        "id": session.session_id,
+        "current": session.session_id == identity.session_id,
+        "device": session.device.name,
+        "ip": session.device.ip,
+        "created_at": timestamp(session.created_at),
+        "refreshed_at": timestamp(session.refreshed_at),
+        "expires_at": timestamp(session.expires_at),
+    }

@@ -1,0 +1,67 @@
+"""Browser apps on other origins (section 6 of the contract)."""
+
+import pytest
+
+from tests.client import BASE, MOBILE, Api
+from tests.conftest import Outbox, Start
+
+APP = "https://app.example.com"
+LOGIN = f"{BASE}/authorizations"
+
+
+@pytest.fixture
+async def browser_api(start: Start) -> Api:
+    return await start(cors_origins=f"{APP}, http://localhost:3000")
+
+
+def preflight(origin: str, method: str, headers: str = "authorization,content-type,x-device-name") -> dict[str, str]:
+    return {"Origin": origin, "Access-Control-Request-Method": method, "Access-Control-Request-Headers": headers}
+
+
+@pytest.mark.parametrize("origin", [APP, "http://localhost:3000"])
+@pytest.mark.parametrize(
+    ("path", "method"), [(LOGIN, "POST"), (LOGIN, "PUT"), (LOGIN, "DELETE"), (f"{BASE}/sms/codes", "POST")]
+)
+async def test_a_preflight_of_a_listed_origin_is_answered(
+    browser_api: Api, origin: str, path: str, method: str
+) -> None:
+    response = await browser_api.request("OPTIONS", path, headers=preflight(origin, method))
+    assert response.status_code == 204
+    assert response.headers["access-control-allow-origin"] == origin
+    assert method in response.headers["access-control-allow-methods"]
+    allowed = set(response.headers["access-control-allow-headers"].split(","))
+    assert allowed == {"authorization", "content-type", "x-device-name"}
+    assert response.headers["vary"].lower() == "origin"
+
+
+async def test_a_preflight_of_the_address_with_a_number_sends_nothing(browser_api: Api, outbox: Outbox) -> None:
+    response = await browser_api.request("OPTIONS", f"{BASE}/sms/codes/{MOBILE}", headers=preflight(APP, "GET"))
+    assert response.headers["access-control-allow-origin"] == APP
+    assert outbox.messages == []
+
+
+@pytest.mark.parametrize("origin", ["https://evil.example", "https://app.example.com.evil.example", "null"])
+async def test_another_origin_is_given_nothing(browser_api: Api, origin: str) -> None:
+    for response in (
+        await browser_api.request("OPTIONS", LOGIN, headers=preflight(origin, "POST")),
+        await browser_api.request("GET", LOGIN, headers={"Origin": origin}),
+    ):
+        assert not [name for name in response.headers if name.startswith("access-control")]
+
+
+async def test_answers_and_errors_alike_can_be_read_by_the_app(browser_api: Api) -> None:
+    tokens = await browser_api.log_in(Origin=APP)
+    for response in (
+        await browser_api.request("GET", LOGIN, headers={"Origin": APP, "Authorization": f"Bearer {tokens['token']}"}),
+        await browser_api.request("GET", LOGIN, headers={"Origin": APP}),
+        await browser_api.request("GET", f"{BASE}/nothing", headers={"Origin": APP}),
+        await browser_api.request("POST", LOGIN, headers={"Origin": APP}, content=b"x" * 20_000),
+    ):
+        assert response.headers["access-control-allow-origin"] == APP
+        exposed = set(response.headers["access-control-expose-headers"].split(","))
+        assert exposed == {"x-request-id", "retry-after"}
+
+
+async def test_without_origins_no_browser_app_is_let_in(api: Api) -> None:
+    response = await api.request("OPTIONS", LOGIN, headers=preflight(APP, "POST"))
+    assert not [name for name in response.headers if name.startswith("access-control")]

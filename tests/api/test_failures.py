@@ -1,0 +1,88 @@
+"""A broken store is 503 `service_unavailable`, never a log-out; a bug is 500 without a word of its cause."""
+
+import re
+from typing import Any
+
+import pytest
+
+from service.errors import ServiceUnavailable
+from tests.client import MOBILE, Api, bearer, error
+from tests.conftest import Start
+
+GONE_REDIS = "redis://127.0.0.1:1"
+TOKEN = "A" * 64
+
+
+async def test_without_redis_every_route_that_needs_it_is_503_and_never_401_or_403(start: Start) -> None:
+    api = await start(redis_url=GONE_REDIS)
+    for response in (
+        await api.send_code(),
+        await api.post_login(MOBILE, "123456"),
+        await api.check(TOKEN),
+        await api.who(TOKEN),
+        await api.refresh(TOKEN),
+        await api.log_out(TOKEN),
+    ):
+        assert error(response) == (503, "service_unavailable")
+        assert response.headers["retry-after"] == "1"
+
+
+async def test_without_the_database_a_login_is_503_and_the_code_still_works(api: Api) -> None:
+    code = await api.new_code()
+    database = api.app.ctx.users._store._database
+    await database.rows("ALTER TABLE users RENAME TO users_away", [])
+    for _ in range(8):  # more often than CODE_ATTEMPTS
+        assert error(await api.post_login(MOBILE, code)) == (503, "service_unavailable")
+    await database.rows("ALTER TABLE users_away RENAME TO users", [])
+    assert (await api.post_login(MOBILE, code)).status_code == 200
+
+
+async def test_without_the_database_checks_refreshes_and_log_outs_go_on(api: Api) -> None:
+    tokens = await api.log_in()
+    database = api.app.ctx.users._store._database
+    await database.rows("ALTER TABLE users RENAME TO users_away", [])
+    assert error(await api.who(tokens["token"])) == (503, "service_unavailable")
+    assert await api.is_live(tokens["token"])
+    fresh = (await api.refresh(tokens["refresh_token"])).json()["data"]
+    assert (await api.log_out(fresh["token"])).status_code == 204
+
+
+async def test_a_session_that_cannot_be_opened_leaves_the_code_good(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    code = await api.new_code()
+    redis = api.app.ctx.codes._store._connection.redis
+    await redis.config_set("maxmemory", 1)  # full: every write is refused, those of scripts too
+    try:
+        assert error(await api.post_login(MOBILE, code)) == (503, "service_unavailable")
+    finally:
+        await redis.config_set("maxmemory", 0)
+    assert (await api.post_login(MOBILE, code)).status_code == 200
+
+
+async def test_a_code_that_cannot_be_spent_takes_the_session_back_and_stays_good(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code = await api.new_code()
+    store = api.app.ctx.codes._store
+    spend = store.spend
+
+    async def fail(*_: Any) -> bool:
+        raise ServiceUnavailable
+
+    monkeypatch.setattr(store, "spend", fail)
+    assert error(await api.post_login(MOBILE, code)) == (503, "service_unavailable")
+    monkeypatch.setattr(store, "spend", spend)
+    assert not await store._connection.redis.keys("sessions:*")
+    assert (await api.post_login(MOBILE, code)).status_code == 200
+
+
+async def test_a_bug_is_500_with_nothing_but_a_request_id(
+    api: Api, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def fail(*_: Any) -> None:
+        raise RuntimeError("secret details: 13800138000")
+
+    monkeypatch.setattr(api.app.ctx.authorizations, "check", fail)
+    response = await api.request("GET", "/app/v1_0/authorizations", headers=bearer(TOKEN))
+    assert error(response) == (500, "internal_error")
+    assert not re.search("secret|Runtime|Traceback|138", response.text)
+    assert any(record.exc_info for record in caplog.records)

@@ -1,0 +1,84 @@
+"""A client of the HTTP API with one method per endpoint."""
+
+from typing import Any, Protocol
+
+import httpx
+
+BASE = "/app/v1_0"
+MOBILE = "13800138000"
+
+
+class Phone(Protocol):
+    """Where codes arrive."""
+
+    def code(self, mobile: str) -> str: ...
+
+
+class Api:
+    """Speaks to one server over a real socket."""
+
+    def __init__(self, client: Any, phone: Phone) -> None:
+        self._client = client
+        self._phone = phone
+
+    @property
+    def app(self) -> Any:
+        return self._client.app
+
+    @property
+    def port(self) -> int:
+        return int(self._client.port)
+
+    async def request(self, method: str, path: str, **options: Any) -> httpx.Response:
+        response: httpx.Response = await self._client._request(method, path, **options)
+        return response
+
+    async def send_code(self, mobile: Any = MOBILE) -> httpx.Response:
+        return await self.request("POST", f"{BASE}/sms/codes", json={"mobile": mobile})
+
+    async def post_login(self, mobile: Any, code: Any, **headers: str) -> httpx.Response:
+        body = {"mobile": mobile, "code": code}
+        return await self.request("POST", f"{BASE}/authorizations", json=body, headers=headers)
+
+    async def refresh(self, token: str) -> httpx.Response:
+        return await self.request("PUT", f"{BASE}/authorizations", headers=bearer(token))
+
+    async def check(self, token: str) -> httpx.Response:
+        return await self.request("GET", f"{BASE}/authorizations", headers=bearer(token))
+
+    async def log_out(self, token: str) -> httpx.Response:
+        return await self.request("DELETE", f"{BASE}/authorizations", headers=bearer(token))
+
+    async def who(self, token: str) -> httpx.Response:
+        return await self.request("GET", f"{BASE}/user", headers=bearer(token))
+
+    async def new_code(self, mobile: str = MOBILE) -> str:
+        """Ask for a code and read it on the phone."""
+        response = await self.send_code(mobile)
+        assert response.status_code == 200, response.text
+        return self._phone.code(mobile)
+
+    async def log_in(self, mobile: str = MOBILE, **headers: str) -> dict[str, Any]:
+        """Log in and answer the tokens."""
+        response = await self.post_login(mobile, await self.new_code(mobile), **headers)
+        assert response.status_code == 200, response.text
+        data: dict[str, Any] = response.json()["data"]
+        return data
+
+    async def is_live(self, token: str) -> bool:
+        response = await self.check(token)
+        assert response.status_code in {200, 401}, response.text
+        return response.status_code == 200
+
+
+def bearer(token: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}"}
+
+
+def error(response: httpx.Response) -> tuple[int, str]:
+    """The status and the error code of a failure, whose envelope is checked on the way."""
+    body = response.json()
+    assert set(body) >= {"message", "error", "request_id"}
+    assert body["request_id"] == response.headers["x-request-id"]
+    assert response.headers["cache-control"] == "no-store"
+    return response.status_code, body["error"]

@@ -1,0 +1,203 @@
+"""Real servers for every test: one Valkey for the run, one SQLite file per test, one Sanic server per app.
+
+pytest-sanic's plugin runs coroutine tests and makes `sanic_client`; its TestServer predates Sanic 21.12, so starting
+and stopping are replaced here by Sanic's own.
+"""
+
+import asyncio
+import gc
+import shutil
+import socket
+import tempfile
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pytest_sanic import utils as pytest_sanic_utils
+from sanic import Sanic
+
+import config
+from config import Settings
+from service.app import build, connections
+from service.entities import TextMessage
+from service.errors import SmsUnavailable
+from service.routes.requests import App
+from service.stores.connection import Connection
+from service.stores.database import Database
+from service.stores.embedded import EmbeddedRedis
+from tests.client import Api
+
+Sanic.test_mode = True
+
+Start = Callable[..., Awaitable[Api]]
+
+
+class Server(pytest_sanic_utils.TestServer):  # type: ignore[misc]
+    """pytest-sanic's server, started and stopped as Sanic does it today."""
+
+    async def start_server(self) -> None:
+        listener = socket.create_server((self.host, 0))
+        self.server = await self.app.create_server(sock=listener, return_asyncio_server=True)
+        gc.disable()  # sanic-routing parses source here: a collection meanwhile fails on CPython 3.11 (gh-106905)
+        try:
+            await self.server.startup()
+            await self.server.before_start()
+        finally:
+            gc.enable()
+        await self.server.after_start()
+        self.port = listener.getsockname()[1]
+        self.is_running = True
+
+    async def close(self) -> None:
+        if not self.is_running:
+            return
+        self.is_running = False
+        await self.server.before_stop()
+        await self.server.close()
+        for connection in list(self.server.connections):
+            connection.close()
+        await self.server.after_stop()
+
+
+@pytest.fixture(autouse=True)
+def _modern_test_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pytest_sanic_utils, "TestServer", Server)
+
+
+@dataclass
+class Clock:
+    """Seconds since the epoch, moved by hand."""
+
+    now: float = 1_767_225_600.0  # 2026-01-01T00:00:00Z
+
+    def __call__(self) -> float:
+        return self.now
+
+    def wait(self, seconds: float) -> None:
+        self.now += seconds
+
+
+@dataclass
+class Outbox:
+    """A sender that keeps what it is given, or refuses, or hangs."""
+
+    messages: list[TextMessage] = field(default_factory=list)
+    refuses: bool = False
+    before: Callable[[], Awaitable[None]] | None = None
+
+    async def send(self, message: TextMessage) -> None:
+        if self.before:
+            await self.before()
+        if self.refuses:
+            raise SmsUnavailable
+        self.messages.append(message)
+
+    def code(self, mobile: str) -> str:
+        return next(message.code for message in reversed(self.messages) if message.mobile == mobile)
+
+
+@pytest.fixture(scope="session")
+def redis_server() -> Iterator[str]:
+    """The URL of a Valkey that lives as long as the test run."""
+    with tempfile.TemporaryDirectory(prefix="latch-") as folder:  # short: a socket's path may have 107 bytes
+        server = EmbeddedRedis(Path(folder), Path(folder) / "redis.sock")
+        server.start()
+        yield f"unix://{folder}/redis.sock"
+        server.stop()
+
+
+@pytest.fixture(scope="session")
+def migrated_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A SQLite file with all migrations applied, to be copied."""
+    path = tmp_path_factory.mktemp("database") / "migrated.sqlite3"
+
+    async def migrate() -> None:
+        database = Database(f"sqlite://{path}", timeout=5, pool_size=1)
+        await database.open()
+        await database.migrate()
+        await database.close()
+
+    asyncio.run(migrate())
+    return path
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def outbox() -> Outbox:
+    return Outbox()
+
+
+@pytest.fixture
+def make_settings(redis_server: str, migrated_database: Path, tmp_path: Path) -> Callable[..., Settings]:
+    """Settings for the servers of this test; what is passed wins."""
+    database = tmp_path / "latch.sqlite3"
+    shutil.copy(migrated_database, database)
+
+    def make(**overrides: Any) -> Settings:
+        values: dict[str, Any] = {
+            "_env_file": None,
+            "data_dir": tmp_path,
+            "redis_url": redis_server,
+            "database_url": f"sqlite://{database}",
+            "code_pepper": "a pepper for the tests alone",
+            "log_level": "DEBUG",
+            **overrides,
+        }
+        return config.load(**values)
+
+    return make
+
+
+@pytest.fixture
+async def stores(make_settings: Callable[..., Settings], loop: Any) -> AsyncIterator[tuple[Connection, Database]]:
+    """An empty Redis and an empty, migrated database."""
+    connection, database = connections(make_settings())
+    await connection.redis.flushall()
+    await database.open()
+    yield connection, database
+    await connection.close()
+    await database.close()
+
+
+@pytest.fixture
+async def connection(stores: tuple[Connection, Database]) -> Connection:
+    return stores[0]
+
+
+@pytest.fixture
+async def database(stores: tuple[Connection, Database]) -> Database:
+    return stores[1]
+
+
+@pytest.fixture
+def make_app(make_settings: Callable[..., Settings], clock: Clock, outbox: Outbox) -> Callable[..., App]:
+    """The app of production, with a clock and a phone of the test's own. Settings that are passed win."""
+
+    def make(**overrides: Any) -> App:
+        app = build(make_settings(**overrides), name=f"latch-{len(Sanic._app_registry)}", clock=clock, sender=outbox)
+        app.config.TOUCHUP = False
+        return app
+
+    return make
+
+
+@pytest.fixture
+def start(make_app: Callable[..., App], sanic_client: Any, outbox: Outbox, connection: Connection) -> Start:
+    """Start an app with the settings passed and answer a client of it. Redis is empty at first."""
+
+    async def starter(**overrides: Any) -> Api:
+        return Api(await sanic_client(make_app(**overrides), verify=False, trust_env=False), outbox)
+
+    return starter
+
+
+@pytest.fixture
+async def api(start: Start) -> Api:
+    """A client of an app with the settings as they ship."""
+    return await start()
