@@ -1,0 +1,135 @@
+"""The operator's commands: what `run.py sessions | revoke | disable | enable | explain` do, and what they print.
+
+To the terminal what `routes/` is to HTTP. They speak to the stores directly, so they work while the service is down.
+"""
+
+import sys
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import asdict
+from datetime import UTC, datetime
+
+import orjson
+
+from config import Settings
+from service import mobiles
+from service.app import connections
+from service.entities import EndReason, Session, User
+from service.sessions import Sessions
+from service.stores.sessions import SessionStore, key_names
+from service.stores.users import UserStore
+from service.users import Users
+
+DONE, FAILED = 0, 1
+COLUMNS = ("ID", "DEVICE", "IP", "CREATED", "LAST REFRESH", "EXPIRES", "KEY")
+
+Confirm = Callable[[str], bool]
+
+
+class Operations:
+    """One command each. They print to standard output and answer an exit code; NotFound and ServiceUnavailable rise."""
+
+    def __init__(self, users: Users, sessions: Sessions) -> None:
+        self._users = users
+        self._sessions = sessions
+
+    async def list_sessions(self, who: str, *, as_json: bool) -> int:
+        """A user's live sessions, with the keys that end them."""
+        user = await self._users.find(who)
+        found = await self._sessions.of_user(user.id)
+        if as_json:
+            _print_json({"user_id": user.id, "sessions": [_described(session) for session in found]})
+        else:
+            print(f"user {user.id}, {mobiles.mask(user.mobile)}, {user.status.value}: {_count(found)}")
+            _print_table([COLUMNS, *(tuple(_described(session).values()) for session in found)] if found else [])
+        return DONE
+
+    async def revoke(self, who: str, session_id: str | None, confirm: Confirm, *, as_json: bool) -> int:
+        """End one session of a user, or all."""
+        user = await self._users.find(who)
+        if session_id:
+            await self._sessions.end(user.id, session_id, EndReason.REVOKED)
+            return _ended(user, [session_id], as_json=as_json)
+        found = await self._sessions.of_user(user.id)
+        if found and not confirm(f"End {_count(found)} of user {user.id}, {mobiles.mask(user.mobile)}?"):
+            return FAILED
+        return _ended(user, await self._sessions.end_all(user.id, EndReason.REVOKED), as_json=as_json)
+
+    async def disable(self, who: str, confirm: Confirm, *, as_json: bool) -> int:
+        """Let a user log in no more, and end every session."""
+        user = await self._users.find(who)
+        if not confirm(f"Disable user {user.id}, {mobiles.mask(user.mobile)}, and end every session?"):
+            return FAILED
+        return _ended(user, await self._users.disable(user), as_json=as_json)
+
+    async def enable(self, who: str, *, as_json: bool) -> int:
+        """Let a user log in again."""
+        user = await self._users.find(who)
+        await self._users.enable(user)
+        if as_json:
+            _print_json({"user_id": user.id, "status": "active"})
+        else:
+            print(f"user {user.id} may log in again")
+        return DONE
+
+    async def explain(self, token: str, *, as_json: bool) -> int:
+        """Say whether a token is live; FAILED if it is not."""
+        explained = await self._sessions.explain(token)
+        if as_json:
+            _print_json({"live": explained.live, **asdict(explained)})
+        else:
+            whose = f" of user {explained.user_id}, session {explained.session_id}" if explained.user_id else ""
+            print(f"a live {explained.kind}{whose}" if explained.live else f"not live{whose}: {explained.why}")
+        return DONE if explained.live else FAILED
+
+
+@asynccontextmanager
+async def opened(settings: Settings) -> AsyncIterator[Operations]:
+    """The commands, connected to the stores of the settings."""
+    connection, database = connections(settings)
+    await database.open()
+    try:
+        sessions = Sessions(SessionStore(connection), time.time)
+        yield Operations(Users(UserStore(database), sessions), sessions)
+    finally:
+        await connection.close()
+        await database.close()
+
+
+def _ended(user: User, ids: Sequence[str], *, as_json: bool) -> int:
+    if as_json:
+        _print_json({"user_id": user.id, "ended": ids})
+    else:
+        print(f"user {user.id}: ended {_count(ids)}{': ' if ids else ''}{', '.join(ids)}")
+    return DONE
+
+
+def _described(session: Session) -> dict[str, str]:
+    return {
+        "id": session.session_id,
+        "device": session.device.name,
+        "ip": session.device.ip,
+        "created_at": _time(session.created_at),
+        "refreshed_at": _time(session.refreshed_at),
+        "expires_at": _time(session.expires_at),
+        "key": key_names(session)[0],
+    }
+
+
+def _time(moment: float) -> str:
+    return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _count(sessions: Sequence[object]) -> str:
+    return f"{len(sessions)} session{'' if len(sessions) == 1 else 's'}"
+
+
+def _print_table(rows: Sequence[Sequence[str]]) -> None:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def _print_json(value: object) -> None:
+    sys.stdout.write(orjson.dumps(value, option=orjson.OPT_APPEND_NEWLINE).decode())

@@ -1,0 +1,330 @@
+"""The command line as a user types it: processes, signals, restarts."""
+
+import json
+import os
+import re
+import shlex
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import httpx
+import pytest
+
+from tests.client import BASE, MOBILE, bearer
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
+
+
+def environment(data_dir: Path, **settings: object) -> dict[str, str]:
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+    values = {"DATA_DIR": data_dir, **settings}
+    return {**kept, **{name: str(value) for name, value in values.items()}}
+
+
+def run(command: str, data_dir: Path, **settings: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "run.py", *shlex.split(command)],
+        cwd=ROOT,
+        env=environment(data_dir, **settings),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+class Service:
+    """`python run.py` in a process group of its own, as a terminal would start it."""
+
+    def __init__(self, data_dir: Path, *, ready: str = "/readyz", **settings: object) -> None:
+        self.data_dir = data_dir
+        self._ready = ready
+        self.port = free_port()
+        self._settings = {"PORT": self.port, "SMS_SENDER": "file", **settings}
+        self.output = data_dir.parent / f"output-{self.port}.txt"
+
+    def __enter__(self) -> Self:
+        with self.output.open("wb") as output:
+            self.process = subprocess.Popen(
+                [sys.executable, "run.py"],
+                cwd=ROOT,
+                env=environment(self.data_dir, **self._settings),
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        self.http = httpx.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=10, verify=False, trust_env=False)
+        self._wait_until_ready()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        self.http.close()
+        if self.process.poll() is None:
+            self.stop()
+
+    def _wait_until_ready(self) -> None:
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline:
+            assert self.process.poll() is None, self.text()
+            try:
+                if self.http.get(self._ready).status_code == 200:
+                    return
+            except httpx.TransportError:
+                time.sleep(0.02)
+        pytest.fail(f"not ready:\n{self.text()}")
+
+    def stop(self, with_signal: signal.Signals = signal.SIGINT) -> int:
+        """Ctrl-C: the signal reaches every process of the terminal's group."""
+        os.killpg(self.process.pid, with_signal)
+        return self.process.wait(30)
+
+    def text(self) -> str:
+        return self.output.read_text(encoding="utf-8")
+
+    def code(self, mobile: str = MOBILE) -> str:
+        assert self.http.post(f"{BASE}/sms/codes", json={"mobile": mobile}).status_code == 200
+        lines = (self.data_dir / "sms.jsonl").read_text(encoding="utf-8").splitlines()
+        return next(str(sms["code"]) for sms in map(json.loads, reversed(lines)) if sms["mobile"] == mobile)
+
+    def log_in(self, mobile: str = MOBILE) -> dict[str, Any]:
+        response = self.http.post(f"{BASE}/authorizations", json={"mobile": mobile, "code": self.code(mobile)})
+        assert response.status_code == 200, response.text
+        data: dict[str, Any] = response.json()["data"]
+        return data
+
+    def log_in_on(self, device: str, mobile: str = MOBILE) -> dict[str, Any]:
+        """Log in on a device of this name and answer the tokens."""
+        body = {"mobile": mobile, "code": self.code(mobile)}
+        response = self.http.post(f"{BASE}/authorizations", json=body, headers={"X-Device-Name": device})
+        assert response.status_code == 200, response.text
+        data: dict[str, Any] = response.json()["data"]
+        return data
+
+    def is_live(self, token: str) -> bool:
+        return self.http.get(f"{BASE}/authorizations", headers=bearer(token)).status_code == 200
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="latch-") as name:  # short: a socket's path may have 107 bytes
+        yield Path(name) / "data"
+
+
+def test_sessions_users_and_pepper_outlive_a_restart(folder: Path) -> None:
+    with Service(folder) as service:
+        tokens = service.log_in()
+        waiting = service.code("13900139000")
+        assert service.stop(signal.SIGINT) == 0
+        assert "Traceback" not in service.text()
+    assert not list(folder.glob("redis.sock"))
+    assert oct((folder / "code_pepper").stat().st_mode & 0o777) == "0o600"
+    assert oct((folder / "sms.jsonl").stat().st_mode & 0o777) == "0o600"
+    with Service(folder, WORKERS=2) as service:
+        assert service.is_live(tokens["token"])
+        response = service.http.put(f"{BASE}/authorizations", headers=bearer(tokens["refresh_token"]))
+        assert response.status_code == 200
+        login = {"mobile": "13900139000", "code": waiting}
+        assert service.http.post(f"{BASE}/authorizations", json=login).status_code == 200
+        assert service.log_in()["user_id"] == tokens["user_id"]
+        service.process.send_signal(signal.SIGTERM)  # to the main process alone, as a supervisor does
+        assert service.process.wait(30) == 0
+
+
+def test_two_workers_hold_the_counts_together_and_log_nothing_secret(folder: Path) -> None:
+    with Service(folder, WORKERS=2, LOG_LEVEL="DEBUG", SMS_SENDER="file") as service, ThreadPoolExecutor(16) as pool:
+        mine = "13812345678"
+        code = service.code(mine)
+        body = {"mobile": mine, "code": code}
+        answers = list(pool.map(lambda _: service.http.post(f"{BASE}/authorizations", json=body), range(50)))
+        assert sorted(answer.status_code for answer in answers) == [200] + [400] * 49
+        [tokens] = [answer.json()["data"] for answer in answers if answer.status_code == 200]
+
+        code = service.code(mine)
+        guesses = [f"{(int(code) + n) % 10**6:06}" for n in range(1, 101)]
+        login = f"{BASE}/authorizations"
+        answers = list(pool.map(lambda guess: service.http.post(login, json={"mobile": mine, "code": guess}), guesses))
+        assert {answer.status_code for answer in answers} == {400}
+        assert service.http.post(login, json={"mobile": mine, "code": code}).status_code == 400
+
+        mobiles = [f"137{n:08}" for n in range(40)]
+        logins = list(pool.map(service.log_in, mobiles))
+        assert len({one["user_id"] for one in logins}) == 40
+        refreshed = list(
+            pool.map(lambda _: service.http.put(login, headers=bearer(tokens["refresh_token"])), range(40))
+        )
+        assert {answer.status_code for answer in refreshed} == {200}
+        assert service.http.get(f"{BASE}/sms/codes/13600136000").status_code == 200
+        service.http.get("/metrics")
+        assert service.stop() == 0
+
+        text = service.text()
+        secrets = [tokens["token"], tokens["refresh_token"], code, mine, "13600136000", *mobiles]
+        secrets += [one["token"] for one in logins] + [(folder / "code_pepper").read_text()]
+        assert not [secret for secret in secrets if secret in text]
+        assert "137****0001" in text
+
+
+def test_metrics_add_up_over_the_workers(folder: Path) -> None:
+    with Service(folder, WORKERS=2) as service:
+        for _ in range(30):
+            with httpx.Client(base_url=service.http.base_url, verify=False, trust_env=False) as client:
+                client.get(f"{BASE}/user")
+        text = service.http.get("/metrics").text
+        assert 'latch_requests_total{method="GET",route="/app/v1_0/user",status="401"} 30.0' in text
+
+
+def test_a_redis_that_a_killed_run_left_behind_is_taken_over(folder: Path) -> None:
+    with Service(folder) as service:
+        tokens = service.log_in()
+        assert service.stop(signal.SIGKILL) != 0
+    with Service(folder) as service:
+        assert "left behind" in service.text()
+        assert service.is_live(tokens["token"])
+
+
+def test_a_second_run_on_the_same_folder_says_what_to_do(folder: Path) -> None:
+    with Service(folder) as service:
+        second = run("", folder, PORT=free_port())
+        assert second.returncode == 2
+        assert f"process {service.process.pid}" in second.stderr
+        assert "DATA_DIR" in second.stderr
+        assert service.http.get("/readyz").status_code == 200
+
+
+def test_a_data_dir_whose_socket_path_is_too_long_is_told(folder: Path) -> None:
+    second = run("", folder / ("x" * 100), PORT=free_port())
+    assert second.returncode == 2
+    assert "DATA_DIR" in second.stderr
+    assert "107" in second.stderr or "103" in second.stderr
+
+
+def test_bad_settings_stop_the_start_with_their_names_and_no_secret(folder: Path) -> None:
+    result = run("", folder, PORT="ninety", ACCESS_TTL=-1, CODE_PEPPER="short-secret", SMS_SENDER="pigeon")
+    assert result.returncode == 2
+    assert {line.split(":")[0] for line in result.stderr.splitlines()} == {
+        "PORT",
+        "ACCESS_TTL",
+        "CODE_PEPPER",
+        "SMS_SENDER",
+    }
+    assert "short-secret" not in result.stderr
+
+
+def test_an_outside_redis_without_a_pepper_stops_the_start(folder: Path) -> None:
+    result = run("", folder, REDIS_URL="redis://127.0.0.1:1")
+    assert result.returncode == 2
+    assert "CODE_PEPPER" in result.stderr
+
+
+def test_a_port_in_use_is_told(folder: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        result = run("", folder, PORT=taken.getsockname()[1])
+    assert result.returncode == 2
+    assert "PORT" in result.stderr
+    assert not (folder / "redis.sock").exists()
+
+
+def test_migrate_applies_once(folder: Path) -> None:
+    url = f"sqlite://{folder.parent}/outside.sqlite3"
+    assert "applied 0001_initial" in run("migrate", folder, DATABASE_URL=url).stdout
+    assert "nothing to apply" in run("migrate", folder, DATABASE_URL=url).stdout
+
+
+def test_an_outside_database_that_lacks_migrations_stops_the_start(folder: Path) -> None:
+    result = run("", folder, DATABASE_URL=f"sqlite://{folder.parent}/outside.sqlite3", PORT=free_port())
+    assert result.returncode == 1
+    assert "python run.py migrate" in result.stderr
+
+
+def test_an_outside_database_that_is_away_does_not_stop_the_start_and_is_told(folder: Path) -> None:
+    url = "postgres://latch:hidden@127.0.0.1:1/latch"
+    with Service(folder, ready="/healthz", DATABASE_URL=url) as service:
+        response = service.http.get("/readyz")
+        assert response.status_code == 503
+        assert response.json()["stores"] == {"redis": "ok", "database": "unavailable"}
+    for command in ("migrate", "check"):
+        result = run(command, folder, DATABASE_URL=url)
+        assert result.returncode == 1
+        assert "does not answer" in result.stdout + result.stderr
+        assert "Traceback" not in result.stderr
+        assert "hidden" not in result.stdout + result.stderr
+
+
+def test_an_odd_folder_name_is_no_trouble(folder: Path) -> None:
+    odd = folder / "a%20b?c#d e"
+    result = run("check", odd)
+    assert (result.returncode, result.stderr) == (0, "")
+    with Service(odd) as service:
+        assert service.is_live(service.log_in()["token"])
+    assert (odd / "latch.sqlite3").stat().st_mode & 0o077 == 0
+
+
+def test_check_is_content_with_the_embedded_stores_running_or_not(folder: Path) -> None:
+    result = run("check", folder)
+    assert (result.returncode, result.stderr) == (0, "")
+    assert "Redis evicts nothing" in result.stdout
+    with Service(folder):
+        result = run("check", folder)
+        assert result.returncode == 0
+        assert "up to date" in result.stdout
+
+
+def test_check_says_what_is_wrong(folder: Path, redis_server: str) -> None:
+    url = f"sqlite://{folder.parent}/outside.sqlite3"
+    result = run("check", folder, REDIS_URL="redis://u:hidden@127.0.0.1:1", CODE_PEPPER="x" * 32, DATABASE_URL=url)
+    assert result.returncode == 1
+    assert "FAIL  Redis at redis://127.0.0.1:1 does not answer" in result.stdout
+    assert "python run.py migrate" in result.stdout
+    assert "hidden" not in result.stdout + result.stderr
+
+
+def transcript() -> list[tuple[str, str]]:
+    """The commands of the README's transcript, each with the answer shown under it."""
+    part = README.split("<!-- transcript:")[1].split("\nThe whole API")[0]
+    lines = [line for block in re.findall(r"```console\n(.*?)```", part, re.DOTALL) for line in block.splitlines()]
+    steps: list[tuple[str, str]] = []
+    for line in lines:
+        if line.startswith("$ "):
+            steps.append((line[2:], ""))
+        else:
+            steps[-1] = (steps[-1][0], line)
+    return steps
+
+
+def shape(value: Any) -> Any:
+    """What is promised of an answer: its fields, and whether each is text or a number."""
+    return {name: shape(inner) for name, inner in value.items()} if isinstance(value, dict) else type(value).__name__
+
+
+def test_the_transcript_of_the_readme_is_what_happens(folder: Path) -> None:
+    assert len(transcript()) == 9
+    with Service(folder, SMS_SENDER="console") as service:
+        variables: dict[str, str] = {}
+        for command, shown in transcript():
+            if not command.startswith("curl"):
+                continue
+            typed = command.replace("http://127.0.0.1:8000", f"http://127.0.0.1:{service.port}")
+            answer = subprocess.run(
+                ["bash", "-c", typed], env={**os.environ, **variables}, capture_output=True, text=True, check=True
+            ).stdout
+            assert shape(json.loads(answer or "{}")) == shape(json.loads(shown or "{}")), command
+            if found := re.search(r"SMS to 138\*{4}8000: (\d+) is your login code", service.text()):
+                variables["CODE"] = found[1]
+            if "refresh_token" in answer and "TOKEN" not in variables:
+                data = json.loads(answer)["data"]
+                variables |= {"TOKEN": data["token"], "REFRESH_TOKEN": data["refresh_token"]}
