@@ -1,0 +1,66 @@
+# Every target makes what it needs: a virtual environment in .venv, filled from the lock files, anew only when they change.
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
+BOTH   := --extra embedded --extra postgres
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check fmt migrate migration doctor lock clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: $(VENV)/run.stamp ## set up and serve
+	@$(BIN)/python run.py
+
+test: $(VENV)/dev.stamp ## set up and run every test
+	$(BIN)/python -m pytest $(ARGS)
+
+check: $(VENV)/dev.stamp ## format, lint, types, structure
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest -q tests/test_architecture.py tests/test_docs.py
+
+fmt: $(VENV)/dev.stamp ## format and mend what can be mended
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+migrate: $(VENV)/run.stamp ## bring the database up to date
+	@$(BIN)/python run.py migrate
+
+migration: $(VENV)/run.stamp ## write a migration for what changed in models/
+	$(BIN)/tortoise -c models.tooling.TORTOISE makemigrations
+
+doctor: $(VENV)/run.stamp ## check settings and connections
+	@$(BIN)/python run.py check
+
+lock: $(VENV)/dev.stamp ## renew the lock files from pyproject.toml
+	$(BIN)/python -m pip install --quiet uv
+	$(COMPILE) $(BOTH) --group dev -o requirements-dev.lock pyproject.toml
+	@# pytest-sanic holds websockets down; what runs in production starts from the same versions without that bound.
+	cp requirements-dev.lock requirements.lock
+	$(COMPILE) $(BOTH) --upgrade-package websockets -o requirements.lock pyproject.toml
+	cp requirements.lock requirements-docker.lock
+	$(COMPILE) --extra postgres -o requirements-docker.lock pyproject.toml
+
+clean: ## remove the virtual environment and caches, not the data
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "Latch needs Python 3.11 or newer; name one with: make PYTHON=python3.12 ..."; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { echo "no venv module? On Debian and Ubuntu: apt install python3-venv"; exit 1; }
+
+$(VENV)/run.stamp: requirements.lock | $(VENV)/bin/python
+	@echo "installing what Latch needs into $(VENV) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@touch $@
+
+$(VENV)/dev.stamp: requirements-dev.lock $(VENV)/run.stamp
+	@echo "installing what the tests need into $(VENV) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@touch $@

@@ -1,0 +1,72 @@
+"""What the documents say is what the code does."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from config import Settings
+from service.audit import WARNINGS, Event
+from service.entities import EndReason
+from service.routes.errors import REFRESH_STATUS, STATUS
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def table(heading: str) -> list[list[str]]:
+    """The cells of the table under a heading of the README, without its first two lines."""
+    section = README.split(f"## {heading}\n")[1].split("\n## ")[0]
+    rows = [line for line in section.splitlines() if line.startswith("|")]
+    return [[re.sub("^`([^`]*)`$", r"\1", cell.strip()) for cell in row.strip("|").split("|")] for row in rows[2:]]
+
+
+def shown(default: object) -> str:
+    secret = getattr(default, "get_secret_value", None)
+    return "" if default == () else str(secret() if secret else default)
+
+
+def test_the_readme_lists_every_setting_with_its_default() -> None:
+    documented = {name: default for name, default, _ in table("Settings")}
+    assert documented == {name.upper(): shown(field.default) for name, field in Settings.model_fields.items()}
+
+
+def test_the_readme_says_of_a_setting_what_the_code_says() -> None:
+    for name, _, text in table("Settings"):
+        description = Settings.model_fields[name.lower()].description or ""
+        assert text.startswith(description) or name == "LOG_FORMAT"
+
+
+def test_the_readme_lists_every_error_with_its_status() -> None:
+    documented = {code: status for code, status, _ in table("Errors")}
+    expected = {code: str(status) for code, status in STATUS.items()}
+    expected |= {code: f"{STATUS[code]}, on refresh {status}" for code, status in REFRESH_STATUS.items()}
+    assert documented == expected
+
+
+def test_the_readme_names_every_reason_for_an_end() -> None:
+    [text] = [text for code, _, text in table("Errors") if code == "session_ended"]
+    assert set(re.findall("`([a-z_]+)`", text)) - {"reason"} == {reason.value for reason in EndReason}
+
+
+def test_the_audit_page_lists_every_event_with_its_level() -> None:
+    page = (ROOT / "docs" / "audit.md").read_text(encoding="utf-8")
+    documented = dict(re.findall(r"^\| `([a-z_]+)` \| (info|warning) \|", page, re.MULTILINE))
+    assert documented == {event.value: "warning" if event in WARNINGS else "info" for event in Event}
+
+
+DOCUMENTS = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.name))
+def test_links_lead_somewhere(path: Path) -> None:
+    for target in re.findall(r"\]\(([^)#]+)[^)]*\)", path.read_text(encoding="utf-8")):
+        if not target.startswith(("http://", "https://")):
+            assert (path.parent / target).exists(), target
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.name))
+def test_files_that_are_named_exist(path: Path) -> None:
+    pattern = r"`((?:service|models|tests|docs|deploy|bench)/[\w./-]+)`"
+    for name in re.findall(pattern, path.read_text(encoding="utf-8")):
+        assert (ROOT / name).exists(), name

@@ -1,0 +1,132 @@
+"""Every command of docs/revoking-sessions.md, run as it stands there, against a running service."""
+
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from redis import Redis
+
+from tests.client import MOBILE, bearer
+from tests.test_run import ROOT, Service, environment, folder
+
+__all__ = ["folder"]
+
+PAGE = (ROOT / "docs" / "revoking-sessions.md").read_text(encoding="utf-8")
+USER_ID, LOST, OTHER = "42", "9f86d081884c7d65", "6f1d2c3b4a596877"
+
+
+def blocks(heading: str) -> list[list[tuple[str, str]]]:
+    """The console blocks under a heading: commands, each with what the page says that it prints."""
+    section = PAGE.split(f"## {heading}\n")[1].split("\n## ")[0]
+    found = []
+    for block in re.findall(r"```console\n(.*?)```", section, re.DOTALL):
+        steps = re.findall(r"^\$ (.*)\n((?:(?!\$ ).*\n)*)", block, re.MULTILINE)
+        found.append([(command, printed) for command, printed in steps])
+    return found
+
+
+class Person:
+    """A user with two devices, and the page's commands with this user's ids in place of those that it shows."""
+
+    def __init__(self, service: Service) -> None:
+        self.service = service
+        self.lost, self.other = (
+            service.log_in_on("Ada's phone"),
+            service.log_in_on("Ada's tablet"),
+        )
+
+    def own(self, text: str) -> str:
+        text = text.replace(LOST, self.lost["session_id"]).replace(OTHER, self.other["session_id"])
+        return re.sub(rf"\b{USER_ID}\b", str(self.lost["user_id"]), text)
+
+    def types(self, command: str, standard_input: str = "") -> str:
+        words = shlex.split(self.own(command))
+        if words[0] == "redis-cli":
+            with Redis(unix_socket_path=str(self.service.data_dir / "redis.sock"), decode_responses=True) as redis:
+                answer = redis.execute_command(*words[1:])
+                return f"{'OK' if answer is True else answer}\n"
+        assert words[:2] == ["python", "run.py"]
+        result = subprocess.run(
+            [sys.executable, *words[1:]],
+            cwd=ROOT,
+            env=environment(self.service.data_dir),
+            input=standard_input,
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=True,
+        )
+        return result.stdout
+
+    def follows(self, steps: list[tuple[str, str]], standard_input: str = "") -> None:
+        for command, printed in steps:
+            said = self.types(command, standard_input)
+            assert shape(said) == shape(self.own(printed)), command
+
+    def is_live(self) -> tuple[bool, bool]:
+        return self.service.is_live(self.lost["token"]), self.service.is_live(self.other["token"])
+
+
+def shape(printed: str) -> list[list[str]]:
+    """The words of each line, in any order of ids and with any time."""
+    timeless = re.sub(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", "TIME", printed)
+    return [sorted(re.split(r"[\s,]+", line.strip())) for line in timeless.splitlines()]
+
+
+@pytest.fixture
+def person(folder: Path) -> Iterator[Person]:
+    with Service(folder) as service:
+        yield Person(service)
+
+
+def test_a_lost_phone(person: Person) -> None:
+    by_command, by_redis = blocks("A lost phone")
+    person.follows(by_command)
+    assert person.is_live() == (False, True)
+    person.lost = person.service.log_in_on("Ada's phone")
+    person.follows(by_redis)
+    assert person.is_live() == (False, True)
+
+
+def test_a_leaked_token(person: Person) -> None:
+    [steps] = blocks("A leaked token")
+    person.follows(steps, standard_input=f"{person.lost['token']}\n")
+    assert person.is_live() == (False, True)
+
+
+def test_a_stolen_account(person: Person) -> None:
+    revoke, by_redis, disable = blocks("A stolen account")
+    person.follows(revoke)
+    assert person.is_live() == (False, False)
+    person = Person(person.service)
+    person.follows(by_redis)
+    assert person.is_live() == (False, False)
+    person = Person(person.service)
+    person.follows(disable)
+    assert person.is_live() == (False, False)
+    assert person.service.is_live(person.service.log_in()["token"])
+
+
+def test_an_outage_of_trust(person: Person) -> None:
+    [steps] = blocks("An outage of trust: log everyone out")
+    person.follows(steps)
+    assert person.is_live() == (False, False)
+    again = person.service.log_in()
+    assert again["user_id"] == person.lost["user_id"]
+    response = person.service.http.get("/app/v1_0/user", headers=bearer(again["token"]))
+    assert response.json()["data"]["mobile"] == MOBILE
+
+
+def test_every_command_of_the_page_is_run_by_a_test_above() -> None:
+    headings = re.findall(r"^## (.*)$", PAGE, re.MULTILINE)
+    with_commands = [heading for heading in headings if blocks(heading)]
+    assert with_commands == [
+        "A lost phone",
+        "A leaked token",
+        "A stolen account",
+        "An outage of trust: log everyone out",
+    ]
