@@ -22,6 +22,7 @@ ENV PATH=/opt/venv/bin:$PATH
 
 WORKDIR /app
 COPY config.py run.py ./
+COPY settings settings
 COPY models models
 COPY service service
 # Readable whatever the umask of the checkout was. The import proves the image whole and leaves the bytecode of all that

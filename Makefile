@@ -5,6 +5,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
 BOTH   := --extra embedded --extra postgres
+SMS    := --extra aliyun --extra tencent --extra twilio
 
 .DEFAULT_GOAL := help
 .PHONY: help run test check fmt migrate migration doctor lock clean
@@ -39,12 +40,12 @@ doctor: $(VENV)/run.stamp ## check settings and connections
 
 lock: $(VENV)/dev.stamp ## renew the lock files from pyproject.toml
 	$(BIN)/python -m pip install --quiet uv
-	$(COMPILE) $(BOTH) --group dev -o requirements-dev.lock pyproject.toml
+	$(COMPILE) $(BOTH) $(SMS) --group dev -o requirements-dev.lock pyproject.toml
 	@# pytest-sanic holds websockets down; what runs in production starts from the same versions without that bound.
 	cp requirements-dev.lock requirements.lock
 	$(COMPILE) $(BOTH) --upgrade-package websockets -o requirements.lock pyproject.toml
 	cp requirements.lock requirements-docker.lock
-	$(COMPILE) --extra postgres -o requirements-docker.lock pyproject.toml
+	$(COMPILE) --extra postgres $(SMS) -o requirements-docker.lock pyproject.toml
 
 clean: ## remove the virtual environment and caches, not the data
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis

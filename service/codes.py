@@ -11,12 +11,13 @@ import secrets
 from dataclasses import dataclass
 
 from config import Settings
-from service import audit
+from service import audit, texts
 from service.audit import Event
 from service.entities import Clock, CodeSent, TextMessage
 from service.errors import InvalidCode, SmsUnavailable, TooManyRequests
 from service.senders import Sender
 from service.stores.codes import CodeStore, Ended
+from service.texts import Template
 
 LONGEST_LIFE = 600.0  # seconds; NIST SP 800-63B-4 section 3.1.3.2: out-of-band secrets are valid for 10 minutes at most
 LEAST_LEASE = 10.0  # seconds
@@ -39,6 +40,7 @@ class Codes:
         self._store = store
         self._sender = sender
         self._clock = clock
+        self._template = Template(settings.sms_text, settings.sms_domain, settings.sms_app_hash)
         # How long a login may take before its code can be tried again: more than all its time limits together.
         self._lease = max(LEAST_LEASE, 4 * settings.redis_timeout + 2 * settings.database_timeout)
 
@@ -61,7 +63,8 @@ class Codes:
         if isinstance(issued, Ended):
             raise TooManyRequests(math.ceil(issued.wait), "Too many wrong codes for this number. Please wait.")
         code = self._code(mobile, issued.nonce)
-        await self._deliver(TextMessage(mobile, code, _text(code, issued.life)))
+        minutes = texts.minutes(issued.life)
+        await self._deliver(TextMessage(mobile, code, self._template.filled(code, minutes), minutes))
         audit.record(Event.CODE_SENT, mobile=mobile)
         return CodeSent(mobile, expires_in=math.floor(issued.life), resend_after=0)
 
@@ -105,8 +108,3 @@ class Codes:
 
     def _hmac(self, purpose: str, mobile: str, rest: str) -> bytes:
         return hmac.digest(self._pepper, f"{purpose}:{mobile}:{rest}".encode(), "sha256")
-
-
-def _text(code: str, life: float) -> str:
-    number, unit = (math.floor(life / 60), "minute") if life >= 60 else (math.floor(life), "second")  # noqa: PLR2004
-    return f"{code} is your login code. It is good for {number} {unit}{'' if number == 1 else 's'}. Give it to nobody."

@@ -139,8 +139,12 @@ class CodeSent:
 
 @dataclass(frozen=True, slots=True)
 class TextMessage:
-    """One SMS, as a sender gets it. The digits are apart, for providers that take a template and its parameters."""
+    """One SMS, as a sender gets it. The parts are apart, for providers that take a template and its parameters.
+
+    `minutes` is how long the code is good for, rounded down, and never less than 1.
+    """
 
     mobile: str
     code: str
     text: str
+    minutes: int

@@ -97,7 +97,7 @@ def _banner(settings: Settings) -> str:
 Latch listens on {address}
   Redis     {redis}
   Database  {config.public(settings.database_location)}
-  SMS       {settings.sms_sender}
+  SMS       {", ".join(settings.sms_sender)}
   API       {address}/docs
 
 Log in:

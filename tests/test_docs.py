@@ -14,25 +14,29 @@ ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
-def table(heading: str) -> list[list[str]]:
-    """The cells of the table under a heading of the README, without its first two lines."""
-    section = README.split(f"## {heading}\n")[1].split("\n## ")[0]
+def table(heading: str, page: str = README) -> list[list[str]]:
+    """The cells of the table under a heading of a page, without its first two lines."""
+    section = page.split(f"## {heading}\n")[1].split("\n## ", maxsplit=1)[0]
     rows = [line for line in section.splitlines() if line.startswith("|")]
     return [[re.sub("^`([^`]*)`$", r"\1", cell.strip()) for cell in row.strip("|").split("|")] for row in rows[2:]]
 
 
 def shown(default: object) -> str:
     secret = getattr(default, "get_secret_value", None)
-    return "" if default == () else str(secret() if secret else default)
+    return ",".join(default) if isinstance(default, tuple) else str(secret() if secret else default)
+
+
+def documented_settings() -> list[list[str]]:
+    return [*table("Settings"), *table("Settings", (ROOT / "docs" / "sms.md").read_text(encoding="utf-8"))]
 
 
 def test_the_readme_lists_every_setting_with_its_default() -> None:
-    documented = {name: default for name, default, _ in table("Settings")}
+    documented = {name: default for name, default, _ in documented_settings()}
     assert documented == {name.upper(): shown(field.default) for name, field in Settings.model_fields.items()}
 
 
 def test_the_readme_says_of_a_setting_what_the_code_says() -> None:
-    for name, _, text in table("Settings"):
+    for name, _, text in documented_settings():
         description = Settings.model_fields[name.lower()].description or ""
         assert text.startswith(description) or name == "LOG_FORMAT"
 

@@ -21,6 +21,6 @@ class Sender(Protocol):
 
 def chosen(settings: Settings) -> Sender:
     """The sender that SMS_SENDER names."""
-    if settings.sms_sender == "file":
+    if "file" in settings.sms_sender:
         return FileSender(settings.data_dir / "sms.jsonl")
     return ConsoleSender()

@@ -1,0 +1,51 @@
+"""What the SMS says: its text with the placeholders filled in, lines that let phones fill the code in, its size. Pure.
+
+`@domain #code` is the last line that WebOTP and iOS look for (https://wicg.github.io/sms-one-time-codes/). Android's
+SMS Retriever looks for the app's hash.
+"""
+
+import math
+from dataclasses import dataclass
+
+GSM_7 = set(
+    "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?"
+    "¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
+)
+GSM_7_EXTENDED = set("^{}\\[~]|€\f")  # two septets each (3GPP TS 23.038)
+GSM_7_ALONE, GSM_7_PART = 160, 153  # septets in a message of one segment, and in each of several
+UCS_2_ALONE, UCS_2_PART = 70, 67  # UTF-16 units
+SECONDS_PER_MINUTE = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """The text of SMS_TEXT with what SMS_APP_HASH and SMS_DOMAIN add to it."""
+
+    text: str
+    domain: str = ""
+    app_hash: str = ""
+
+    def filled(self, code: str, minutes: int) -> str:
+        """The whole message."""
+        lines = [self.text.format(code=code, minutes=minutes)]
+        if self.app_hash:
+            lines.append(self.app_hash)
+        if self.domain:
+            lines.append(f"@{self.domain} #{code}")
+        return "\n".join(lines)
+
+
+def minutes(life: float) -> int:
+    """Seconds as whole minutes, rounded down, and never less than 1."""
+    return max(1, math.floor(life / SECONDS_PER_MINUTE))
+
+
+def segments(text: str) -> int:
+    """How many messages a text is billed as."""
+    if set(text) <= GSM_7 | GSM_7_EXTENDED:
+        size = sum(2 if character in GSM_7_EXTENDED else 1 for character in text)
+        alone, part = GSM_7_ALONE, GSM_7_PART
+    else:
+        size = len(text.encode("utf-16-be")) // 2
+        alone, part = UCS_2_ALONE, UCS_2_PART
+    return 1 if size <= alone else math.ceil(size / part)

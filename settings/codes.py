@@ -1,0 +1,59 @@
+"""Login codes: their length, life and number of tries, and the fixed ones for app-store review."""
+
+from typing import Self
+
+from pydantic import BaseModel, Field, SecretStr, field_validator, model_validator
+
+from settings.fields import SECRET_MIN_LENGTH, listed, long_enough
+
+
+class CodeSettings(BaseModel):
+    """Section 4 of the contract."""
+
+    code_length: int = Field(6, ge=4, le=10, description="digits of a login code")
+    code_ttl: int = Field(
+        300, ge=1, le=600, description="life of a login code, seconds (NIST SP 800-63B-4: 10 min at most)"
+    )
+    code_attempts: int = Field(5, ge=1, le=100, description="wrong tries that end a code")
+    code_pepper: SecretStr = Field(
+        SecretStr(""), description="secret key of the codes; made and kept in `DATA_DIR` when Redis is embedded"
+    )
+    test_codes: SecretStr = Field(
+        SecretStr(""),
+        description="fixed codes for app-store review, `13800138000=246810,...`; nothing is sent to these numbers",
+    )
+
+    @field_validator("code_pepper")
+    @classmethod
+    def _check_pepper(cls, pepper: SecretStr) -> SecretStr:
+        if not long_enough(pepper):
+            raise ValueError(f"should be at least {SECRET_MIN_LENGTH} characters, from a good generator")
+        return pepper
+
+    @model_validator(mode="after")
+    def _check_test_codes(self) -> Self:
+        numbers = []
+        for pair in _pairs(self.test_codes):
+            mobile, _, code = pair.partition("=")
+            numbers.append(mobile)
+            if not (_is_digits(mobile, 11) and "13" <= mobile < "2" and _is_digits(code, self.code_length)):
+                raise ValueError(
+                    f"TEST_CODES: should be like 13800138000={'0' * self.code_length}, with commas between: "
+                    f"11 digits from 13 to 19 on, and a code of CODE_LENGTH digits"
+                )
+        if len(set(numbers)) < len(numbers):
+            raise ValueError("TEST_CODES: should name each number once")
+        return self
+
+    @property
+    def fixed_codes(self) -> dict[str, str]:
+        """The code of each number in TEST_CODES."""
+        return dict(pair.split("=") for pair in _pairs(self.test_codes))
+
+
+def _pairs(secret: SecretStr) -> tuple[str, ...]:
+    return tuple(str(part) for part in listed(secret.get_secret_value()))  # type: ignore[attr-defined]
+
+
+def _is_digits(text: str, length: int) -> bool:
+    return len(text) == length and text.isascii() and text.isdigit()

@@ -1,0 +1,72 @@
+"""What each SMS provider and the captcha need: addresses, keys, templates. docs/sms.md tells where they come from."""
+
+from typing import Literal, Self
+
+from pydantic import BaseModel, Field, SecretStr, model_validator
+
+# The settings that a sender cannot do without. The keys are the names that SMS_SENDER takes.
+REQUIRED: dict[str, tuple[str, ...]] = {
+    "console": (),
+    "file": (),
+    "webhook": ("webhook_url", "webhook_secret"),
+    "aliyun": ("aliyun_access_key_id", "aliyun_access_key_secret", "aliyun_sign_name", "aliyun_template_code"),
+    "tencent": (
+        "tencent_secret_id",
+        "tencent_secret_key",
+        "tencent_sdk_app_id",
+        "tencent_sign_name",
+        "tencent_template_id",
+    ),
+    "twilio": ("twilio_account_sid", "twilio_auth_token", "twilio_from"),
+}
+
+
+class ProviderSettings(BaseModel):
+    """Settings that only the chosen providers read."""
+
+    webhook_url: str = Field(
+        "", pattern="^$|^https?://[^/]", description="where the `webhook` sender posts each message"
+    )
+    webhook_secret: SecretStr = Field(SecretStr(""), description="key that signs it, `whsec_...` (Standard Webhooks)")
+
+    aliyun_access_key_id: str = Field("", description="AccessKey ID of a RAM user that may call `dysms:SendSms`")
+    aliyun_access_key_secret: SecretStr = Field(SecretStr(""), description="its AccessKey Secret")
+    aliyun_sign_name: str = Field("", description="approved SMS signature")
+    aliyun_template_code: str = Field("", description="approved template, `SMS_...`")
+    aliyun_template_param: str = Field('{"code":"{code}"}', description="the template's parameters, as JSON")
+    aliyun_endpoint: str = Field("dysmsapi.aliyuncs.com", description="host of the API")
+
+    tencent_secret_id: str = Field("", description="SecretId of a CAM user that may call `sms:SendSms`")
+    tencent_secret_key: SecretStr = Field(SecretStr(""), description="its SecretKey")
+    tencent_sdk_app_id: str = Field("", description="SdkAppId of the SMS application")
+    tencent_sign_name: str = Field("", description="approved SMS signature")
+    tencent_template_id: str = Field("", description="approved template")
+    tencent_template_params: str = Field("{code}", description="the template's parameters in order, commas between")
+    tencent_region: str = Field("ap-guangzhou", description="region of the API")
+    tencent_endpoint: str = Field("sms.tencentcloudapi.com", description="host of the API")
+
+    twilio_account_sid: str = Field("", description="Account SID, `AC...`")
+    twilio_auth_token: SecretStr = Field(SecretStr(""), description="Auth Token")
+    twilio_from: str = Field("", description="sending number `+...`, or Messaging Service SID `MG...`")
+
+    captcha: Literal["off", "turnstile", "hcaptcha"] = Field(
+        "off", description="captcha that must be solved before a code is sent: `off`, `turnstile` or `hcaptcha`"
+    )
+    captcha_secret: SecretStr = Field(SecretStr(""), description="secret key of the captcha's site")
+    captcha_url: str = Field(
+        "",
+        pattern="^$|^https?://[^/]",
+        description="where its tokens are verified; empty: at the provider of `CAPTCHA`",
+    )
+    captcha_timeout: float = Field(5.0, gt=0, le=60, description="seconds to wait for the captcha's provider")
+
+    @model_validator(mode="after")
+    def _check_captcha(self) -> Self:
+        if self.captcha != "off" and not self.captcha_secret.get_secret_value():
+            raise ValueError(f"CAPTCHA_SECRET: should be set when CAPTCHA is {self.captcha}")
+        return self
+
+    def value(self, name: str) -> str:
+        """The text of a setting, a secret one or not."""
+        found = getattr(self, name)
+        return str(found.get_secret_value() if isinstance(found, SecretStr) else found)

@@ -1,0 +1,100 @@
+"""Where Latch remembers: Redis, the database, and the folder of the embedded ones."""
+
+from pathlib import Path
+from urllib.parse import parse_qs, quote, unquote, urlsplit
+
+from pydantic import BaseModel, Field, SecretStr, field_validator
+
+REDIS_SCHEMES = ("redis", "rediss", "unix")
+DATABASE_OPTIONS = {"sslmode", "host", "schema", "application_name"}  # of a postgres:// URL
+DATABASE_SCHEMES = ("sqlite", "postgres", "postgresql")
+PATH_SCHEMES = {"unix", "sqlite"}  # these name a file, not a host
+
+
+class StoreSettings(BaseModel):
+    """Redis and the database."""
+
+    data_dir: Path = Field(Path(".data"), description="folder of the embedded stores and the kept pepper")
+    redis_url: SecretStr = Field(
+        SecretStr(""), description="`redis://`, `rediss://` or `unix://`; empty: an embedded server in `DATA_DIR`"
+    )
+    redis_timeout: float = Field(
+        1.0, gt=0, le=60, description="seconds to connect to Redis, and to wait for each answer"
+    )
+    redis_pool_size: int = Field(64, ge=1, le=10_000, description="connections to Redis per worker, at most")
+    database_url: SecretStr = Field(
+        SecretStr(""), description="`sqlite://<path>` or `postgres://...`; empty: SQLite in `DATA_DIR`"
+    )
+    database_timeout: float = Field(
+        1.5, gt=0, le=60, description="seconds to wait for a database connection, and for each statement"
+    )
+    database_pool_size: int = Field(10, ge=1, le=1_000, description="PostgreSQL connections per worker, at most")
+
+    @field_validator("redis_url")
+    @classmethod
+    def _check_redis_url(cls, url: SecretStr) -> SecretStr:
+        return _with_scheme(url, REDIS_SCHEMES)
+
+    @field_validator("database_url")
+    @classmethod
+    def _check_database_url(cls, url: SecretStr) -> SecretStr:
+        _with_scheme(url, DATABASE_SCHEMES)
+        unknown = sorted(set(parse_qs(urlsplit(url.get_secret_value()).query)) - DATABASE_OPTIONS)
+        if unknown:
+            raise ValueError(f"should have no option {', '.join(unknown)}, only: {', '.join(sorted(DATABASE_OPTIONS))}")
+        return url
+
+    @property
+    def redis_is_embedded(self) -> bool:
+        """Whether `run.py` brings its own Redis up."""
+        return not self.redis_url.get_secret_value()
+
+    @property
+    def database_is_embedded(self) -> bool:
+        """Whether the database is the SQLite file in `DATA_DIR`, migrated at start."""
+        return not self.database_url.get_secret_value()
+
+    @property
+    def redis_socket(self) -> Path:
+        """The Unix socket of the embedded Redis."""
+        return self.data_dir.resolve() / "redis.sock"
+
+    @property
+    def redis_location(self) -> str:
+        """The URL to connect to: `REDIS_URL`, or that of the embedded server. May hold a password."""
+        return self.redis_url.get_secret_value() or f"unix://{quote(str(self.redis_socket))}"
+
+    @property
+    def database_location(self) -> str:
+        """The URL to connect to: `DATABASE_URL`, or that of the SQLite file. May hold a password."""
+        return (
+            self.database_url.get_secret_value() or f"sqlite://{quote(str(self.data_dir.resolve() / 'latch.sqlite3'))}"
+        )
+
+
+def public(url: str) -> str:
+    """The URL without its user, password and query, fit for a log line."""
+    parts = urlsplit(url)
+    if "@" in url and "@" not in parts.netloc and parts.scheme not in PATH_SCHEMES:
+        return f"{parts.scheme}://?"  # a password with / ? or # in it: what follows is a part of it
+    place = parts.netloc.rpartition("@")[2]
+    return f"{parts.scheme}://{place}{unquote(parts.path)}"
+
+
+def _with_scheme(url: SecretStr, schemes: tuple[str, ...]) -> SecretStr:
+    value = url.get_secret_value()
+    scheme, _, rest = value.partition("://")
+    if value and (scheme not in schemes or not rest):
+        raise ValueError("should start with " + " or ".join(f"{scheme}://" for scheme in schemes))
+    if value and scheme not in PATH_SCHEMES and not _has_place(value):
+        raise ValueError("should name a host and a port; a password with / ? # or @ in it must be percent-encoded")
+    return url
+
+
+def _has_place(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        odd = "@" in parts.path or "#" in url  # the end of a password that was cut in two
+        return not odd and (bool(parts.hostname) or "host" in parse_qs(parts.query)) and parts.port != 0
+    except ValueError:  # its text would repeat a part of the password
+        return False
