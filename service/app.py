@@ -18,8 +18,10 @@ from service.authorizations import Authorizations
 from service.codes import Codes
 from service.completion import Completion
 from service.context import Context
+from service.conversion import ConversionGuard
 from service.entities import Clock
 from service.health import Health
+from service.limits import Limits
 from service.metrics import Metrics
 from service.routes import BLUEPRINTS, documents, middleware, schemas
 from service.routes.errors import EnvelopeErrorHandler
@@ -28,7 +30,10 @@ from service.senders import Sender
 from service.sessions import Sessions
 from service.stores.codes import CodeStore
 from service.stores.connection import Connection
+from service.stores.conversions import ConversionStore
+from service.stores.cooldowns import CooldownStore
 from service.stores.database import Database
+from service.stores.limits import LimitStore
 from service.stores.sessions import SessionStore
 from service.stores.users import UserStore
 from service.users import Users
@@ -103,13 +108,23 @@ def _join(context: Context, connection: Connection, database: Database, clock: C
     settings = context.settings
     users = UserStore(database)
     context.completion = Completion()
-    context.codes = Codes(settings, CodeStore(connection), sender, clock)
+    context.codes = codes_of(settings, connection, sender, clock, context.metrics)
     sessions = SessionStore(connection)
     context.authorizations = Authorizations(settings, context.codes, users, sessions, clock)
     context.sessions = Sessions(sessions, clock)
     context.users = Users(users, context.sessions)
     timeout = settings.redis_timeout + settings.database_timeout
     context.health = Health({"redis": connection.ping, "database": database.ping}, timeout=timeout)
+
+
+def codes_of(settings: Settings, connection: Connection, sender: Sender, clock: Clock, metrics: Metrics) -> Codes:
+    """Login codes with all that guards them."""
+    cooldowns = CooldownStore(connection, settings.cooldown_steps)
+    limits = Limits(
+        settings, LimitStore(connection, clock), cooldowns, clock, lambda name: metrics.limit_hits.labels(name).inc()
+    )
+    guard = ConversionGuard(settings, ConversionStore(connection), limits, clock)
+    return Codes(settings, CodeStore(connection), sender, limits, guard, clock)
 
 
 def _sanic_config() -> dict[str, str | bool | int | float | None]:

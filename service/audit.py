@@ -13,6 +13,7 @@ class Event(StrEnum):
     """What is worth a line. The value is the line's `event`."""
 
     CODE_SENT = "code_sent"
+    LIMIT_HIT = "limit_hit"
     LOGIN = "login"
     LOGIN_REFUSED = "login_refused"
     REFRESH = "refresh"

@@ -46,11 +46,11 @@ class Authorizations:
     async def log_in(self, mobile: str, code: str, device: Device) -> tuple[TokenPair, bool]:
         """Trade a code for a session; the second part tells whether the user is new.
 
-        The code is spent last: whatever fails before leaves it good. Raises InvalidCode, UserDisabled,
+        The code is spent last: whatever fails before leaves it good. Raises InvalidCode, TooManyRequests, UserDisabled,
         ServiceUnavailable.
         """
         try:
-            loan = await self._codes.take(mobile, code)
+            loan = await self._codes.take(mobile, code, device.ip)
         except InvalidCode:
             audit.record(Event.LOGIN_REFUSED, mobile=mobile, reason=InvalidCode.code)
             raise

@@ -33,6 +33,8 @@ class Metrics:
             registry=self._registry,
         )
 
+        self.limit_hits = Counter("latch_limit_hits", "Requests refused by a limit", ["limit"], registry=self._registry)
+
     def observe(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count one answered request."""
         self.requests.labels(method, route, str(status)).inc()

@@ -33,8 +33,8 @@ class Api:
         response: httpx.Response = await self._client._request(method, path, **options)
         return response
 
-    async def send_code(self, mobile: Any = MOBILE) -> httpx.Response:
-        return await self.request("POST", f"{BASE}/sms/codes", json={"mobile": mobile})
+    async def send_code(self, mobile: Any = MOBILE, **headers: str) -> httpx.Response:
+        return await self.request("POST", f"{BASE}/sms/codes", json={"mobile": mobile}, headers=headers)
 
     async def post_login(self, mobile: Any, code: Any, **headers: str) -> httpx.Response:
         body = {"mobile": mobile, "code": code}

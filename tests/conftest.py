@@ -6,15 +6,18 @@ and stopping are replaced here by Sanic's own.
 
 import asyncio
 import gc
+import logging
 import shutil
 import socket
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from limits.aio.storage.redis import redispy
 from pytest_sanic import utils as pytest_sanic_utils
 from sanic import Sanic
 
@@ -27,6 +30,7 @@ from service.routes.requests import App
 from service.stores.connection import Connection
 from service.stores.database import Database
 from service.stores.embedded import EmbeddedRedis
+from settings.limits import LimitSettings
 from tests.client import Api
 
 Sanic.test_mode = True
@@ -64,6 +68,10 @@ class Server(pytest_sanic_utils.TestServer):  # type: ignore[misc]
 @pytest.fixture(autouse=True)
 def _modern_test_server(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pytest_sanic_utils, "TestServer", Server)
+
+
+LIMITS = {name: field.default for name, field in LimitSettings.model_fields.items()}
+NO_LIMITS = dict.fromkeys(LIMITS, "off")  # most tests log in more often than people may; tests of limits pass LIMITS
 
 
 @dataclass
@@ -147,6 +155,7 @@ def make_settings(redis_server: str, migrated_database: Path, tmp_path: Path) ->
             "database_url": f"sqlite://{database}",
             "code_pepper": "a pepper for the tests alone",
             "log_level": "DEBUG",
+            **NO_LIMITS,
             **overrides,
         }
         return config.load(**values)
@@ -176,8 +185,11 @@ async def database(stores: tuple[Connection, Database]) -> Database:
 
 
 @pytest.fixture
-def make_app(make_settings: Callable[..., Settings], clock: Clock, outbox: Outbox) -> Callable[..., App]:
+def make_app(
+    make_settings: Callable[..., Settings], clock: Clock, outbox: Outbox, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., App]:
     """The app of production, with a clock and a phone of the test's own. Settings that are passed win."""
+    monkeypatch.setattr(redispy, "time", SimpleNamespace(time=clock))  # the `limits` library takes no clock
 
     def make(**overrides: Any) -> App:
         app = build(make_settings(**overrides), name=f"latch-{len(Sanic._app_registry)}", clock=clock, sender=outbox)
@@ -192,12 +204,15 @@ def start(make_app: Callable[..., App], sanic_client: Any, outbox: Outbox, conne
     """Start an app with the settings passed and answer a client of it. Redis is empty at first."""
 
     async def starter(**overrides: Any) -> Api:
-        return Api(await sanic_client(make_app(**overrides), verify=False, trust_env=False), outbox)
+        handlers = logging.root.handlers[:]
+        client = await sanic_client(make_app(**overrides), verify=False, trust_env=False)
+        logging.root.handlers += [handler for handler in handlers if handler not in logging.root.handlers]  # caplog's
+        return Api(client, outbox)
 
     return starter
 
 
 @pytest.fixture
 async def api(start: Start) -> Api:
-    """A client of an app with the settings as they ship."""
+    """A client of an app with the settings as they ship, but for the limits."""
     return await start()

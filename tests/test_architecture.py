@@ -33,7 +33,7 @@ ALLOWED: dict[str, set[str]] = {
     "service.operations": {"config", "service", "service.app", "service.stores"},
     "run": {"config", "service", "service.app", "service.server", "service.operations", "service.stores"},
 }
-PURE = {"devices", "texts", "tokens", "rotation", "mobiles", "entities", "errors"}
+PURE = {"addresses", "devices", "texts", "tokens", "rotation", "mobiles", "entities", "errors"}
 # Outside libraries that belong to one place.
 PLACES = {
     "sanic": ("service/routes/", "service/app.py", "service/server.py"),

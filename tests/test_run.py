@@ -19,10 +19,14 @@ from typing import Any, Self
 import httpx
 import pytest
 
+from settings.limits import LimitSettings
 from tests.client import BASE, MOBILE, bearer
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+UNLIMITED = {name.upper(): "off" for name in LimitSettings.model_fields}
 
 
 def free_port() -> int:
@@ -55,7 +59,7 @@ class Service:
         self.data_dir = data_dir
         self._ready = ready
         self.port = free_port()
-        self._settings = {"PORT": self.port, "SMS_SENDER": "file", **settings}
+        self._settings = {"PORT": self.port, "SMS_SENDER": "file", **UNLIMITED, **settings}
         self.output = data_dir.parent / f"output-{self.port}.txt"
 
     def __enter__(self) -> Self:

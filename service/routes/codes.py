@@ -7,7 +7,7 @@ from service.entities import CodeSent
 from service.routes import documents, payloads
 from service.routes.answers import ok
 from service.routes.guards import changes_state
-from service.routes.requests import BASE_PATH, Request
+from service.routes.requests import BASE_PATH, Request, client_ip
 
 codes = Blueprint("codes", url_prefix=f"{BASE_PATH}/sms/codes")
 
@@ -17,7 +17,7 @@ codes = Blueprint("codes", url_prefix=f"{BASE_PATH}/sms/codes")
 @changes_state
 async def send_code_to(request: Request, mobile: str) -> HTTPResponse:
     """Send a code, as the apps in the field ask for it."""
-    return _sent(await request.app.ctx.codes.send(payloads.mobile_in_path(mobile)))
+    return _sent(await request.app.ctx.codes.send(payloads.mobile_in_path(mobile), client_ip(request)))
 
 
 @codes.post("/")
@@ -25,7 +25,7 @@ async def send_code_to(request: Request, mobile: str) -> HTTPResponse:
 @changes_state
 async def send_code(request: Request) -> HTTPResponse:
     """Send a code, with the number kept out of addresses and logs."""
-    return _sent(await request.app.ctx.codes.send(payloads.mobile_in_body(request)))
+    return _sent(await request.app.ctx.codes.send(payloads.mobile_in_body(request), client_ip(request)))
 
 
 def _sent(sent: CodeSent) -> HTTPResponse:

@@ -2,7 +2,6 @@
 
 import re
 import uuid
-from ipaddress import ip_address
 from typing import Any
 
 from sanic import Request as SanicRequest
@@ -11,7 +10,7 @@ from sanic.compat import Header
 from sanic.config import Config
 from sanic.exceptions import BadURL
 
-from service import devices
+from service import addresses, devices
 from service.context import Context
 from service.entities import Device
 
@@ -75,15 +74,6 @@ def client_ip(request: Request) -> str:
     hops = request.app.ctx.settings.trusted_proxies
     if hops:
         forwarded = [hop.strip() for line in request.headers.getall("x-forwarded-for", []) for hop in line.split(",")]
-        if len(forwarded) >= hops and (address := _address(forwarded[-hops])):
+        if len(forwarded) >= hops and (address := addresses.parse(forwarded[-hops])):
             return address
-    return _address(request.ip) or "unknown"
-
-
-def _address(text: str) -> str | None:
-    try:
-        address = ip_address(text)
-    except ValueError:
-        return None
-    mapped = getattr(address, "ipv4_mapped", None)
-    return str(mapped or address)
+    return addresses.parse(request.ip) or "unknown"

@@ -4,6 +4,7 @@ Each method is one script, so that of any number of tries at once exactly as man
 """
 
 from dataclasses import dataclass
+from enum import IntEnum
 
 from service.stores.connection import Connection, Script
 
@@ -28,6 +29,14 @@ class Ended:
     wait: float
 
 
+class Verdict(IntEnum):
+    """What became of a try. UNJUDGED: there was no code to try, or it is ended, or lent to another login."""
+
+    WRONG = -1
+    UNJUDGED = 0
+    RIGHT = 1
+
+
 class CodeStore:
     """Issues, judges, lends and spends codes. Times are in seconds."""
 
@@ -45,17 +54,18 @@ class CodeStore:
         )
         return Issued(found.decode(), milliseconds / 1000) if good else Ended(milliseconds / 1000)
 
-    async def take(self, mobile: str, digest: str, holder: str, *, now: float, lease: float, attempts: int) -> bool:
+    async def take(self, mobile: str, digest: str, holder: str, *, now: float, lease: float, attempts: int) -> Verdict:
         """Judge one try; if it is right and nobody else holds the code, lend it to `holder` for `lease` seconds."""
-        return bool(
-            await self._connection.run(
-                TAKE, [_key(mobile)], [digest, attempts, holder, _milliseconds(now), _milliseconds(lease)]
-            )
-        )
+        arguments: list[str | int] = [digest, attempts, holder, _milliseconds(now), _milliseconds(lease)]
+        return Verdict(await self._connection.run(TAKE, [_key(mobile)], arguments))
 
     async def release(self, mobile: str, holder: str) -> bool:
         """Give the code back unspent."""
         return bool(await self._connection.run(RELEASE, [_key(mobile)], [holder]))
+
+    async def forget(self, mobile: str) -> bool:
+        """Delete the code, whoever holds it. False where there was none."""
+        return bool(await self._connection.delete(_key(mobile)))
 
     async def spend(self, mobile: str, holder: str) -> bool:
         """Delete the code. False where `holder` no longer has it."""

@@ -104,6 +104,14 @@ class Connection:
 
         return await (self._repeated(call) if script.repeatable else self._told(call))
 
+    async def ask(self, call: Callable[[], Awaitable[Any]]) -> Any:
+        """What another library asks on our connections, under the same time limit and told in the same way."""
+        return await self._told(call)
+
+    async def delete(self, *keys: str) -> int:
+        """Delete keys of one slot. How many there were."""
+        return int(await self._repeated(lambda: self.redis.delete(*keys)))
+
     async def info(self, section: str) -> dict[str, Any]:
         """One section of INFO, as redis-py parses it."""
         return await self._told(lambda: self.redis.info(section))  # type: ignore[no-any-return]

@@ -7,14 +7,16 @@ from typing import Any
 import pytest
 
 from config import Settings
-from service.codes import Codes
+from service.app import codes_of
 from service.errors import InvalidCode
-from service.stores.codes import CodeStore, Ended, Issued
+from service.metrics import Metrics
+from service.stores.codes import CodeStore, Ended, Issued, Verdict
 from service.stores.connection import Connection
 from tests.conftest import Clock, Outbox
 
 MOBILE = "13800138000"
 KEY = "code:{13800138000}"
+IP = "192.0.2.1"
 NONCE, DIGEST = "nonce-of-the-first", "digest-of-the-first"
 LIFE, LONGEST, ATTEMPTS, LEASE = 300, 600, 5, 10
 
@@ -35,6 +37,9 @@ class Number:
         )
 
     async def take(self, digest: str = DIGEST, holder: str = "me") -> bool:
+        return await self.judge(digest, holder) is Verdict.RIGHT
+
+    async def judge(self, digest: str = DIGEST, holder: str = "me") -> Verdict:
         return await self.store.take(MOBILE, digest, holder, now=self.clock(), lease=LEASE, attempts=ATTEMPTS)
 
     async def wait(self, seconds: int) -> None:
@@ -264,12 +269,13 @@ async def test_redis_holds_no_code(
     make_settings: Callable[..., Settings], connection: Connection, clock: Clock, outbox: Outbox
 ) -> None:
     # Ten digits, that none of the hexadecimal ones holds them by chance.
-    codes = Codes(make_settings(code_length=10), CodeStore(connection), outbox, clock)
-    await codes.send(MOBILE)
+    settings = make_settings(code_length=10, sms_min_conversion=0)
+    codes = codes_of(settings, connection, outbox, clock, Metrics())
+    await codes.send(MOBILE, IP)
     code = outbox.code(MOBILE)
     assert code not in await dump(connection.redis)
-    await codes.release(await codes.take(MOBILE, code))
-    loan = await codes.take(MOBILE, code)
+    await codes.release(await codes.take(MOBILE, code, IP))
+    loan = await codes.take(MOBILE, code, IP)
     assert code not in await dump(connection.redis)
     assert await codes.spend(loan)
     assert await connection.redis.keys() == []
@@ -278,11 +284,11 @@ async def test_redis_holds_no_code(
 async def test_what_redis_holds_opens_nothing_without_the_pepper(
     make_settings: Callable[..., Settings], connection: Connection, clock: Clock, outbox: Outbox
 ) -> None:
-    store = CodeStore(connection)
-    await Codes(make_settings(), store, outbox, clock).send(MOBILE)
-    thief = Codes(make_settings(code_pepper="the pepper of somebody else"), store, outbox, clock)
+    await codes_of(make_settings(), connection, outbox, clock, Metrics()).send(MOBILE, IP)
+    settings = make_settings(code_pepper="the pepper of somebody else")
+    thief = codes_of(settings, connection, outbox, clock, Metrics())
     with pytest.raises(InvalidCode):
-        await thief.take(MOBILE, outbox.code(MOBILE))
+        await thief.take(MOBILE, outbox.code(MOBILE), IP)
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ import pytest
 from redis.exceptions import ResponseError
 
 from service.errors import ServiceUnavailable
-from service.stores.codes import CodeStore, Issued
+from service.stores.codes import CodeStore, Issued, Verdict
 from service.stores.connection import Connection
 from service.stores.embedded import EmbeddedRedis
 
@@ -29,7 +29,7 @@ async def issue(connection: Connection) -> object:
 
 
 async def take(connection: Connection, digest: str = "wrong") -> bool:
-    return await CodeStore(connection).take(MOBILE, digest, "me", now=0, lease=10, attempts=5)
+    return await CodeStore(connection).take(MOBILE, digest, "me", now=0, lease=10, attempts=5) is Verdict.RIGHT
 
 
 USES: dict[str, Use] = {

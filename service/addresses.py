@@ -1,0 +1,29 @@
+"""Client addresses as they are written, and as they are counted. Pure."""
+
+import re
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+
+IPV6_SITE = 64  # bits: what one customer gets at the least (RFC 6177), so one customer may use all of it
+# As some proxies write them: 192.0.2.1:4711, [2001:db8::1], [2001:db8::1]:4711.
+_WITH_PORT = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([0-9.]+))(?::[0-9]{1,5})?", re.ASCII)
+
+
+def parse(text: str) -> str | None:
+    """The address in its normal form, or None. An IPv4 address that is mapped into IPv6 is IPv4."""
+    found = _WITH_PORT.fullmatch(text)
+    try:
+        address = ip_address((found[1] or found[2]) if found else text)
+    except ValueError:
+        return None
+    if isinstance(address, IPv6Address):
+        address = address.ipv4_mapped or IPv6Address(int(address))  # without a zone (%eth0), which anybody may make up
+    return str(address)
+
+
+def counted(address: str) -> str:
+    """What a limit counts an address as: itself, or the /64 of an IPv6 address. What is no address counts as it is."""
+    try:
+        parsed = ip_address(address)
+    except ValueError:
+        return address
+    return address if isinstance(parsed, IPv4Address) else str(ip_network((parsed, IPV6_SITE), strict=False))

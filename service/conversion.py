@@ -1,0 +1,66 @@
+"""A guard against SMS pumping: where codes are sent and hardly any is used, sending stops.
+
+Whoever earns by messages to numbers of his own does not log in. https://www.twilio.com/docs/verify/sms-pumping
+"""
+
+import asyncio
+import logging
+
+from config import Settings
+from service.entities import Clock
+from service.limits import PREFIX_DIGITS, Limits
+from service.stores.conversions import ALL, Conversion, ConversionStore
+
+WAIT = 60  # seconds: the counts move on from minute to minute
+
+log = logging.getLogger(__name__)
+
+
+class ConversionGuard:
+    """Codes used divided by codes sent within an hour, per prefix and overall."""
+
+    def __init__(self, settings: Settings, store: ConversionStore, limits: Limits, clock: Clock) -> None:
+        self._least = settings.sms_min_conversion
+        self._min_sent = settings.sms_conversion_min_sent
+        self._store = store
+        self._limits = limits
+        self._clock = clock
+
+    async def check(self, mobile: str) -> None:
+        """Raise TooManyRequests where codes to this number's prefix are not used.
+
+        When codes as a whole are not used, a prefix goes on only if its own are: an attack on the service must not
+        shut out those who do log in.
+        """
+        if not self._least:
+            return
+        now = self._clock()
+        own, overall = await asyncio.gather(self._store.of(mobile[:PREFIX_DIGITS], now), self._store.of(ALL, now))
+        if self._is_low(own):
+            self._refuse(f"prefix {mobile[:PREFIX_DIGITS]}", own)
+        if self._is_low(overall) and not (own.used and self._converts(own)):
+            self._refuse("all numbers", overall)
+
+    async def note_sent(self, mobile: str) -> None:
+        """Count a code that was sent."""
+        if self._least:
+            now = self._clock()
+            await asyncio.gather(*(self._store.add_sent(prefix, now) for prefix in (mobile[:PREFIX_DIGITS], ALL)))
+
+    async def note_used(self, mobile: str) -> None:
+        """Count a code that was used."""
+        if self._least:
+            now = self._clock()
+            await asyncio.gather(*(self._store.add_used(prefix, now) for prefix in (mobile[:PREFIX_DIGITS], ALL)))
+
+    def _is_low(self, conversion: Conversion) -> bool:
+        return conversion.sent >= self._min_sent and not self._converts(conversion)
+
+    def _converts(self, conversion: Conversion) -> bool:
+        return conversion.used >= self._least * conversion.sent
+
+    def _refuse(self, what: str, conversion: Conversion) -> None:
+        log.warning(
+            "no more codes to %s: of %d sent within an hour %d were used", what, conversion.sent, conversion.used
+        )
+        self._limits.refuse("conversion", WAIT - 1)  # without the number: its masked form and the prefix tell it whole

@@ -1,0 +1,142 @@
+"""Use cases: allow or refuse a code, a try and a login (section 5 of the contract).
+
+Every limit is looked at before any is spent, so a refused request costs nothing. With Redis away all of them refuse.
+"""
+
+import asyncio
+import logging
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NoReturn
+
+from config import Settings
+from service import addresses, audit
+from service.audit import Event
+from service.entities import Clock
+from service.errors import ServiceUnavailable, TooManyRequests
+from service.stores.cooldowns import CooldownStore
+from service.stores.limits import Budget, LimitStore, items_of
+
+PREFIX_DIGITS = 7  # an operator's block of numbers in China: ten thousand of them
+COOLDOWN = "code_cooldown"
+OFF = "off"
+ALL = "all"
+
+Observe = Callable[[str], None]
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Reservation:
+    """What the sending of one code has spent."""
+
+    mobile: str
+    started: float
+    cooldown: float  # seconds until the next code
+    by_number: tuple[Budget, ...]
+    by_address: tuple[Budget, ...]
+
+
+class Limits:
+    """A method returns where the request is allowed, and raises TooManyRequests with the seconds to wait where not."""
+
+    def __init__(
+        self, settings: Settings, store: LimitStore, cooldowns: CooldownStore, clock: Clock, observe: Observe
+    ) -> None:
+        self._settings = settings
+        self._store = store
+        self._cooldowns = cooldowns
+        self._clock = clock
+        self._observe = observe
+
+    async def reserve_code(self, mobile: str, ip: str) -> Reservation:
+        """Spend what the sending of one code costs."""
+        now = self._clock()
+        by_number = (
+            *self._budget("codes_per_number", mobile),
+            *self._budget("codes_per_prefix", mobile[:PREFIX_DIGITS]),
+            *self._budget("codes_total", ALL),
+        )
+        by_address = self._budget("codes_per_ip", addresses.counted(ip))
+        await self._look((*by_number, *by_address), mobile, now)
+        cooldown = await self._cooldowns.start(mobile, now)
+        if cooldown.wait:
+            self.refuse(COOLDOWN, cooldown.wait, mobile)
+        reservation = Reservation(mobile, now, cooldown.length, by_number, by_address)
+        refusal = await self._store.spend((*by_number, *by_address))
+        if refusal:
+            await self._cooldowns.undo(mobile, now)
+            self.refuse(refusal.name, refusal.wait, mobile)
+        return reservation
+
+    async def give_back(self, reservation: Reservation, *, asked: bool) -> None:
+        """Undo a reservation whose code was not sent; if it was `asked` for in good order, its address still pays."""
+        try:
+            await self._cooldowns.undo(reservation.mobile, reservation.started)
+            budgets = reservation.by_number if asked else (*reservation.by_number, *reservation.by_address)
+            await self._store.give_back(budgets)
+        except ServiceUnavailable:
+            log.warning("what a code that was not sent has spent could not be given back")
+
+    async def resend_after(self, reservation: Reservation) -> int:
+        """Whole seconds until the next code to this number may be asked for."""
+        budgets = [budget for budget in reservation.by_number if budget.name == "codes_per_number"]
+        refusal = await self._store.look(budgets)
+        return max(math.ceil(reservation.cooldown), _seconds(refusal.wait) if refusal else 0)
+
+    async def ask_for_test_code(self, mobile: str, ip: str) -> None:
+        """Nothing is sent to a test number, so its asking costs the address alone."""
+        await self._spend(self._budget("codes_per_ip", addresses.counted(ip)), mobile)
+
+    async def reserve_try(self, mobile: str, ip: str) -> None:
+        """Spend one attempt of the address and one wrong try of the number, before it is known to be wrong.
+
+        Otherwise more tries at once than are allowed would all be judged.
+        """
+        await self._spend((*self._budget("logins_per_ip", addresses.counted(ip)), *self._tries(mobile)), mobile)
+
+    async def give_back_try(self, mobile: str) -> None:
+        """The try was not a wrong one."""
+        await self._store.give_back(self._tries(mobile))
+
+    async def forget_tries(self, mobile: str) -> None:
+        """The number's owner is here: its wrong tries are forgotten."""
+        await self._store.forget(self._tries(mobile))
+
+    async def forget(self, mobile: str) -> None:
+        """Forget all that this number has spent: tries, codes, cool-down."""
+        await self._store.forget((*self._tries(mobile), *self._budget("codes_per_number", mobile)))
+        await self._cooldowns.forget(mobile)
+
+    def refuse(self, name: str, wait: float, mobile: str | None = None) -> NoReturn:
+        """Note which limit refuses, and raise TooManyRequests."""
+        self._observe(name)
+        audit.record(Event.LIMIT_HIT, mobile=mobile, reason=name)
+        raise TooManyRequests(_seconds(wait))
+
+    def _tries(self, mobile: str) -> tuple[Budget, ...]:
+        return self._budget("tries_per_number", mobile)
+
+    def _budget(self, name: str, who: str) -> tuple[Budget, ...]:
+        """The budget of LIMIT_<name>, or nothing where it is off."""
+        text = getattr(self._settings, f"limit_{name}")
+        return () if text == OFF else (Budget(name, who, items_of(name, text)),)
+
+    async def _look(self, budgets: tuple[Budget, ...], mobile: str, now: float) -> None:
+        refusal, cooldown = await asyncio.gather(self._store.look(budgets), self._cooldowns.look(mobile, now))
+        if refusal and refusal.wait >= cooldown.wait:
+            self.refuse(refusal.name, refusal.wait, mobile)
+        if cooldown.wait:
+            self.refuse(COOLDOWN, cooldown.wait, mobile)
+
+    async def _spend(self, budgets: tuple[Budget, ...], mobile: str) -> None:
+        refusal = await self._store.look(budgets) or await self._store.spend(budgets)
+        if refusal:
+            self.refuse(refusal.name, refusal.wait, mobile)
+
+
+def _seconds(wait: float) -> int:
+    """Whole seconds after which there is room for certain: a moment leaves its window just after its time."""
+    return math.floor(wait) + 1

@@ -1,0 +1,45 @@
+"""Codes sent and codes used within the last hour in Redis: one hash per prefix, `conversion:{<prefix>}`, one of all.
+
+Counted in buckets of a minute, so the hour slides from minute to minute.
+"""
+
+import math
+from dataclasses import dataclass
+
+from service.stores.connection import Connection, Script
+
+COUNT = Script("count_conversion", repeatable=False)  # a second run would count twice
+MINUTE = 60  # seconds
+KEPT = 60  # minutes
+ALL = "all"  # stands for every prefix together
+
+
+@dataclass(frozen=True, slots=True)
+class Conversion:
+    """How many codes were sent and used."""
+
+    sent: int
+    used: int
+
+
+class ConversionStore:
+    """Counts codes. `prefix` is the first digits of a number, or ALL; `now` is in seconds."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def of(self, prefix: str, now: float) -> Conversion:
+        """The counts of the last hour."""
+        return await self._count(prefix, now, sent=0, used=0)
+
+    async def add_sent(self, prefix: str, now: float) -> Conversion:
+        """Count one code sent."""
+        return await self._count(prefix, now, sent=1, used=0)
+
+    async def add_used(self, prefix: str, now: float) -> Conversion:
+        """Count one code used."""
+        return await self._count(prefix, now, sent=0, used=1)
+
+    async def _count(self, prefix: str, now: float, *, sent: int, used: int) -> Conversion:
+        arguments = [math.floor(now / MINUTE), KEPT, sent, used]
+        return Conversion(*await self._connection.run(COUNT, [f"conversion:{{{prefix}}}"], arguments))

@@ -1,0 +1,56 @@
+"""Cool-downs between two codes to one number in Redis: one hash per number, `cooldown:{<mobile>}`."""
+
+from dataclasses import dataclass
+
+from service.stores.connection import Connection, Script
+
+REST = 3600  # seconds after which a number's cool-downs are forgotten (section 5 of the contract)
+START = Script("start_cooldown", repeatable=False)  # a second run would meet the cool-down of the first
+UNDO = Script("undo_cooldown", repeatable=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Cooldown:
+    """Either one runs, and `wait` tells for how long, or one of `length` was started. Both in seconds."""
+
+    wait: float
+    length: float
+
+
+class CooldownStore:
+    """Starts cool-downs and takes them back. `steps` are their lengths in seconds; the last one repeats."""
+
+    def __init__(self, connection: Connection, steps: tuple[int, ...]) -> None:
+        self._connection = connection
+        self._steps = steps
+
+    async def look(self, mobile: str, now: float) -> Cooldown:
+        """What `start` would answer."""
+        return await self._ask(mobile, now, start=False)
+
+    async def start(self, mobile: str, now: float) -> Cooldown:
+        """Start a cool-down if none runs. Of many at once one starts it."""
+        return await self._ask(mobile, now, start=True)
+
+    async def undo(self, mobile: str, started: float) -> bool:
+        """Take back the cool-down that was started then. False where it is not the last one."""
+        return bool(await self._connection.run(UNDO, [_key(mobile)], [_milliseconds(started)]))
+
+    async def forget(self, mobile: str) -> bool:
+        """Forget a number's cool-downs. False where there were none."""
+        return bool(await self._connection.delete(_key(mobile)))
+
+    async def _ask(self, mobile: str, now: float, *, start: bool) -> Cooldown:
+        if not self._steps:
+            return Cooldown(0, 0)
+        arguments = [_milliseconds(now), _milliseconds(REST), int(start), *self._steps]
+        wait, length = await self._connection.run(START, [_key(mobile)], arguments)
+        return Cooldown(wait / 1000, length / 1000)
+
+
+def _key(mobile: str) -> str:
+    return f"cooldown:{{{mobile}}}"
+
+
+def _milliseconds(seconds: float) -> int:
+    return round(seconds * 1000)

@@ -1,0 +1,102 @@
+"""Limits in Redis, counted by the `limits` library: one list of moments per budget, `limit:<name>/<who>/...`.
+
+Its moving window never allows more than an amount within any window of its length, and knows when the next is allowed.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from limits import RateLimitItem, parse_many
+from limits.aio.storage import RedisStorage
+from limits.aio.strategies import MovingWindowRateLimiter
+
+from service.entities import Clock
+from service.stores.connection import Connection
+
+PREFIX = "limit"
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """What one limit allows to one caller, number or prefix. `name` is the limit's, in lower case."""
+
+    name: str
+    who: str
+    items: tuple[RateLimitItem, ...]
+
+
+def items_of(name: str, text: str) -> tuple[RateLimitItem, ...]:
+    """The windows of a limit in the notation of the `limits` library."""
+    items = tuple(parse_many(text))
+    for item in items:
+        item.namespace = name
+    return items
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A budget without room, and the seconds until it has some."""
+
+    name: str
+    wait: float
+
+
+class LimitStore:
+    """Spends budgets, all or none. Raises ServiceUnavailable where Redis does not answer: limits fail closed."""
+
+    def __init__(self, connection: Connection, clock: Clock) -> None:
+        self._connection = connection
+        pool: Any = connection.redis.connection_pool
+        storage = RedisStorage("async+redis://", implementation="redispy", key_prefix=PREFIX, connection_pool=pool)
+        self._limiter = MovingWindowRateLimiter(storage)
+        self._clock = clock
+
+    async def look(self, budgets: Sequence[Budget]) -> Refusal | None:
+        """The budget that has no room for the longest time, if any. Spends nothing."""
+        pairs = _windows(budgets)
+        waits = await self._connection.ask(lambda: asyncio.gather(*(self._wait(*pair) for pair in pairs)))
+        return max(
+            (Refusal(budget.name, wait) for (budget, _), wait in zip(pairs, waits, strict=True) if wait > 0),
+            key=lambda refusal: refusal.wait,
+            default=None,
+        )
+
+    async def spend(self, budgets: Sequence[Budget]) -> Refusal | None:
+        """Spend one of each budget. Where one has no room, spend none and answer it."""
+        pairs = _windows(budgets)
+        hits = await self._connection.ask(lambda: asyncio.gather(*(self._hit(*pair) for pair in pairs)))
+        if all(hits):
+            return None
+        won = [pair for pair, hit in zip(pairs, hits, strict=True) if hit]
+        await self._connection.ask(lambda: asyncio.gather(*(self._take_back(*pair) for pair in won)))
+        full = next(budget.name for (budget, _), hit in zip(pairs, hits, strict=True) if not hit)
+        return await self.look(budgets) or Refusal(full, 0)  # room was made meanwhile
+
+    async def give_back(self, budgets: Sequence[Budget]) -> None:
+        """Undo one `spend`."""
+        pairs = _windows(budgets)
+        await self._connection.ask(lambda: asyncio.gather(*(self._take_back(*pair) for pair in pairs)))
+
+    async def forget(self, budgets: Sequence[Budget]) -> None:
+        """Make the budgets whole again."""
+        pairs = _windows(budgets)
+        await self._connection.ask(
+            lambda: asyncio.gather(*(self._limiter.clear(item, budget.who) for budget, item in pairs))
+        )
+
+    async def _hit(self, budget: Budget, item: RateLimitItem) -> bool:
+        return await self._limiter.hit(item, budget.who)
+
+    async def _wait(self, budget: Budget, item: RateLimitItem) -> float:
+        window = await self._limiter.get_window_stats(item, budget.who)
+        return 0.0 if window.remaining > 0 else max(0.0, window.reset_time - self._clock())
+
+    async def _take_back(self, budget: Budget, item: RateLimitItem) -> None:
+        """Drop the newest moment. If it is another request's, made in between, the count is right all the same."""
+        await self._connection.redis.lpop(f"{PREFIX}:{item.key_for(budget.who)}")
+
+
+def _windows(budgets: Sequence[Budget]) -> list[tuple[Budget, RateLimitItem]]:
+    return [(budget, item) for budget in budgets for item in budget.items]

@@ -1,0 +1,299 @@
+"""The limits of section 5 of the contract, over HTTP, with a clock moved by hand."""
+
+import asyncio
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.api.test_codes import other_than
+from tests.client import MOBILE, Api, error
+from tests.conftest import LIMITS, Clock, Outbox, Start
+
+ONLY_COOLDOWN = {"limit_code_cooldown": "60,60,120,300"}
+HOUR = 3600
+
+
+def number(n: int, prefix: str = "1380013") -> str:
+    return f"{prefix}{n:04}"
+
+
+def wait_of(response: httpx.Response) -> int:
+    """The seconds of a 429, which stand in its header and in its body."""
+    assert error(response) == (429, "too_many_requests")
+    assert response.headers["retry-after"] == str(response.json()["retry_after"])
+    return int(response.json()["retry_after"])
+
+
+async def spent(api: Api) -> dict[str, Any]:
+    """What Redis holds of limits: how many moments in each list, and the state of each cool-down."""
+    redis = api.app.ctx.codes._store._connection.redis
+    lists = {key.decode(): await redis.llen(key) for key in await redis.keys("limit:*")}
+    cooldowns = {key.decode(): await redis.hmget(key, "count", "last") for key in await redis.keys("cooldown:*")}
+    return {**lists, **cooldowns}
+
+
+async def refused_to_the_second(api: Api, clock: Clock, mobile: str = MOBILE) -> int:
+    """Assert that a code is refused until the moment that the answer names, and not for a second longer."""
+    wait = wait_of(await api.send_code(mobile))
+    clock.wait(wait - 1)
+    assert wait_of(await api.send_code(mobile)) == 1
+    clock.wait(1)
+    response = await api.send_code(mobile)
+    assert response.status_code == 200, response.text
+    return wait
+
+
+async def test_the_cool_down_grows_repeats_its_last_step_and_is_forgotten_after_an_hours_rest(
+    start: Start, clock: Clock
+) -> None:
+    api = await start(**ONLY_COOLDOWN)
+    answers = []
+    for _ in range(6):
+        answers.append((await api.send_code()).json()["data"]["resend_after"])
+        assert wait_of(await api.send_code()) == answers[-1] + 1  # at the very second it is not yet over
+        clock.wait(answers[-1])
+    assert answers == [60, 60, 120, 300, 300, 300]
+    clock.wait(HOUR)
+    assert (await api.send_code()).json()["data"]["resend_after"] == 60
+
+
+async def test_one_number_gets_five_codes_an_hour_and_ten_a_day(start: Start, clock: Clock, outbox: Outbox) -> None:
+    api = await start(limit_codes_per_number="5/hour;10/day")
+    for _ in range(5):
+        assert (await api.send_code()).status_code == 200
+        clock.wait(10)
+    assert await refused_to_the_second(api, clock) == HOUR - 50 + 1
+    while len(outbox.messages) < 10:
+        clock.wait(HOUR)
+        await api.send_code()
+    assert await refused_to_the_second(api, clock) > 12 * HOUR
+    assert (await api.send_code("13900139000")).status_code == 200
+
+
+async def test_resend_after_tells_the_longer_of_cool_down_and_budget(start: Start, clock: Clock) -> None:
+    api = await start(limit_code_cooldown="60", limit_codes_per_number="2/hour")
+    assert (await api.send_code()).json()["data"]["resend_after"] == 60
+    clock.wait(61)
+    resend_after = (await api.send_code()).json()["data"]["resend_after"]
+    assert resend_after == HOUR - 61 + 1
+    clock.wait(resend_after)
+    assert (await api.send_code()).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("setting", "within", "beyond"),
+    [
+        ("limit_codes_per_prefix", [number(n) for n in range(3)], number(3)),
+        ("limit_codes_total", [number(n, f"13{n}0013") for n in range(3)], number(0, "1500000")),
+        ("limit_codes_per_ip", [number(n, f"13{n}0013") for n in range(3)], number(0, "1500000")),
+    ],
+)
+async def test_a_limit_over_many_numbers(
+    start: Start, clock: Clock, setting: str, within: list[str], beyond: str
+) -> None:
+    api = await start(**{setting: "3/hour"})
+    for mobile in within:
+        assert (await api.send_code(mobile)).status_code == 200
+    assert await refused_to_the_second(api, clock, beyond) == HOUR + 1
+
+
+async def test_another_prefix_is_not_held_by_a_walked_one(start: Start) -> None:
+    api = await start(limit_codes_per_prefix="1/hour")
+    await api.send_code(number(1))
+    wait_of(await api.send_code(number(2)))
+    assert (await api.send_code(number(1, "1380014"))).status_code == 200
+
+
+async def test_logins_from_one_address(start: Start, clock: Clock) -> None:
+    api = await start(limit_logins_per_ip="3/minute", trusted_proxies=1)
+    for _ in range(3):
+        assert error(await api.post_login(MOBILE, "000000")) == (400, "invalid_code")
+    assert wait_of(await api.post_login("13900139000", "000000")) == 61
+    other = await api.post_login("13900139000", "000000", **{"X-Forwarded-For": "192.0.2.7"})
+    assert error(other) == (400, "invalid_code")
+    clock.wait(61)
+    assert error(await api.post_login(MOBILE, "000000")) == (400, "invalid_code")
+
+
+async def test_wrong_tries_live_across_codes_and_success_forgets_them(start: Start, clock: Clock) -> None:
+    api = await start(limit_tries_per_number="4/day", code_attempts=2)
+    for _ in range(2):
+        await api.new_code()
+        for _ in range(2):
+            assert error(await api.post_login(MOBILE, other_than(api, MOBILE))) == (400, "invalid_code")
+        clock.wait(301)
+        await api.app.ctx.codes._store.forget(MOBILE)  # its key lives by the clock of Redis
+    code = await api.new_code()
+    assert wait_of(await api.post_login(MOBILE, code)) == 24 * HOUR - 602 + 1
+    clock.wait(24 * HOUR)
+    assert error(await api.post_login(MOBILE, other_than(api, MOBILE))) == (400, "invalid_code")
+    assert (await api.post_login(MOBILE, await api.new_code())).status_code == 200
+    assert not [key for key in await spent(api) if "tries" in key]
+
+
+async def test_tries_at_no_code_lock_nobody_out(start: Start) -> None:
+    """Otherwise anybody could lock a number out without as much as asking for a code."""
+    api = await start(limit_tries_per_number="3/day")
+    for _ in range(10):
+        assert error(await api.post_login(MOBILE, "000000")) == (400, "invalid_code")
+    assert (await api.post_login(MOBILE, await api.new_code())).status_code == 200
+
+
+async def test_a_right_code_whose_login_fails_is_no_wrong_try(start: Start) -> None:
+    api = await start(limit_tries_per_number="2/day")
+    await api.log_in()
+    user = await api.app.ctx.users.find(MOBILE)
+    await api.app.ctx.users.disable(user)
+    code = await api.new_code()
+    for _ in range(4):
+        assert error(await api.post_login(MOBILE, code)) == (403, "user_disabled")
+
+
+async def test_of_many_wrong_tries_at_once_exactly_so_many_are_judged(start: Start) -> None:
+    api = await start(limit_tries_per_number="7/day", code_attempts=100)
+    code = await api.new_code()
+    guesses = [f"{(int(code) + n + 1) % 10**6:06}" for n in range(60)]
+    answers = await asyncio.gather(*(api.post_login(MOBILE, guess) for guess in guesses))
+    assert sorted(error(answer)[0] for answer in answers) == [400] * 7 + [429] * 53
+
+
+async def test_of_many_requests_for_one_number_at_once_one_is_sent(start: Start, outbox: Outbox) -> None:
+    api = await start(**LIMITS)
+    answers = await asyncio.gather(*(api.send_code() for _ in range(60)))
+    assert sorted(answer.status_code for answer in answers) == [200] + [429] * 59
+    assert len(outbox.messages) == 1
+
+
+async def test_of_many_numbers_at_once_the_budget_is_sent_and_the_refused_spend_nothing(
+    start: Start, outbox: Outbox
+) -> None:
+    api = await start(**{**LIMITS, "limit_codes_total": "10/hour", "limit_codes_per_ip": "50/hour"})
+    answers = await asyncio.gather(*(api.send_code(number(n)) for n in range(60)))
+    assert sorted(answer.status_code for answer in answers) == [200] * 10 + [429] * 50
+    assert len(outbox.messages) == 10
+    left = await spent(api)
+    assert left["limit:codes_total/all/10/1/hour"] == 10
+    assert left["limit:codes_per_ip/127.0.0.1/50/1/hour"] == 10
+    assert left["limit:codes_per_prefix/1380013/300/1/hour"] == 10
+    assert len([key for key in left if key.startswith("cooldown")]) == 10
+
+
+@pytest.mark.parametrize(
+    "limit",
+    [
+        {"limit_code_cooldown": "60"},
+        {"limit_codes_per_number": "1/hour"},
+        {"limit_codes_per_ip": "1/hour"},
+        {"limit_codes_per_prefix": "1/hour"},
+        {"limit_codes_total": "1/hour"},
+    ],
+    ids=lambda limit: next(iter(limit)),
+)
+async def test_a_refused_code_costs_nothing_else(start: Start, outbox: Outbox, limit: dict[str, str]) -> None:
+    generous = {**dict.fromkeys(LIMITS, "100/hour"), "limit_code_cooldown": "off"}
+    api = await start(**{**generous, **limit})
+    await api.send_code()
+    before = await spent(api)
+    wait_of(await api.send_code())
+    assert await spent(api) == before
+    assert len(outbox.messages) == 1
+
+
+async def test_a_refused_login_costs_nothing_else(start: Start) -> None:
+    api = await start(limit_logins_per_ip="2/minute", limit_tries_per_number="1/day")
+    await api.new_code()
+    await api.post_login(MOBILE, other_than(api, MOBILE))
+    before = await spent(api)
+    assert wait_of(await api.post_login(MOBILE, other_than(api, MOBILE))) == 24 * HOUR + 1
+    assert await spent(api) == before
+
+
+async def test_a_provider_that_refuses_costs_the_number_nothing_and_the_address_one(
+    start: Start, outbox: Outbox
+) -> None:
+    api = await start(**LIMITS)
+    outbox.refuses = True
+    for _ in range(7):
+        assert error(await api.send_code()) == (503, "sms_unavailable")
+    assert await spent(api) == {"limit:codes_per_ip/127.0.0.1/30/1/hour": 7}
+    outbox.refuses = False
+    assert (await api.send_code()).json()["data"]["resend_after"] == 60
+
+
+async def test_a_code_ended_by_wrong_tries_costs_no_message(start: Start, outbox: Outbox, clock: Clock) -> None:
+    api = await start(**LIMITS)
+    await api.new_code()
+    for _ in range(5):
+        await api.post_login(MOBILE, other_than(api, MOBILE))
+    clock.wait(61)
+    before = await spent(api)
+    assert 298 <= wait_of(await api.send_code()) <= 300
+    assert await spent(api) == before
+    assert len(outbox.messages) == 1
+
+
+async def test_with_redis_away_limits_refuse_with_503(start: Start, outbox: Outbox) -> None:
+    api = await start(**LIMITS, redis_url="redis://127.0.0.1:1")
+    assert error(await api.send_code()) == (503, "service_unavailable")
+    assert error(await api.post_login(MOBILE, "000000")) == (503, "service_unavailable")
+    assert outbox.messages == []
+
+
+async def test_the_defaults_let_a_person_log_in_again_and_again(start: Start, clock: Clock) -> None:
+    api = await start(**LIMITS)
+    for _ in range(3):
+        assert (await api.log_in())["token"]
+        clock.wait(121)
+
+
+# --- The client's address -------------------------------------------------------------------------------------------
+
+
+async def code_from(api: Api, n: int, forwarded: str) -> int:
+    return (await api.send_code(number(n), **{"X-Forwarded-For": forwarded})).status_code
+
+
+async def test_without_proxies_a_forged_address_buys_nothing(start: Start) -> None:
+    api = await start(limit_codes_per_ip="2/hour")
+    assert [await code_from(api, n, f"192.0.2.{n}") for n in range(4)] == [200, 200, 429, 429]
+
+
+async def test_behind_one_proxy_what_stands_further_left_buys_nothing(start: Start) -> None:
+    api = await start(limit_codes_per_ip="2/hour", trusted_proxies=1)
+    assert [await code_from(api, n, f"192.0.2.{n}, 198.51.100.1") for n in range(3)] == [200, 200, 429]
+    assert await code_from(api, 3, "198.51.100.1, 192.0.2.9") == 200
+
+
+async def test_behind_two_proxies_the_second_from_the_right_counts(start: Start) -> None:
+    api = await start(limit_codes_per_ip="1/hour", trusted_proxies=2)
+    assert await code_from(api, 1, "203.0.113.1, 192.0.2.1, 10.0.0.1") == 200
+    assert await code_from(api, 2, "203.0.113.2, 192.0.2.1, 10.0.0.2") == 429
+    assert await code_from(api, 3, "192.0.2.2, 10.0.0.1") == 200
+    assert await code_from(api, 4, "192.0.2.3") == 200  # too few hops: the socket's address counts
+    assert await code_from(api, 5, "192.0.2.4") == 429
+
+
+async def test_an_ipv6_site_is_one_address_and_a_mapped_ipv4_address_is_ipv4(start: Start) -> None:
+    api = await start(limit_codes_per_ip="1/hour", trusted_proxies=1)
+    assert await code_from(api, 1, "2001:db8:0:1::1") == 200
+    assert await code_from(api, 2, "2001:db8:0:1:9:9:9:9") == 429
+    assert await code_from(api, 3, "2001:db8:0:2::1") == 200
+    assert await code_from(api, 4, "192.0.2.1") == 200
+    assert await code_from(api, 5, "::ffff:192.0.2.1") == 429
+    assert await code_from(api, 6, "[::ffff:c000:201]:4711") == 429
+
+
+# --- What is told ---------------------------------------------------------------------------------------------------
+
+
+async def test_a_limit_that_was_hit_is_in_the_audit_trail_and_in_the_metrics(
+    start: Start, caplog: pytest.LogCaptureFixture
+) -> None:
+    api = await start(limit_codes_per_number="1/hour")
+    await api.send_code()
+    await api.send_code()
+    [record] = [record for record in caplog.records if record.message == "limit_hit"]
+    assert (vars(record)["reason"], vars(record)["mobile"]) == ("codes_per_number", "138****8000")
+    metrics = (await api.request("GET", "/metrics")).text
+    assert 'latch_limit_hits_total{limit="codes_per_number"} 1.0' in metrics
