@@ -3,11 +3,10 @@
 from sanic import Blueprint, HTTPResponse
 from sanic_ext import openapi
 
-from service.entities import CodeSent
 from service.routes import documents, payloads
 from service.routes.answers import ok
 from service.routes.guards import changes_state
-from service.routes.requests import BASE_PATH, Request
+from service.routes.requests import BASE_PATH, Request, client_ip
 
 codes = Blueprint("codes", url_prefix=f"{BASE_PATH}/sms/codes")
 
@@ -17,7 +16,7 @@ codes = Blueprint("codes", url_prefix=f"{BASE_PATH}/sms/codes")
 @changes_state
 async def send_code_to(request: Request, mobile: str) -> HTTPResponse:
     """Send a code, as the apps in the field ask for it."""
-    return _sent(await request.app.ctx.codes.send(payloads.mobile_in_path(mobile)))
+    return await _send(request, payloads.code_request_in_address(request, mobile))
 
 
 @codes.post("/")
@@ -25,8 +24,12 @@ async def send_code_to(request: Request, mobile: str) -> HTTPResponse:
 @changes_state
 async def send_code(request: Request) -> HTTPResponse:
     """Send a code, with the number kept out of addresses and logs."""
-    return _sent(await request.app.ctx.codes.send(payloads.mobile_in_body(request)))
+    return await _send(request, payloads.code_request_in_body(request))
 
 
-def _sent(sent: CodeSent) -> HTTPResponse:
+async def _send(request: Request, asked: payloads.CodeRequest) -> HTTPResponse:
+    context = request.app.ctx
+    if context.captcha:
+        await context.captcha.verify(asked.captcha_token, client_ip(request))
+    sent = await context.codes.send(asked.mobile)
     return ok({"mobile": sent.mobile, "expires_in": sent.expires_in, "resend_after": sent.resend_after})
