@@ -15,6 +15,7 @@ from sanic_ext.extensions.openapi.extension import OpenAPIExtension
 from config import Settings
 from service import logs, senders
 from service.authorizations import Authorizations
+from service.captcha import Captcha
 from service.codes import Codes
 from service.completion import Completion
 from service.context import Context
@@ -90,6 +91,8 @@ def _attach_lifecycle(app: App, clock: Clock, sender: Sender) -> None:
     @app.after_server_stop
     async def stop(app: App) -> None:
         await app.ctx.completion.drain(GRACEFUL_STOP)
+        if app.ctx.captcha:
+            await app.ctx.captcha.close()
         await connection.close()
         await database.close()
         app.ctx.metrics.retire()
@@ -108,6 +111,7 @@ def _join(context: Context, connection: Connection, database: Database, clock: C
     settings = context.settings
     users = UserStore(database)
     context.completion = Completion()
+    context.captcha = Captcha(settings) if settings.captcha != "off" else None
     context.codes = codes_of(settings, connection, sender, clock, context.metrics)
     sessions = SessionStore(connection)
     context.authorizations = Authorizations(settings, context.codes, users, sessions, clock)

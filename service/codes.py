@@ -61,6 +61,12 @@ class Codes:
         # How long a login may take before its code can be tried again: more than all its time limits together.
         self._lease = max(LEAST_LEASE, 6 * settings.redis_timeout + 2 * settings.database_timeout)
 
+    async def look(self, mobile: str, ip: str) -> None:
+        """Raise what a limit would make of `send`. Spends nothing."""
+        if mobile not in self._fixed:
+            await self._guard.check(mobile)
+            await self._limits.look_at_code(mobile, ip)
+
     async def send(self, mobile: str, ip: str) -> CodeSent:
         """Send the code that is good for this number, a new one or the one sent before.
 

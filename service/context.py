@@ -2,6 +2,7 @@
 
 from config import Settings
 from service.authorizations import Authorizations
+from service.captcha import Captcha
 from service.codes import Codes
 from service.completion import Completion
 from service.health import Health
@@ -15,6 +16,7 @@ class Context:
 
     settings: Settings
     authorizations: Authorizations
+    captcha: Captcha | None  # None: off
     codes: Codes
     completion: Completion
     health: Health

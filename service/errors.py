@@ -107,7 +107,7 @@ class SmsUnavailable(ServiceError):
 
 
 class ServiceUnavailable(ServiceError):
-    """A store cannot be reached. Never to be told as a log-out: apps delete their tokens on that."""
+    """A store, or the captcha's provider, cannot be reached. Never a log-out: apps delete their tokens on that."""
 
     code = "service_unavailable"
     message = "The service is temporarily unavailable. Please try again."

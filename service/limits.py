@@ -51,16 +51,21 @@ class Limits:
         self._clock = clock
         self._observe = observe
 
+    async def look_at_code(self, mobile: str, ip: str) -> None:
+        """Raise what `reserve_code` would. Spends nothing."""
+        budgets = (*self._by_number(mobile), *self._by_address(ip))
+        look, cooldown = self._store.look(budgets), self._cooldowns.look(mobile, self._clock())
+        refusal, running = await asyncio.gather(look, cooldown)
+        if refusal and refusal.wait >= running.wait:
+            self.refuse(refusal.name, refusal.wait, mobile)
+        if running.wait:
+            self.refuse(COOLDOWN, running.wait, mobile)
+
     async def reserve_code(self, mobile: str, ip: str) -> Reservation:
         """Spend what the sending of one code costs."""
+        await self.look_at_code(mobile, ip)
         now = self._clock()
-        by_number = (
-            *self._budget("codes_per_number", mobile),
-            *self._budget("codes_per_prefix", mobile[:PREFIX_DIGITS]),
-            *self._budget("codes_total", ALL),
-        )
-        by_address = self._budget("codes_per_ip", addresses.counted(ip))
-        await self._look((*by_number, *by_address), mobile, now)
+        by_number, by_address = self._by_number(mobile), self._by_address(ip)
         cooldown = await self._cooldowns.start(mobile, now)
         if cooldown.wait:
             self.refuse(COOLDOWN, cooldown.wait, mobile)
@@ -88,7 +93,7 @@ class Limits:
 
     async def ask_for_test_code(self, mobile: str, ip: str) -> None:
         """Nothing is sent to a test number, so its asking costs the address alone."""
-        await self._spend(self._budget("codes_per_ip", addresses.counted(ip)), mobile)
+        await self._spend(self._by_address(ip), mobile)
 
     async def reserve_try(self, mobile: str, ip: str) -> None:
         """Spend one attempt of the address and one wrong try of the number, before it is known to be wrong.
@@ -116,6 +121,16 @@ class Limits:
         audit.record(Event.LIMIT_HIT, mobile=mobile, reason=name)
         raise TooManyRequests(_seconds(wait))
 
+    def _by_number(self, mobile: str) -> tuple[Budget, ...]:
+        return (
+            *self._budget("codes_per_number", mobile),
+            *self._budget("codes_per_prefix", mobile[:PREFIX_DIGITS]),
+            *self._budget("codes_total", ALL),
+        )
+
+    def _by_address(self, ip: str) -> tuple[Budget, ...]:
+        return self._budget("codes_per_ip", addresses.counted(ip))
+
     def _tries(self, mobile: str) -> tuple[Budget, ...]:
         return self._budget("tries_per_number", mobile)
 
@@ -123,13 +138,6 @@ class Limits:
         """The budget of LIMIT_<name>, or nothing where it is off."""
         text = getattr(self._settings, f"limit_{name}")
         return () if text == OFF else (Budget(name, who, items_of(name, text)),)
-
-    async def _look(self, budgets: tuple[Budget, ...], mobile: str, now: float) -> None:
-        refusal, cooldown = await asyncio.gather(self._store.look(budgets), self._cooldowns.look(mobile, now))
-        if refusal and refusal.wait >= cooldown.wait:
-            self.refuse(refusal.name, refusal.wait, mobile)
-        if cooldown.wait:
-            self.refuse(COOLDOWN, cooldown.wait, mobile)
 
     async def _spend(self, budgets: tuple[Budget, ...], mobile: str) -> None:
         refusal = await self._store.look(budgets) or await self._store.spend(budgets)

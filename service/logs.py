@@ -25,6 +25,9 @@ _MOBILE = re.compile(
 _TOKEN = re.compile(r"(?:(?<![A-Za-z0-9_-])|(?<=%20)|(?<=\\[nrt]))[A-Za-z0-9_-]{64}(?![A-Za-z0-9_-])")
 LIBRARIES = ("sanic.root", "sanic.error", "sanic.server", "sanic.access", "sanic.websockets")
 
+# The least level of libraries that print what they handle: statements with their values, addresses with their queries.
+TALKATIVE = {"aiosqlite": logging.INFO, "asyncio": logging.INFO, "httpx": logging.WARNING, "httpcore": logging.WARNING}
+
 
 def configure(settings: Settings) -> None:
     """Send every logger of the process to standard error, in the format of LOG_FORMAT from LOG_LEVEL up."""
@@ -56,8 +59,8 @@ def configure(settings: Settings) -> None:
         library.handlers.clear()
         library.propagate = True
     logging.getLogger("sanic.root").setLevel(max(logging.WARNING, logging.getLevelName(settings.log_level)))
-    for name in ("aiosqlite", "asyncio"):  # at DEBUG they print every statement with its values
-        logging.getLogger(name).setLevel(max(logging.INFO, logging.getLevelName(settings.log_level)))
+    for name, least in TALKATIVE.items():
+        logging.getLogger(name).setLevel(max(least, logging.getLevelName(settings.log_level)))
 
 
 def redact(line: str) -> str:

@@ -58,7 +58,7 @@ class ProviderSettings(BaseModel):
         pattern="^$|^https?://[^/]",
         description="where its tokens are verified; empty: at the provider of `CAPTCHA`",
     )
-    captcha_timeout: float = Field(5.0, gt=0, le=60, description="seconds to wait for the captcha's provider")
+    captcha_timeout: float = Field(5.0, gt=0, le=20, description="seconds to wait for the captcha's provider")
 
     @model_validator(mode="after")
     def _check_captcha(self) -> Self:

@@ -3,7 +3,6 @@
 from sanic import Blueprint, HTTPResponse
 from sanic_ext import openapi
 
-from service.entities import CodeSent
 from service.routes import documents, payloads
 from service.routes.answers import ok
 from service.routes.guards import changes_state
@@ -17,7 +16,7 @@ codes = Blueprint("codes", url_prefix=f"{BASE_PATH}/sms/codes")
 @changes_state
 async def send_code_to(request: Request, mobile: str) -> HTTPResponse:
     """Send a code, as the apps in the field ask for it."""
-    return _sent(await request.app.ctx.codes.send(payloads.mobile_in_path(mobile), client_ip(request)))
+    return await _send(request, payloads.code_request_in_address(request, mobile))
 
 
 @codes.post("/")
@@ -25,8 +24,13 @@ async def send_code_to(request: Request, mobile: str) -> HTTPResponse:
 @changes_state
 async def send_code(request: Request) -> HTTPResponse:
     """Send a code, with the number kept out of addresses and logs."""
-    return _sent(await request.app.ctx.codes.send(payloads.mobile_in_body(request), client_ip(request)))
+    return await _send(request, payloads.code_request_in_body(request))
 
 
-def _sent(sent: CodeSent) -> HTTPResponse:
+async def _send(request: Request, asked: payloads.CodeRequest) -> HTTPResponse:
+    context, ip = request.app.ctx, client_ip(request)
+    if context.captcha:
+        await context.codes.look(asked.mobile, ip)  # a request that is refused anyway does not use its captcha up
+        await context.captcha.verify(asked.captcha_token, ip)
+    sent = await context.codes.send(asked.mobile, ip)
     return ok({"mobile": sent.mobile, "expires_in": sent.expires_in, "resend_after": sent.resend_after})

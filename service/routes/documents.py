@@ -20,6 +20,7 @@ from service.errors import (
 from service.routes.errors import REFRESH_STATUS
 from service.routes.schemas import (
     ACCESS,
+    CAPTCHA_TOKEN,
     EXAMPLE_MOBILE,
     EXAMPLE_SESSION,
     EXAMPLE_TOKEN,
@@ -28,6 +29,7 @@ from service.routes.schemas import (
     REFRESH_TOKEN,
     SERVICE_KEY,
     SESSION_ID,
+    SOLVED_CAPTCHA,
     TIME,
     TOKENS,
     TOO_LARGE,
@@ -101,14 +103,17 @@ SEND_CODE: dict[str, Any] = {
     "summary": "Send a login code",
     "description": "A resend while the code is good sends the same code and does not reset the count of wrong tries.",
     "tag": "codes",
-    "body": json_body({"mobile": MOBILE}),
+    "body": json_body({"mobile": MOBILE, "captcha_token": CAPTCHA_TOKEN}, optional=("captcha_token",)),
     "response": [*_SENT, *refusals(TOO_LARGE, NOT_JSON)],
 }
 SEND_CODE_GET: dict[str, Any] = {
     "summary": "Send a login code (as older apps ask)",
     "description": "As `POST /sms/codes`, which keeps the number out of addresses and logs.",
     "tag": "codes",
-    "parameter": [Parameter("mobile", str, "path", required=True, example=EXAMPLE_MOBILE)],
+    "parameter": [
+        Parameter("mobile", str, "path", required=True, example=EXAMPLE_MOBILE),
+        Parameter("captcha_token", str, "query", required=False, description=SOLVED_CAPTCHA),
+    ],
     "response": _SENT,
 }
 WHO: dict[str, Any] = {

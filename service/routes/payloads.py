@@ -7,7 +7,8 @@ from typing import Any
 import orjson
 from sanic.exceptions import SanicException
 
-from service import mobiles
+from service import captcha, mobiles
+from service.captcha import Captcha
 from service.errors import InvalidRequest
 from service.routes.requests import Request
 
@@ -24,6 +25,14 @@ class Credentials:
     code: str
 
 
+@dataclass(frozen=True, slots=True)
+class CodeRequest:
+    """What is sent to ask for a code. `captcha_token` is empty where the captcha is off, whatever was sent."""
+
+    mobile: str
+    captcha_token: str
+
+
 def credentials(request: Request) -> Credentials:
     """`{mobile, code}`. Raises InvalidRequest."""
     body = _json_object(request)
@@ -35,23 +44,24 @@ def credentials(request: Request) -> Credentials:
     return Credentials(mobile, code)
 
 
-def mobile_in_body(request: Request) -> str:
-    """`{mobile}`. Raises InvalidRequest."""
-    body = _json_object(request)
-    problems: dict[str, str] = {}
-    mobile = _mobile(_string(body, "mobile", problems), problems)
-    if problems:
-        raise InvalidRequest(problems)
-    return mobile
+def code_request_in_body(request: Request) -> CodeRequest:
+    """`{mobile, captcha_token}`. Raises InvalidRequest."""
+    return _code_request(request, _json_object(request))
 
 
-def mobile_in_path(text: str) -> str:
-    """The number in `/sms/codes/<mobile>`. Raises InvalidRequest."""
+def code_request_in_address(request: Request, mobile: str) -> CodeRequest:
+    """`/sms/codes/<mobile>?captcha_token=`. Raises InvalidRequest."""
+    query = {name: values[0] for name, values in request.args.items()}
+    return _code_request(request, {**query, "mobile": mobile})
+
+
+def _code_request(request: Request, fields: dict[str, Any]) -> CodeRequest:
     problems: dict[str, str] = {}
-    mobile = _mobile(text, problems)
+    mobile = _mobile(_string(fields, "mobile", problems), problems)
+    token = _captcha_token(fields, request.app.ctx.captcha, problems)
     if problems:
         raise InvalidRequest(problems)
-    return mobile
+    return CodeRequest(mobile, token)
 
 
 def _json_object(request: Request) -> dict[str, Any]:
@@ -87,3 +97,12 @@ def _code(text: str, length: int, problems: dict[str, str]) -> str:
     if len(text) != length or not (text.isascii() and text.isdigit()):
         problems.setdefault("code", f"should be {length} digits")
     return text
+
+
+def _captcha_token(fields: dict[str, Any], gate: Captcha | None, problems: dict[str, str]) -> str:
+    if gate is None:
+        return ""
+    token = _string(fields, captcha.FIELD, problems)
+    if problem := gate.problem(token):
+        problems.setdefault(captcha.FIELD, problem)
+    return token
