@@ -61,6 +61,7 @@ def _parser() -> argparse.ArgumentParser:
         ("revoke", operate, "end a user's sessions"),
         ("disable", operate, "let a user log in no more, and end every session"),
         ("enable", operate, "let a user log in again"),
+        ("unlock", operate, "forget a number's wrong tries, codes and cool-down"),
         ("explain", operate, "say whether a token is live, whose it is, and if not, why"),
     ):
         sub = commands.add_parser(name, help=explained, description=explained)
@@ -130,6 +131,8 @@ async def _operate(settings: Settings, chosen: Namespace) -> int:
             return await does.disable(who, _confirmation(chosen), as_json=as_json)
         if chosen.name == "enable":
             return await does.enable(who, as_json=as_json)
+        if chosen.name == "unlock":
+            return await does.unlock(who, as_json=as_json)
         return await does.explain(sys.stdin.readline().strip() if who == "-" else who, as_json=as_json)
 
 

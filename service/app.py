@@ -22,7 +22,7 @@ from service.context import Context
 from service.conversion import ConversionGuard
 from service.entities import Clock
 from service.health import Health
-from service.limits import Limits
+from service.limits import Limits, Observe
 from service.metrics import Metrics
 from service.routes import BLUEPRINTS, documents, middleware, schemas
 from service.routes.errors import EnvelopeErrorHandler
@@ -121,12 +121,15 @@ def _join(context: Context, connection: Connection, database: Database, clock: C
     context.health = Health({"redis": connection.ping, "database": database.ping}, timeout=timeout)
 
 
+def limits_of(settings: Settings, connection: Connection, clock: Clock, observe: Observe) -> Limits:
+    """The limits of section 5 of the contract; `observe` hears the name of each that refuses."""
+    cooldowns = CooldownStore(connection, settings.cooldown_steps)
+    return Limits(settings, LimitStore(connection, clock), cooldowns, clock, observe)
+
+
 def codes_of(settings: Settings, connection: Connection, sender: Sender, clock: Clock, metrics: Metrics) -> Codes:
     """Login codes with all that guards them."""
-    cooldowns = CooldownStore(connection, settings.cooldown_steps)
-    limits = Limits(
-        settings, LimitStore(connection, clock), cooldowns, clock, lambda name: metrics.limit_hits.labels(name).inc()
-    )
+    limits = limits_of(settings, connection, clock, lambda name: metrics.limit_hits.labels(name).inc())
     guard = ConversionGuard(settings, ConversionStore(connection), limits, clock)
     return Codes(settings, CodeStore(connection), sender, limits, guard, clock)
 

@@ -23,6 +23,7 @@ class Event(StrEnum):
     REFRESH_TOKEN_REUSED = "refresh_token_reused"  # noqa: S105 - the name of an event
     USER_DISABLED = "user_disabled"
     USER_ENABLED = "user_enabled"
+    NUMBER_UNLOCKED = "number_unlocked"
     INTROSPECTION_REFUSED = "introspection_refused"
 
 

@@ -121,11 +121,6 @@ class Codes:
             await self._note_used(loan.mobile)
         return spent
 
-    async def forget(self, mobile: str) -> None:
-        """Forget the code of a number and all limits that it has hit."""
-        await self._store.forget(mobile)
-        await self._limits.forget(mobile)
-
     async def _send(self, mobile: str) -> Issued:
         nonce = secrets.token_hex(16)
         issued = await self._issue(mobile, nonce, self._code(mobile, nonce))

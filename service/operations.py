@@ -13,10 +13,13 @@ from datetime import UTC, datetime
 import orjson
 
 from config import Settings
-from service import mobiles
-from service.app import connections
+from service import audit, mobiles
+from service.app import connections, limits_of
+from service.audit import Event
 from service.entities import EndReason, Session, User
+from service.limits import Limits
 from service.sessions import Sessions
+from service.stores.codes import CodeStore
 from service.stores.sessions import SessionStore, key_names
 from service.stores.users import UserStore
 from service.users import Users
@@ -30,9 +33,11 @@ Confirm = Callable[[str], bool]
 class Operations:
     """One command each. They print to standard output and answer an exit code; NotFound and ServiceUnavailable rise."""
 
-    def __init__(self, users: Users, sessions: Sessions) -> None:
+    def __init__(self, users: Users, sessions: Sessions, limits: Limits, codes: CodeStore) -> None:
         self._users = users
         self._sessions = sessions
+        self._limits = limits
+        self._codes = codes
 
     async def list_sessions(self, who: str, *, as_json: bool) -> int:
         """A user's live sessions, with the keys that end them."""
@@ -73,6 +78,18 @@ class Operations:
             print(f"user {user.id} may log in again")
         return DONE
 
+    async def unlock(self, who: str, *, as_json: bool) -> int:
+        """Forget a number's wrong tries, codes and cool-down. It may be that of no user yet."""
+        mobile = mobiles.normalise(who) or (await self._users.find(who)).mobile
+        await self._limits.forget(mobile)
+        await self._codes.forget(mobile)
+        audit.record(Event.NUMBER_UNLOCKED, mobile=mobile)
+        if as_json:
+            _print_json({"mobile": mobile, "unlocked": True})
+        else:
+            print(f"{mobiles.mask(mobile)} may ask for a code, and try it, as if it had never done so")
+        return DONE
+
     async def explain(self, token: str, *, as_json: bool) -> int:
         """Say whether a token is live; FAILED if it is not."""
         explained = await self._sessions.explain(token)
@@ -91,7 +108,8 @@ async def opened(settings: Settings) -> AsyncIterator[Operations]:
     await database.open()
     try:
         sessions = Sessions(SessionStore(connection), time.time)
-        yield Operations(Users(UserStore(database), sessions), sessions)
+        limits = limits_of(settings, connection, time.time, lambda _: None)
+        yield Operations(Users(UserStore(database), sessions), sessions, limits, CodeStore(connection))
     finally:
         await connection.close()
         await database.close()

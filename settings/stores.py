@@ -5,7 +5,9 @@ from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 from pydantic import BaseModel, Field, SecretStr, field_validator
 
-REDIS_SCHEMES = ("redis", "rediss", "unix")
+from settings import redis_url
+
+REDIS_SCHEMES = ("redis", "rediss", "unix", redis_url.SENTINEL, redis_url.CLUSTER)
 DATABASE_OPTIONS = {"sslmode", "host", "schema", "application_name"}  # of a postgres:// URL
 DATABASE_SCHEMES = ("sqlite", "postgres", "postgresql")
 PATH_SCHEMES = {"unix", "sqlite"}  # these name a file, not a host
@@ -16,7 +18,11 @@ class StoreSettings(BaseModel):
 
     data_dir: Path = Field(Path(".data"), description="folder of the embedded stores and the kept pepper")
     redis_url: SecretStr = Field(
-        SecretStr(""), description="`redis://`, `rediss://` or `unix://`; empty: an embedded server in `DATA_DIR`"
+        SecretStr(""),
+        description=(
+            "`redis://`, `rediss://`, `unix://`, `redis+sentinel://host:port,host:port/service/db` or "
+            "`redis+cluster://host:port,host:port`; empty: an embedded server in `DATA_DIR`"
+        ),
     )
     redis_timeout: float = Field(
         1.0, gt=0, le=60, description="seconds to connect to Redis, and to wait for each answer"
@@ -33,6 +39,9 @@ class StoreSettings(BaseModel):
     @field_validator("redis_url")
     @classmethod
     def _check_redis_url(cls, url: SecretStr) -> SecretStr:
+        if redis_url.names_many(url.get_secret_value()):
+            redis_url.parse(url.get_secret_value())
+            return url
         return _with_scheme(url, REDIS_SCHEMES)
 
     @field_validator("database_url")

@@ -31,6 +31,7 @@ from service.stores.connection import Connection
 from service.stores.database import Database
 from service.stores.embedded import EmbeddedRedis
 from settings.limits import LimitSettings
+from tests import topologies
 from tests.client import Api
 
 Sanic.test_mode = True
@@ -114,6 +115,16 @@ def redis_server() -> Iterator[str]:
         server.start()
         yield f"unix://{folder}/redis.sock"
         server.stop()
+
+
+@pytest.fixture(scope="session", params=["one server", "sentinel", "cluster"])
+def any_redis(request: pytest.FixtureRequest, redis_server: str) -> Iterator[str]:
+    """The URL of each kind of Redis in turn."""
+    if request.param == "one server":
+        yield redis_server
+        return
+    with topologies.sentinels() if request.param == "sentinel" else topologies.cluster() as url:
+        yield url
 
 
 @pytest.fixture(scope="session")

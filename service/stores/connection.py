@@ -9,14 +9,14 @@ import asyncio
 import logging
 import re
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from hashlib import sha1
 from pathlib import Path
 from typing import Any
 
-from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
-from redis.backoff import ExponentialWithJitterBackoff, NoBackoff
+from redis.backoff import ExponentialWithJitterBackoff
 from redis.exceptions import (
     ClusterError,
     ConnectionError,  # noqa: A004 - redis-py's own name; the built-in is not used here
@@ -24,6 +24,7 @@ from redis.exceptions import (
     NoScriptError,
     OutOfMemoryError,
     ReadOnlyError,
+    RedisClusterException,
     RedisError,
     ResponseError,
     TimeoutError,  # noqa: A004 - as above
@@ -31,6 +32,8 @@ from redis.exceptions import (
 )
 
 from service.errors import ServiceUnavailable
+from service.stores import clients
+from settings import redis_url
 
 LUA = Path(__file__).parent / "lua"
 UNREACHABLE = (
@@ -40,6 +43,7 @@ UNREACHABLE = (
     NoPermissionError,
     OutOfMemoryError,
     ReadOnlyError,
+    RedisClusterException,  # no node answers
     TryAgainError,
     OSError,
 )
@@ -74,16 +78,9 @@ class Connection:
     """
 
     def __init__(self, url: str, *, timeout: float, pool_size: int) -> None:
-        pool = BlockingConnectionPool.from_url(
-            url,
-            max_connections=pool_size,
-            timeout=timeout,
-            socket_timeout=timeout,
-            socket_connect_timeout=timeout,
-            protocol=2,
-            retry=Retry(NoBackoff(), 0),
-        )
-        self.redis = Redis.from_pool(pool)
+        self.redis, self._close = clients.client(url, timeout=timeout, pool_size=pool_size)
+        # The other pools make the next caller wait by themselves.
+        self._places = asyncio.Semaphore(pool_size) if url.startswith(redis_url.CLUSTER) else nullcontext()
         self._timeout = timeout
         self._retry = Retry(
             ExponentialWithJitterBackoff(base=0.01, cap=0.1), RETRIES, supported_errors=(ConnectionError,)
@@ -134,8 +131,7 @@ class Connection:
 
     async def close(self) -> None:
         """Close every connection."""
-        await self.redis.aclose()
-        await self.redis.connection_pool.disconnect()
+        await self._close()
 
     async def _repeated(self, call: Callable[[], Awaitable[Any]]) -> Any:
         return await self._told(lambda: self._retry.call_with_retry(call, _note))
@@ -143,7 +139,7 @@ class Connection:
     async def _told(self, call: Callable[[], Awaitable[Any]]) -> Any:
         """Make the call under the time limit, telling every way of being out of reach as ServiceUnavailable."""
         try:
-            async with asyncio.timeout(self._timeout):
+            async with asyncio.timeout(self._timeout), self._places:
                 return await call()
         except UNREACHABLE as error:
             log.warning("redis cannot be reached: %s", type(error).__name__)

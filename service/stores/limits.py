@@ -43,14 +43,28 @@ class Refusal:
     wait: float
 
 
+class _Storage(RedisStorage):
+    """The library's storage on a client that we have, whatever stands behind it: a server, a Sentinel, a Cluster."""
+
+    STORAGE_SCHEME: list[str] = []  # noqa: RUF012 - as the library has it; empty: it is not made from a URL
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+        super().__init__("async+redis://", implementation="redispy", key_prefix=PREFIX)
+
+    def configure_bridge(self) -> None:
+        """What the library's own storages do here with clients of their own."""
+        bridge: Any = self.bridge
+        bridge.storage = self._client
+        bridge.connection_getter = lambda _readonly: self._client
+
+
 class LimitStore:
     """Spends budgets, all or none. Raises ServiceUnavailable where Redis does not answer: limits fail closed."""
 
     def __init__(self, connection: Connection, clock: Clock) -> None:
         self._connection = connection
-        pool: Any = connection.redis.connection_pool
-        storage = RedisStorage("async+redis://", implementation="redispy", key_prefix=PREFIX, connection_pool=pool)
-        self._limiter = MovingWindowRateLimiter(storage)
+        self._limiter = MovingWindowRateLimiter(_Storage(connection.redis))
         self._clock = clock
 
     async def look(self, budgets: Sequence[Budget]) -> Refusal | None:

@@ -1,0 +1,86 @@
+"""A redis-py client for each kind of REDIS_URL: one server, the master that a Sentinel names, a Cluster.
+
+None of them repeats anything by itself, and none waits longer than `timeout` seconds for a connection or an answer.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from redis.asyncio import BlockingConnectionPool, Redis, RedisCluster
+from redis.asyncio.cluster import ClusterNode
+from redis.asyncio.retry import Retry
+from redis.asyncio.sentinel import Sentinel, SentinelConnectionPool
+from redis.backoff import NoBackoff
+
+from settings import redis_url
+from settings.redis_url import CLUSTER, Servers
+
+Close = Callable[[], Awaitable[None]]
+
+# A Cluster's pools do not wait for a free connection but refuse, and one operation may need several at once.
+CONNECTIONS_PER_OPERATION = 8
+
+
+class _SentinelPool(SentinelConnectionPool, BlockingConnectionPool):
+    """Connections to the master, as many as allowed; whoever comes when all are taken waits."""
+
+
+def client(url: str, *, timeout: float, pool_size: int) -> tuple[Redis, Close]:
+    """A client, not yet connected, and what closes it. A Cluster's has the methods of Redis that we use."""
+    if not redis_url.names_many(url):
+        pool = BlockingConnectionPool.from_url(url, max_connections=pool_size, timeout=timeout, **_options(timeout))
+        redis = Redis.from_pool(pool)
+        return redis, redis.aclose
+    servers = redis_url.parse(url)
+    if servers.scheme == CLUSTER:
+        return _cluster(servers, timeout, pool_size)
+    return _master(servers, timeout, pool_size)
+
+
+def _master(servers: Servers, timeout: float, pool_size: int) -> tuple[Redis, Close]:
+    options = _options(timeout)
+    sentinel = Sentinel(  # type: ignore[no-untyped-call]
+        servers.places,
+        sentinel_kwargs={
+            **options,
+            "username": servers.sentinel_username,
+            "password": servers.sentinel_password,
+        },
+    )
+    redis: Redis = sentinel.master_for(
+        servers.service,
+        connection_pool_class=_SentinelPool,
+        max_connections=pool_size,
+        timeout=timeout,
+        db=servers.db,
+        username=servers.username,
+        password=servers.password,
+        **options,
+    )
+
+    async def close() -> None:
+        await redis.aclose()
+        await redis.connection_pool.disconnect()
+        await sentinel.aclose()
+
+    return redis, close
+
+
+def _cluster(servers: Servers, timeout: float, pool_size: int) -> tuple[Redis, Close]:
+    cluster: Any = RedisCluster(
+        startup_nodes=[ClusterNode(host, port) for host, port in servers.places],
+        username=servers.username,
+        password=servers.password,
+        max_connections=CONNECTIONS_PER_OPERATION * pool_size,
+        **_options(timeout),
+    )
+    return cluster, cluster.aclose
+
+
+def _options(timeout: float) -> dict[str, Any]:
+    return {
+        "socket_timeout": timeout,
+        "socket_connect_timeout": timeout,
+        "protocol": 2,
+        "retry": Retry(NoBackoff(), 0),
+    }

@@ -1,0 +1,154 @@
+"""LimitStore and its neighbours on one server, behind a Sentinel, and on a Cluster."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from limits.aio.storage.redis import redispy
+
+from service.errors import ServiceUnavailable
+from service.stores.connection import Connection
+from service.stores.conversions import ALL, Conversion, ConversionStore
+from service.stores.cooldowns import Cooldown, CooldownStore
+from service.stores.limits import Budget, LimitStore, Refusal, items_of
+from tests.client import MOBILE
+from tests.conftest import Clock
+
+pytestmark = pytest.mark.xdist_group("topologies")  # one worker starts the servers, once
+
+
+def budget(text: str, name: str = "codes", who: str = MOBILE) -> Budget:
+    return Budget(name, who, items_of(name, text))
+
+
+@pytest.fixture
+async def connection(any_redis: str, loop: Any) -> AsyncIterator[Connection]:
+    connection = Connection(any_redis, timeout=10, pool_size=32)
+    await connection.redis.flushall()
+    yield connection
+    await connection.close()
+
+
+@pytest.fixture
+def store(connection: Connection, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> LimitStore:
+    monkeypatch.setattr(redispy, "time", SimpleNamespace(time=clock))
+    return LimitStore(connection, clock)
+
+
+async def test_a_budget_is_spent_until_it_is_empty_and_knows_when_it_has_room(store: LimitStore, clock: Clock) -> None:
+    for _ in range(3):
+        assert await store.look([budget("3/hour")]) is None
+        assert await store.spend([budget("3/hour")]) is None
+        clock.wait(10)
+    assert await store.look([budget("3/hour")]) == Refusal("codes", 3570)
+    assert await store.spend([budget("3/hour")]) == Refusal("codes", 3570)
+    clock.wait(3571)
+    assert await store.spend([budget("3/hour")]) is None
+
+
+async def test_of_several_windows_and_budgets_the_longest_wait_is_told(store: LimitStore) -> None:
+    both = [budget("1/minute;2/day"), budget("1/hour", "of_all", "all")]
+    assert await store.spend(both) is None
+    assert await store.look(both) == Refusal("of_all", 3600)
+    assert await store.look(both[:1]) == Refusal("codes", 60)
+
+
+async def test_where_one_budget_is_empty_none_is_spent(store: LimitStore) -> None:
+    small, large = budget("1/hour", "small"), budget("5/hour", "large")
+    assert await store.spend([small, large]) is None
+    assert await store.spend([large, small]) == Refusal("small", 3600)
+    for _ in range(4):
+        assert await store.spend([large]) is None
+    assert await store.look([large]) == Refusal("large", 3600)
+
+
+async def test_of_a_hundred_at_once_exactly_the_budget_is_spent_and_the_others_pay_nothing(store: LimitStore) -> None:
+    small, large = budget("7/hour", "small"), budget("20/hour", "large")
+    answers = await asyncio.gather(*(store.spend([large, small]) for _ in range(100)))
+    assert answers.count(None) == 7
+    left = 0
+    while await store.spend([large]) is None:
+        left += 1
+    assert left == 20 - 7
+
+
+async def test_what_is_given_back_can_be_spent_again_and_what_is_forgotten_too(store: LimitStore) -> None:
+    for _ in range(2):
+        await store.spend([budget("2/hour")])
+    await store.give_back([budget("2/hour")])
+    assert await store.spend([budget("2/hour")]) is None
+    assert await store.spend([budget("2/hour")]) is not None
+    await store.forget([budget("2/hour")])
+    assert await store.look([budget("2/hour")]) is None
+
+
+async def test_giving_back_what_was_never_spent_makes_no_room(store: LimitStore) -> None:
+    await store.give_back([budget("1/hour")])
+    assert await store.spend([budget("1/hour")]) is None
+    assert await store.spend([budget("1/hour")]) is not None
+
+
+async def test_a_cool_down_is_started_once_looked_at_for_nothing_and_undone(
+    connection: Connection, clock: Clock
+) -> None:
+    store = CooldownStore(connection, (60, 120))
+    assert await store.look(MOBILE, clock()) == Cooldown(0, 60)
+    started = await asyncio.gather(*(store.start(MOBILE, clock()) for _ in range(20)))
+    assert sorted(started, key=lambda cooldown: cooldown.wait)[:2] == [Cooldown(0, 60), Cooldown(60, 0)]
+    assert await store.undo(MOBILE, clock())
+    assert await store.look(MOBILE, clock()) == Cooldown(0, 60)
+    for length in (60, 120, 120):
+        assert await store.start(MOBILE, clock()) == Cooldown(0, length)
+        clock.wait(length)
+    first = clock()
+    assert await store.start(MOBILE, first) == Cooldown(0, 120)
+    assert not await store.undo(MOBILE, first - 1)
+    assert await store.undo(MOBILE, first)
+    assert await store.look(MOBILE, first) == Cooldown(0, 120)
+    assert await store.forget(MOBILE)
+    assert await store.look(MOBILE, first) == Cooldown(0, 60)
+
+
+async def test_a_cool_down_without_steps_is_none(connection: Connection, clock: Clock) -> None:
+    store = CooldownStore(connection, ())
+    for _ in range(3):
+        assert await store.start(MOBILE, clock()) == Cooldown(0, 0)
+
+
+async def test_conversions_are_counted_over_a_sliding_hour(connection: Connection, clock: Clock) -> None:
+    store = ConversionStore(connection)
+    for minute in range(3):
+        assert await store.add_sent("1380013", clock()) == Conversion(minute + 1, minute)
+        await store.add_used("1380013", clock())
+        clock.wait(60)
+    assert await store.of("1380013", clock()) == Conversion(3, 3)
+    assert await store.of(ALL, clock()) == Conversion(0, 0)
+    clock.wait(58 * 60)
+    assert await store.of("1380013", clock()) == Conversion(1, 1)
+    clock.wait(60)
+    assert await store.of("1380013", clock()) == Conversion(0, 0)
+    assert await connection.redis.hgetall("conversion:{1380013}") == {}
+
+
+@pytest.mark.parametrize(
+    "garbage", [("SET", "x"), ("RPUSH", "x"), ("HSET", "count", "many", "last", "x", "odd:field", "9")]
+)
+async def test_what_an_operator_leaves_in_a_key_is_none_and_mended(
+    connection: Connection, clock: Clock, garbage: tuple[str, ...]
+) -> None:
+    for key in (f"cooldown:{{{MOBILE}}}", "conversion:{1380013}"):
+        await connection.redis.execute_command(garbage[0], key, *garbage[1:])  # type: ignore[no-untyped-call]
+    assert await CooldownStore(connection, (60,)).start(MOBILE, clock()) == Cooldown(0, 60)
+    assert await ConversionStore(connection).add_sent("1380013", clock()) == Conversion(1, 0)
+
+
+async def test_a_closed_port_is_unavailable_and_no_permission(clock: Clock, loop: Any) -> None:
+    for url in ("redis://127.0.0.1:1", "redis+sentinel://127.0.0.1:1/latch", "redis+cluster://127.0.0.1:1"):
+        connection = Connection(url, timeout=0.5, pool_size=2)
+        with pytest.raises(ServiceUnavailable):
+            await LimitStore(connection, clock).spend([budget("5/hour")])
+        with pytest.raises(ServiceUnavailable):
+            await CooldownStore(connection, (60,)).start(MOBILE, clock())
+        await connection.close()

@@ -1,0 +1,105 @@
+"""Settings of limits, codes, senders and of Redis behind many servers: what is taken, and what is complained about."""
+
+from collections.abc import Callable
+
+import pytest
+
+from config import load
+from settings import redis_url
+from settings.redis_url import Servers
+from tests.test_config import complaints
+
+__all__ = ["complaints"]
+
+Complaints = Callable[..., dict[str, str]]
+PEPPER = "a pepper of the right length"
+
+
+@pytest.mark.parametrize(
+    ("url", "servers"),
+    [
+        (
+            "redis+sentinel://one:26379,[::1]:26380/latch/2",
+            Servers("redis+sentinel", (("one", 26379), ("::1", 26380)), service="latch", db=2),
+        ),
+        (
+            "redis+sentinel://:p%40ss@one:26379/latch?sentinel_password=other",
+            Servers("redis+sentinel", (("one", 26379),), None, "p@ss", "latch", 0, None, "other"),
+        ),
+        (
+            "redis+cluster://me:pass@one:7000,two:7001",
+            Servers("redis+cluster", (("one", 7000), ("two", 7001)), "me", "pass"),
+        ),
+    ],
+)
+def test_a_url_of_many_servers_is_taken_apart(url: str, servers: Servers) -> None:
+    assert redis_url.parse(url) == servers
+    assert load(redis_url=url, code_pepper=PEPPER).redis_location == url
+    assert "pass" not in repr(servers)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "wanted"),
+    [
+        ("REDIS_URL", "redis+sentinel://one:26379", "/service"),
+        ("REDIS_URL", "redis+sentinel://one:26379/latch/first", "/service"),
+        ("REDIS_URL", "redis+sentinel://one/latch", "host:port"),
+        ("REDIS_URL", "redis+sentinel://one:26379,two:x/latch", "host:port"),
+        ("REDIS_URL", "redis+sentinel://one:99999/latch", "host:port"),
+        ("REDIS_URL", "redis+sentinel://one:26379/latch?sentinel=x", "sentinel_password"),
+        ("REDIS_URL", "redis+cluster://one:7000/1", "no path"),
+        ("REDIS_URL", "redis+cluster://:hunter#2@one:7000", "host:port"),
+        ("LIMIT_CODES_PER_NUMBER", "many", "5/hour;10/day"),
+        ("LIMIT_CODES_PER_NUMBER", "0/hour", "1 or more"),
+        ("LIMIT_LOGINS_PER_IP", "60/fortnight", "5/hour;10/day"),
+        ("LIMIT_CODE_COOLDOWN", "60,,120", "60,60,120,300"),
+        ("LIMIT_CODE_COOLDOWN", "0", "from 1 to 3600"),
+        ("LIMIT_CODE_COOLDOWN", "3601", "from 1 to 3600"),
+        ("TEST_CODES", "13800138000=12345", "13800138000=000000"),
+        ("TEST_CODES", "12800138000=123456", "from 13 to 19"),
+        ("TEST_CODES", "23800138000=123456", "from 13 to 19"),
+        ("TEST_CODES", "13800138000", "13800138000=000000"),
+        ("TEST_CODES", "13800138000=123456,13800138000=654321", "once"),
+        ("SMS_SENDER", "console,console", "each once"),
+        ("SMS_SENDER", ",", "one or more"),
+        ("SMS_TEXT", "Your code is on its way", "{code}"),
+        ("SMS_TEXT", "{code} {name}", "{code}"),
+        ("SMS_TEXT", "{code", "{code}"),
+        ("SMS_TEXT", "{code.__class__}", "{code}"),
+        ("SMS_DOMAIN", "https://app.example.com", "pattern"),
+        ("SMS_APP_HASH", "short", "pattern"),
+        ("SMS_ALLOW_PREFIXES", "138,2", "170,1380013"),
+        ("SMS_BLOCK_PREFIXES", "138-0013", "170,1380013"),
+        ("SMS_MIN_CONVERSION", "20", "less than or equal to 1"),
+        ("CAPTCHA", "recaptcha", "'hcaptcha'"),
+    ],
+)
+def test_a_bad_value_is_told_with_its_name_and_what_it_should_be(
+    complaints: Complaints, name: str, value: str, wanted: str
+) -> None:
+    told = complaints(**{name: value, "CODE_PEPPER": PEPPER})
+    assert set(told) == {name}
+    assert wanted in told[name]
+    assert "hunter" not in told[name]
+
+
+def test_a_sender_says_which_of_its_settings_are_missing(complaints: Complaints) -> None:
+    told = complaints(SMS_SENDER="twilio,webhook", TWILIO_ACCOUNT_SID="AC1", WEBHOOK_URL="https://sms.example.com")
+    assert set(told) == {"TWILIO_AUTH_TOKEN", "TWILIO_FROM", "WEBHOOK_SECRET"}
+    assert told["TWILIO_FROM"] == "should be set when SMS_SENDER names twilio"
+
+
+def test_a_captcha_needs_its_secret(complaints: Complaints) -> None:
+    assert set(complaints(CAPTCHA="turnstile")) == {"CAPTCHA_SECRET"}
+
+
+@pytest.mark.parametrize("written", ["off", "OFF", " off "])
+def test_a_limit_can_be_switched_off(written: str) -> None:
+    settings = load(limit_codes_total=written, limit_code_cooldown=written)
+    assert (settings.limit_codes_total, settings.cooldown_steps) == ("off", ())
+
+
+def test_test_codes_are_read_as_pairs_and_never_printed() -> None:
+    settings = load(test_codes=" 13800138000=246810, 13900139000=135791 ")
+    assert settings.fixed_codes == {"13800138000": "246810", "13900139000": "135791"}
+    assert "246810" not in repr(settings)

@@ -1,0 +1,103 @@
+"""A Sentinel with a master and a replica, and a Cluster of three masters, of real servers on ports of this machine."""
+
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+from redis import Redis
+from redis.exceptions import RedisError
+
+from service.stores.embedded import _binary
+
+SLOTS = 16_384
+SERVICE = "latch"
+READY = 20.0  # seconds
+PASSWORD = "a password of the tests"
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports that are free now, and whose cluster bus ports (10,000 higher) exist."""
+    found: list[int] = []
+    with ExitStack() as stack:
+        while len(found) < count:
+            server = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
+            port = int(server.getsockname()[1])
+            if port < 55_000:
+                found.append(port)
+    return found
+
+
+@contextmanager
+def server(port: int, folder: Path, *options: str, sentinel: bool = False) -> Iterator[Redis]:
+    """One server, or one Sentinel, and a client of it."""
+    config = folder / f"{port}.conf"
+    config.write_text("\n".join([f"port {port}", "bind 127.0.0.1", f"dir {folder}", 'save ""', *options]) + "\n")
+    command = [_binary(), str(config), *(["--sentinel"] if sentinel else [])]
+    with (folder / f"{port}.log").open("wb") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
+    password = None if sentinel else PASSWORD
+    client = Redis(port=port, password=password if any("requirepass" in option for option in options) else None)
+    try:
+        wait_until(client.ping)
+        yield client
+    finally:
+        client.close()
+        process.kill()
+        process.wait()
+
+
+def wait_until(question: Callable[[], Any]) -> None:
+    """Ask until the answer is true."""
+    deadline = time.monotonic() + READY
+    while True:
+        try:
+            if question():
+                return
+        except RedisError:
+            pass
+        assert time.monotonic() < deadline, "the servers are not ready"
+        time.sleep(0.02)
+
+
+@contextmanager
+def sentinels() -> Iterator[str]:
+    """The URL of a Sentinel that watches a master with a password, and its replica."""
+    master, replica, watcher = free_ports(3)
+    login = [f'requirepass "{PASSWORD}"', f'primaryauth "{PASSWORD}"']
+    with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
+        folder = Path(name)
+        stack.enter_context(server(master, folder, *login))
+        stack.enter_context(server(replica, folder, *login, f"replicaof 127.0.0.1 {master}"))
+        watching = [
+            f"sentinel monitor {SERVICE} 127.0.0.1 {master} 1",
+            f'sentinel auth-pass {SERVICE} "{PASSWORD}"',
+        ]
+        client = stack.enter_context(server(watcher, folder, *watching, sentinel=True))
+        wait_until(lambda: client.sentinel_get_master_addr_by_name(SERVICE))
+        escaped = PASSWORD.replace(" ", "%20")
+        yield f"redis+sentinel://:{escaped}@127.0.0.1:{watcher}/{SERVICE}/0"
+
+
+@contextmanager
+def cluster() -> Iterator[str]:
+    """The URL of a Cluster of three masters."""
+    ports = free_ports(3)
+    with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
+        nodes = []
+        for port in ports:
+            options = ["cluster-enabled yes", f"cluster-config-file nodes-{port}.conf", "cluster-node-timeout 2000"]
+            nodes.append(stack.enter_context(server(port, Path(name), *options)))
+        for n, node in enumerate(nodes):
+            first, after = SLOTS * n // 3, SLOTS * (n + 1) // 3
+            node.cluster("ADDSLOTSRANGE", first, after - 1)
+            node.cluster("SET-CONFIG-EPOCH", n + 1)
+            node.cluster("MEET", "127.0.0.1", ports[0])
+        for node in nodes:
+            wait_until(lambda node=node: node.cluster("INFO")["cluster_state"] == "ok")  # type: ignore[misc]
+            wait_until(lambda node=node: len(node.cluster("SLOTS")) == 3)  # type: ignore[misc]
+        yield f"redis+cluster://127.0.0.1:{ports[0]},127.0.0.1:{ports[1]}"
