@@ -6,6 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
+from service import operations
 from tests.api.test_codes import other_than
 from tests.client import MOBILE, Api, error
 from tests.conftest import LIMITS, Clock, Outbox, Start
@@ -245,6 +246,19 @@ async def test_the_defaults_let_a_person_log_in_again_and_again(start: Start, cl
     for _ in range(3):
         assert (await api.log_in())["token"]
         clock.wait(121)
+
+
+async def test_an_operator_unlocks_a_number(start: Start, capsys: pytest.CaptureFixture[str]) -> None:
+    api = await start(**{**LIMITS, "limit_tries_per_number": "1/day"})
+    code = await api.new_code()
+    await api.post_login(MOBILE, other_than(api, MOBILE))
+    wait_of(await api.post_login(MOBILE, code))
+    settings = api.app.ctx.settings
+    async with operations.opened(settings) as does:
+        assert await does.unlock(MOBILE, as_json=False) == 0
+    assert "138****8000" in capsys.readouterr().out
+    assert [key for key in await spent(api) if MOBILE in key] == []
+    assert (await api.log_in())["token"]
 
 
 # --- The client's address -------------------------------------------------------------------------------------------
