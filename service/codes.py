@@ -4,7 +4,6 @@ Nothing that is stored opens anything without the pepper: the code is derived fr
 what a try is compared with is a keyed digest. Comparing keyed digests takes a time that tells a guesser nothing.
 """
 
-import asyncio
 import hmac
 import math
 import secrets
@@ -14,7 +13,7 @@ from config import Settings
 from service import audit, texts
 from service.audit import Event
 from service.entities import Clock, CodeSent, TextMessage
-from service.errors import InvalidCode, SmsUnavailable, TooManyRequests
+from service.errors import InvalidCode, TooManyRequests
 from service.senders import Sender
 from service.stores.codes import CodeStore, Ended
 from service.texts import Template
@@ -47,7 +46,8 @@ class Codes:
     async def send(self, mobile: str) -> CodeSent:
         """Send the code that is good for this number, a new one or the one sent before.
 
-        Raises TooManyRequests while a code lies ended by wrong tries, SmsUnavailable, ServiceUnavailable.
+        Raises TooManyRequests while a code lies ended by wrong tries or where the carrier spares the phone,
+        SmsUnavailable, ServiceUnavailable.
         """
         settings = self._settings
         nonce = secrets.token_hex(16)
@@ -64,7 +64,7 @@ class Codes:
             raise TooManyRequests(math.ceil(issued.wait), "Too many wrong codes for this number. Please wait.")
         code = self._code(mobile, issued.nonce)
         minutes = texts.minutes(issued.life)
-        await self._deliver(TextMessage(mobile, code, self._template.filled(code, minutes), minutes))
+        await self._sender.send(TextMessage(mobile, code, self._template.filled(code, minutes), minutes))
         audit.record(Event.CODE_SENT, mobile=mobile)
         return CodeSent(mobile, expires_in=math.floor(issued.life), resend_after=0)
 
@@ -90,13 +90,6 @@ class Codes:
     async def spend(self, loan: Loan) -> bool:
         """Spend a code. False where the loan has run out."""
         return await self._store.spend(loan.mobile, loan.holder)
-
-    async def _deliver(self, message: TextMessage) -> None:
-        try:
-            async with asyncio.timeout(self._settings.sms_timeout):
-                await self._sender.send(message)
-        except TimeoutError as error:
-            raise SmsUnavailable from error
 
     def _code(self, mobile: str, nonce: str) -> str:
         """CODE_LENGTH digits. 64 bits cut to at most ten digits: no digit is likelier than another by 1 in 10^9."""

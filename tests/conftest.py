@@ -24,6 +24,7 @@ from service.app import build, connections
 from service.entities import TextMessage
 from service.errors import SmsUnavailable
 from service.routes.requests import App
+from service.senders import Failover
 from service.stores.connection import Connection
 from service.stores.database import Database
 from service.stores.embedded import EmbeddedRedis
@@ -180,7 +181,9 @@ def make_app(make_settings: Callable[..., Settings], clock: Clock, outbox: Outbo
     """The app of production, with a clock and a phone of the test's own. Settings that are passed win."""
 
     def make(**overrides: Any) -> App:
-        app = build(make_settings(**overrides), name=f"latch-{len(Sanic._app_registry)}", clock=clock, sender=outbox)
+        settings = make_settings(**overrides)
+        sender = Failover([("outbox", outbox)], settings.sms_timeout, lambda *_: None)
+        app = build(settings, name=f"latch-{len(Sanic._app_registry)}", clock=clock, sender=sender)
         app.config.TOUCHUP = False
         return app
 
