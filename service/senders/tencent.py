@@ -21,7 +21,7 @@ from service.entities import TextMessage
 from service.errors import SmsUnavailable, TooManyRequests
 
 OK = "Ok"
-THREADS = 16
+THREADS = 10  # as many as the SDK keeps connections for
 # One number gets too many, with the seconds to wait. An hour is the longest that we ask for: nobody tells when a day's
 # window began. Other limits (LimitExceeded.AppDailyLimit, RequestLimitExceeded) are the account's, and another sender
 # may do.

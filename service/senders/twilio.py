@@ -23,7 +23,7 @@ SERVICE = "MG"  # how the SID of a Messaging Service begins
 WAITS = {14107: 30}
 
 
-class _HttpClient(AsyncTwilioHttpClient):
+class _HttpClient(AsyncTwilioHttpClient):  # type: ignore[misc] # the SDK has no types
     """The SDK's own, which takes a time limit and then asks for none."""
 
     async def request(self, method: str, url: str, **options: Any) -> Response:

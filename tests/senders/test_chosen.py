@@ -3,17 +3,21 @@
 import subprocess
 import sys
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from config import SettingsError
+from config import Settings, SettingsError
 from service import diagnosis, senders
+from service.app import build
 from service.diagnosis import Finding, Level
 from service.senders import PACKAGES
+from service.stores.connection import Connection
 from settings.providers import REQUIRED
-from tests.senders.conftest import MOBILE, settings_for
+from tests.client import BASE
+from tests.senders.conftest import MOBILE, WEBHOOK_SECRET, settings_for
 
 ROOT = Path(__file__).parent.parent.parent
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -53,7 +57,7 @@ def test_a_missing_sdk_is_told_with_what_to_type(name: str, monkeypatch: pytest.
     monkeypatch.delitem(sys.modules, f"service.senders.{name}", raising=False)
     for module in [module for module in sys.modules if module.partition(".")[0] == SDKS[name]]:
         monkeypatch.delitem(sys.modules, module)
-    monkeypatch.setitem(sys.modules, SDKS[name], None)  # type: ignore[arg-type] # Python's own way to say "not there"
+    monkeypatch.setitem(sys.modules, SDKS[name], None)  # Python's own way to say that it is not there
     settings = settings_for(sms_sender=name)
     command = f'python -m pip install "{PACKAGES[name][0]}"'
     with pytest.raises(SettingsError) as caught:
@@ -62,6 +66,21 @@ def test_a_missing_sdk_is_told_with_what_to_type(name: str, monkeypatch: pytest.
     assert str(caught.value).endswith(command)
     [bad] = [finding for finding in diagnosis.of_settings(settings) if finding.level is Level.BAD]
     assert bad.text == str(caught.value)
+
+
+async def test_what_becomes_of_each_message_is_counted(
+    make_settings: Callable[..., Settings], sanic_client: Any, connection: Connection, tmp_path: Path
+) -> None:
+    nobody = {"webhook_url": "http://127.0.0.1:1/", "webhook_secret": WEBHOOK_SECRET}
+    app = build(make_settings(sms_sender="webhook,file", **nobody), name="latch-counting")
+    app.config.TOUCHUP = False
+    client = await sanic_client(app, verify=False, trust_env=False)
+    response = await client.post(f"{BASE}/sms/codes", json={"mobile": MOBILE})
+    assert response.status_code == 200, response.text
+    assert len((tmp_path / "sms.jsonl").read_text(encoding="utf-8").splitlines()) == 1
+    metrics = (await client.get("/metrics")).text
+    assert 'latch_sms_total{outcome="failed",sender="webhook"} 1.0' in metrics
+    assert 'latch_sms_total{outcome="sent",sender="file"} 1.0' in metrics
 
 
 def test_the_numbers_with_fixed_codes_are_warned_of_masked() -> None:

@@ -1,8 +1,10 @@
 """The operator's own gateway, received as docs/sms.md shows: what the page says is what is run here."""
 
 import asyncio
+import http.server
 import json
 import re
+import time
 from collections.abc import AsyncIterator, Callable
 from datetime import datetime
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -30,17 +32,26 @@ async def receive(loop: asyncio.AbstractEventLoop, monkeypatch: pytest.MonkeyPat
     """Run the receiver of the page with a secret: its URL, and the messages that it took."""
     servers: list[HTTPServer] = []
 
+    class AnyPort(HTTPServer):
+        def __init__(self, address: tuple[str, int], handler: type[BaseHTTPRequestHandler]) -> None:
+            super().__init__((address[0], 0), handler)
+            servers.append(self)
+
+        def serve_forever(self, poll_interval: float = 0.01) -> None:
+            super().serve_forever(poll_interval)
+
+    monkeypatch.setattr(http.server, "HTTPServer", AnyPort)
+    monkeypatch.setattr(BaseHTTPRequestHandler, "log_message", lambda *_: None)
+
     def run(secret: str) -> tuple[str, Received]:
         taken: Received = []
-        monkeypatch.setenv("WEBHOOK_SECRET", secret)
         names: dict[str, Any] = {"hand_to_my_gateway": lambda mobile, text: taken.append((mobile, text))}
-        exec(RECEIVER.split("\nHTTPServer(")[0], names)
-        handler: type[BaseHTTPRequestHandler] = names["Receiver"]
-        monkeypatch.setattr(handler, "log_message", lambda *_: None)
-        server = HTTPServer(("127.0.0.1", 0), handler)
-        servers.append(server)
-        Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
-        return f"http://127.0.0.1:{server.server_port}/", taken
+        monkeypatch.setenv("WEBHOOK_SECRET", secret)
+        begun = len(servers)
+        Thread(target=exec, args=(RECEIVER, names), daemon=True).start()
+        while len(servers) == begun:
+            time.sleep(0.001)
+        return f"http://127.0.0.1:{servers[-1].server_port}/", taken
 
     yield run
     for server in servers:
