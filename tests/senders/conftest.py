@@ -142,7 +142,7 @@ def _nothing_secret_is_logged(caplog: pytest.LogCaptureFixture) -> Iterator[None
     caplog.set_level(logging.DEBUG)
     yield
     said = "\n".join(f"{record.getMessage()} {record.exc_text}" for record in caplog.get_records("call"))
-    for secret in (MOBILE, CODE, WEBHOOK_SECRET.removeprefix("whsec_"), *SECRETS.values()):
+    for secret in (MOBILE, CODE, "hush-token", WEBHOOK_SECRET.removeprefix("whsec_"), *SECRETS.values()):
         assert secret not in said
 
 
