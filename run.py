@@ -87,6 +87,7 @@ def _with_dashed_tokens_last(arguments: Sequence[str]) -> list[str]:
 def serve(settings: Settings, _: Namespace) -> int:
     """Serve until SIGINT or SIGTERM."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # until Sanic's own handlers stand
+    _say_what_is_wrong(settings)
     try:
         with owned(settings.data_dir), _embedded_redis(settings):
             if not asyncio.run(_database_is_current(settings)):
@@ -96,6 +97,15 @@ def serve(settings: Settings, _: Namespace) -> int:
     except KeyboardInterrupt:
         log.info("stopped before it served")
     return DONE
+
+
+def _say_what_is_wrong(settings: Settings) -> None:
+    """Warn once, and not once per worker. Raises SettingsError where nobody could be served."""
+    for finding in diagnosis.of_settings(settings):
+        if finding.level is diagnosis.Level.BAD:
+            raise SettingsError(finding.text)
+        if finding.level is diagnosis.Level.WARN:
+            log.warning(finding.text)
 
 
 def migrate(settings: Settings, _: Namespace) -> int:

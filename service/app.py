@@ -42,6 +42,8 @@ from service.users import Users
 NAME = "latch"
 BODY_LIMIT = 16 * 1024
 GRACEFUL_STOP = 10.0  # seconds that requests in flight get to be answered
+SLOWEST_ANSWER = 30.0  # seconds that a request gets; more where so many senders, tried in turn, may take longer
+BESIDES_SMS = 10.0  # of them, seconds for all that is not the sending of a message
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +52,7 @@ def build(settings: Settings, *, name: str = NAME, clock: Clock = time.time, sen
     """A Sanic app that connects when its server starts. `clock` answers seconds since the epoch."""
     app: App = Sanic(
         name,
-        config=Config(_sanic_config()),
+        config=Config(_sanic_config(settings)),
         ctx=Context(),
         request_class=TolerantRequest,  # type: ignore[arg-type]
         error_handler=EnvelopeErrorHandler(),
@@ -70,7 +72,7 @@ def build(settings: Settings, *, name: str = NAME, clock: Clock = time.time, sen
         app.ext.openapi.add_security_scheme(scheme, "http", scheme="bearer")
     app.blueprint(BLUEPRINTS)
     middleware.attach(app)
-    _attach_lifecycle(app, clock, sender or senders.chosen(settings))
+    _attach_lifecycle(app, clock, sender or senders.chosen(settings, app.ctx.metrics.observe_sms))
     return app
 
 
@@ -93,6 +95,7 @@ def _attach_lifecycle(app: App, clock: Clock, sender: Sender) -> None:
         await app.ctx.completion.drain(GRACEFUL_STOP)
         if app.ctx.captcha:
             await app.ctx.captcha.close()
+        await senders.close(sender)
         await connection.close()
         await database.close()
         app.ctx.metrics.retire()
@@ -129,12 +132,12 @@ def limits_of(settings: Settings, connection: Connection, clock: Clock, observe:
 
 def codes_of(settings: Settings, connection: Connection, sender: Sender, clock: Clock, metrics: Metrics) -> Codes:
     """Login codes with all that guards them."""
-    limits = limits_of(settings, connection, clock, lambda name: metrics.limit_hits.labels(name).inc())
+    limits = limits_of(settings, connection, clock, metrics.observe_limit)
     guard = ConversionGuard(settings, ConversionStore(connection), limits, clock)
     return Codes(settings, CodeStore(connection), sender, limits, guard, clock)
 
 
-def _sanic_config() -> dict[str, str | bool | int | float | None]:
+def _sanic_config(settings: Settings) -> dict[str, str | bool | int | float | None]:
     return {
         "API_TITLE": documents.TITLE,
         "API_VERSION": documents.VERSION,
@@ -145,7 +148,7 @@ def _sanic_config() -> dict[str, str | bool | int | float | None]:
         "GRACEFUL_SHUTDOWN_TIMEOUT": GRACEFUL_STOP,
         "MOTD": False,
         "REQUEST_MAX_SIZE": BODY_LIMIT,
-        "RESPONSE_TIMEOUT": 30,
+        "RESPONSE_TIMEOUT": max(SLOWEST_ANSWER, len(settings.sms_sender) * settings.sms_timeout + BESIDES_SMS),
     }
 
 

@@ -4,7 +4,6 @@ Nothing that is stored opens anything without the pepper: the code is derived fr
 what a try is compared with is a keyed digest. Comparing keyed digests takes a time that tells a guesser nothing.
 """
 
-import asyncio
 import hmac
 import logging
 import math
@@ -64,7 +63,7 @@ class Codes:
     async def look(self, mobile: str, ip: str) -> None:
         """Raise what a limit would make of `send`. Spends nothing."""
         if mobile not in self._fixed:
-            await self._guard.check(mobile)
+            await self._refuse_pumping(mobile)
             await self._limits.look_at_code(mobile, ip)
 
     async def send(self, mobile: str, ip: str) -> CodeSent:
@@ -74,9 +73,7 @@ class Codes:
         """
         if mobile in self._fixed:
             return await self._send_nothing(mobile, ip)
-        if not self._is_served(mobile):
-            raise InvalidRequest({"mobile": "is of a range that gets no messages from us"})
-        await self._guard.check(mobile)
+        await self._refuse_pumping(mobile)
         reservation = await self._limits.reserve_code(mobile, ip)
         try:
             issued = await self._send(mobile)
@@ -121,11 +118,17 @@ class Codes:
             await self._note_used(loan.mobile)
         return spent
 
+    async def _refuse_pumping(self, mobile: str) -> None:
+        allowed, blocked = self._settings.sms_allow_prefixes, self._settings.sms_block_prefixes
+        if (allowed and not mobile.startswith(allowed)) or mobile.startswith(blocked):
+            raise InvalidRequest({"mobile": "is of a range that gets no messages from us"})
+        await self._guard.check(mobile)
+
     async def _send(self, mobile: str) -> Issued:
         nonce = secrets.token_hex(16)
         issued = await self._issue(mobile, nonce, self._code(mobile, nonce))
         code, minutes = self._code(mobile, issued.nonce), texts.minutes(issued.life)
-        await self._deliver(TextMessage(mobile, code, self._template.filled(code, minutes), minutes))
+        await self._sender.send(TextMessage(mobile, code, self._template.filled(code, minutes), minutes))
         return issued
 
     async def _send_nothing(self, mobile: str, ip: str) -> CodeSent:
@@ -170,17 +173,6 @@ class Codes:
                 await self._guard.note_used(mobile)
         except ServiceUnavailable:
             log.warning("the wrong tries of a number that has logged in could not be forgotten")
-
-    def _is_served(self, mobile: str) -> bool:
-        allowed, blocked = self._settings.sms_allow_prefixes, self._settings.sms_block_prefixes
-        return (not allowed or mobile.startswith(allowed)) and not mobile.startswith(blocked)
-
-    async def _deliver(self, message: TextMessage) -> None:
-        try:
-            async with asyncio.timeout(self._settings.sms_timeout):
-                await self._sender.send(message)
-        except TimeoutError as error:
-            raise SmsUnavailable from error
 
     def _code(self, mobile: str, nonce: str) -> str:
         """CODE_LENGTH digits. 64 bits cut to at most ten digits: no digit is likelier than another by 1 in 10^9."""

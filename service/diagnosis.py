@@ -3,10 +3,12 @@
 from dataclasses import dataclass
 from enum import Enum
 
-from config import Settings, public
+from config import Settings, SettingsError, public
+from service import mobiles, senders, texts
 from service.errors import ServiceUnavailable
 from service.stores.connection import Connection
 from service.stores.database import Database
+from service.texts import Template
 
 OLDEST_REDIS = (6, 2)
 
@@ -29,13 +31,24 @@ class Finding:
 
 async def findings(settings: Settings, connection: Connection, database: Database) -> list[Finding]:
     """Everything worth saying about the settings, Redis and the database."""
-    return [*_of_settings(settings), *await _of_redis(settings, connection), *await _of_database(settings, database)]
+    return [*of_settings(settings), *await _of_redis(settings, connection), *await _of_database(settings, database)]
 
 
-def _of_settings(settings: Settings) -> list[Finding]:
+def of_settings(settings: Settings) -> list[Finding]:
+    """What can be said without asking Redis or the database. A start says it, too."""
     found = [Finding(Level.GOOD, "settings: every value is within its bounds")]
+    try:
+        senders.check(settings)
+    except SettingsError as error:
+        found.append(Finding(Level.BAD, str(error)))
     if "console" in settings.sms_sender and not settings.redis_is_embedded:
         found.append(Finding(Level.WARN, "SMS_SENDER: console prints login codes; it is for development"))
+    template = Template(settings.sms_text, settings.sms_domain, settings.sms_app_hash)
+    code = "0" * settings.code_length
+    found += [Finding(Level.WARN, text) for text in template.warnings(code, texts.minutes(settings.code_ttl))]
+    if settings.fixed_codes:
+        numbers = ", ".join(mobiles.mask(mobile) for mobile in settings.fixed_codes)
+        found.append(Finding(Level.WARN, f"TEST_CODES: who knows the fixed code logs in as {numbers}"))
     return found
 
 

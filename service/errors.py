@@ -100,10 +100,14 @@ class TooManyRequests(ServiceError):
 
 
 class SmsUnavailable(ServiceError):
-    """The SMS provider refused or timed out."""
+    """The SMS provider refused or timed out. `reason` is for the log: an error code, never a number or a key."""
 
     code = "sms_unavailable"
     message = "The message could not be sent. Please try again."
+
+    def __init__(self, reason: str = "") -> None:
+        super().__init__()
+        self.reason = reason
 
 
 class ServiceUnavailable(ServiceError):

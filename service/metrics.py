@@ -32,8 +32,21 @@ class Metrics:
             buckets=BUCKETS,
             registry=self._registry,
         )
-
+        self.sms = Counter(
+            "latch_sms",
+            "Messages handed to a sender: sent, failed, or refused because the number gets too many",
+            ["sender", "outcome"],
+            registry=self._registry,
+        )
         self.limit_hits = Counter("latch_limit_hits", "Requests refused by a limit", ["limit"], registry=self._registry)
+
+    def observe_sms(self, sender: str, outcome: str) -> None:
+        """Count what became of one message at one sender."""
+        self.sms.labels(sender, outcome).inc()
+
+    def observe_limit(self, name: str) -> None:
+        """Count one request that a limit refused."""
+        self.limit_hits.labels(name).inc()
 
     def observe(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count one answered request."""

@@ -1,7 +1,8 @@
 """What the SMS says: its text with the placeholders filled in, lines that let phones fill the code in, its size. Pure.
 
-`@domain #code` is the last line that WebOTP and iOS look for (https://wicg.github.io/sms-one-time-codes/). Android's
-SMS Retriever looks for the app's hash.
+`@domain #code` must be the last line: WebOTP and iOS look for it there (https://wicg.github.io/sms-one-time-codes/).
+Android's SMS Retriever finds the app's hash anywhere in a message of 140 bytes at most, so the hash stands before it
+(https://developers.google.com/identity/sms-retriever/verify).
 """
 
 import math
@@ -14,6 +15,7 @@ GSM_7 = set(
 GSM_7_EXTENDED = set("^{}\\[~]|€\f")  # two septets each (3GPP TS 23.038)
 GSM_7_ALONE, GSM_7_PART = 160, 153  # septets in a message of one segment, and in each of several
 UCS_2_ALONE, UCS_2_PART = 70, 67  # UTF-16 units
+RETRIEVER_BYTES = 140
 SECONDS_PER_MINUTE = 60
 
 
@@ -33,6 +35,21 @@ class Template:
         if self.domain:
             lines.append(f"@{self.domain} #{code}")
         return "\n".join(lines)
+
+    def warnings(self, code: str, minutes: int) -> list[str]:
+        """What a sender of this text should know: it costs more than one message, or Android will not look at it."""
+        text = self.filled(code, minutes)
+        found = []
+        if (count := segments(text)) > 1:
+            found.append(
+                f"SMS_TEXT: with all its lines the message is {len(text)} characters, billed as {count} messages"
+            )
+        if self.app_hash and (size := len(text.encode())) > RETRIEVER_BYTES:
+            found.append(
+                f"SMS_TEXT: with all its lines the message is {size} bytes; "
+                f"Android's SMS Retriever looks at {RETRIEVER_BYTES} at most"
+            )
+        return found
 
 
 def minutes(life: float) -> int:

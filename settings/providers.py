@@ -1,8 +1,12 @@
 """What each SMS provider and the captcha need: addresses, keys, templates. docs/sms.md tells where they come from."""
 
+import base64
+import binascii
+import json
+import re
 from typing import Literal, Self
 
-from pydantic import BaseModel, Field, SecretStr, model_validator
+from pydantic import BaseModel, Field, SecretStr, field_validator, model_validator
 
 # The settings that a sender cannot do without. The keys are the names that SMS_SENDER takes.
 REQUIRED: dict[str, tuple[str, ...]] = {
@@ -19,6 +23,9 @@ REQUIRED: dict[str, tuple[str, ...]] = {
     ),
     "twilio": ("twilio_account_sid", "twilio_auth_token", "twilio_from"),
 }
+HOST = r"^[A-Za-z0-9.-]+(:[0-9]+)?$"
+WEBHOOK_KEY = range(24, 65)  # bytes, as Standard Webhooks says
+FEW, SOME = "012345", "10"  # what the placeholders of a template are tried with: a bare 012345 is no JSON
 
 
 class ProviderSettings(BaseModel):
@@ -34,7 +41,7 @@ class ProviderSettings(BaseModel):
     aliyun_sign_name: str = Field("", description="approved SMS signature")
     aliyun_template_code: str = Field("", description="approved template, `SMS_...`")
     aliyun_template_param: str = Field('{"code":"{code}"}', description="the template's parameters, as JSON")
-    aliyun_endpoint: str = Field("dysmsapi.aliyuncs.com", description="host of the API")
+    aliyun_endpoint: str = Field("dysmsapi.aliyuncs.com", pattern=HOST, description="host of the API")
 
     tencent_secret_id: str = Field("", description="SecretId of a CAM user that may call `sms:SendSms`")
     tencent_secret_key: SecretStr = Field(SecretStr(""), description="its SecretKey")
@@ -43,7 +50,7 @@ class ProviderSettings(BaseModel):
     tencent_template_id: str = Field("", description="approved template")
     tencent_template_params: str = Field("{code}", description="the template's parameters in order, commas between")
     tencent_region: str = Field("ap-guangzhou", description="region of the API")
-    tencent_endpoint: str = Field("sms.tencentcloudapi.com", description="host of the API")
+    tencent_endpoint: str = Field("sms.tencentcloudapi.com", pattern=HOST, description="host of the API")
 
     twilio_account_sid: str = Field("", description="Account SID, `AC...`")
     twilio_auth_token: SecretStr = Field(SecretStr(""), description="Auth Token")
@@ -60,6 +67,35 @@ class ProviderSettings(BaseModel):
     )
     captcha_timeout: float = Field(5.0, gt=0, le=20, description="seconds to wait for the captcha's provider")
 
+    @field_validator("webhook_secret")
+    @classmethod
+    def _check_webhook_secret(cls, secret: SecretStr) -> SecretStr:
+        if secret.get_secret_value() and not _is_webhook_secret(secret.get_secret_value()):
+            raise ValueError(
+                "should be whsec_ and 24 to 64 random bytes in base64; "
+                'make one with: echo "whsec_$(openssl rand -base64 32)"'
+            )
+        return secret
+
+    @field_validator("aliyun_template_param")
+    @classmethod
+    def _check_aliyun_param(cls, param: str) -> str:
+        try:
+            filled = json.loads(param.replace("{code}", FEW).replace("{minutes}", SOME))
+        except ValueError:
+            filled = None
+        texts = filled.values() if isinstance(filled, dict) else ()
+        if not any(FEW in str(text) for text in texts) or not all(isinstance(text, str) for text in texts):
+            raise ValueError('should be a JSON object of strings that holds {code}, like {"code":"{code}"}')
+        return param
+
+    @field_validator("tencent_template_params")
+    @classmethod
+    def _check_tencent_params(cls, params: str) -> str:
+        if "{code}" not in params or set(re.findall(r"\{[^}]*\}?", params)) - {"{code}", "{minutes}"}:
+            raise ValueError("should hold {code}, and may hold {minutes}, with commas between: {code},{minutes}")
+        return params
+
     @model_validator(mode="after")
     def _check_captcha(self) -> Self:
         if self.captcha != "off" and not self.captcha_secret.get_secret_value():
@@ -70,3 +106,12 @@ class ProviderSettings(BaseModel):
         """The text of a setting, a secret one or not."""
         found = getattr(self, name)
         return str(found.get_secret_value() if isinstance(found, SecretStr) else found)
+
+
+def _is_webhook_secret(secret: str) -> bool:
+    mark, _, encoded = secret.partition("_")
+    try:
+        key = base64.b64decode(encoded + "=" * (-len(encoded) % 4), validate=True)
+    except (binascii.Error, ValueError):
+        return False
+    return mark == "whsec" and len(key) in WEBHOOK_KEY

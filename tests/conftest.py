@@ -27,6 +27,7 @@ from service.app import build, connections
 from service.entities import TextMessage
 from service.errors import SmsUnavailable
 from service.routes.requests import App
+from service.senders import Failover
 from service.stores.connection import Connection
 from service.stores.database import Database
 from service.stores.embedded import EmbeddedRedis
@@ -205,7 +206,9 @@ def make_app(
     monkeypatch.setattr(redispy, "time", SimpleNamespace(time=clock))  # the `limits` library takes no clock
 
     def make(**overrides: Any) -> App:
-        app = build(make_settings(**overrides), name=f"latch-{len(Sanic._app_registry)}", clock=clock, sender=outbox)
+        settings = make_settings(**overrides)
+        sender = Failover([("outbox", outbox)], settings.sms_timeout, lambda *_: None)
+        app = build(settings, name=f"latch-{len(Sanic._app_registry)}", clock=clock, sender=sender)
         app.config.TOUCHUP = False
         return app
 

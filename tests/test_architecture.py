@@ -55,7 +55,13 @@ PLACES = {
     "pydantic": ("config.py", "settings/", "service/stores/pepper.py"),
     "limits": ("service/stores/", "settings/limits.py"),
     "httpx": ("service/captcha.py", "service/senders/"),
-    "standardwebhooks": ("service/senders/",),
+    "standardwebhooks": ("service/senders/webhook.py",),
+    "alibabacloud_dysmsapi20170525": ("service/senders/aliyun.py",),
+    "alibabacloud_tea_openapi": ("service/senders/aliyun.py",),
+    "darabonba": ("service/senders/aliyun.py",),
+    "tencentcloud": ("service/senders/tencent.py",),
+    "twilio": ("service/senders/twilio.py",),
+    "aiohttp": ("service/senders/twilio.py",),
 }
 
 

@@ -229,6 +229,28 @@ def test_bad_settings_stop_the_start_with_their_names_and_no_secret(folder: Path
     assert "short-secret" not in result.stderr
 
 
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_missing_sdk_stops_the_start_before_anything_is_served(folder: Path, workers: int) -> None:
+    (folder.parent / "twilio.py").write_text("raise ImportError('no such package', name='twilio')\n", encoding="utf-8")
+    chosen = {"SMS_SENDER": "twilio", "TWILIO_ACCOUNT_SID": "AC1", "TWILIO_AUTH_TOKEN": "hush", "TWILIO_FROM": "+1555"}
+    settings = {**chosen, "PYTHONPATH": folder.parent, "WORKERS": workers, "PORT": free_port()}
+    result = run("", folder, **settings)
+    assert result.returncode == 2
+    assert result.stderr.strip().endswith('type: python -m pip install "twilio>=9.4"')
+    assert not folder.exists() or not list(folder.glob("*redis*"))
+    result = run("check", folder, **settings)
+    assert result.returncode == 1
+    assert "FAIL  SMS_SENDER: twilio needs a package" in result.stdout
+
+
+def test_what_deserves_a_warning_is_told_once_and_not_by_every_worker(folder: Path) -> None:
+    with Service(folder, WORKERS=2, TEST_CODES=f"{MOBILE}=246810", SMS_TEXT="{code}" + "x" * 160) as service:
+        text = service.text()
+    assert text.count("TEST_CODES: who knows the fixed code logs in as 138****8000") == 1
+    assert text.count("billed as 2 messages") == 1
+    assert "246810" not in text
+
+
 def test_an_outside_redis_without_a_pepper_stops_the_start(folder: Path) -> None:
     result = run("", folder, REDIS_URL="redis://127.0.0.1:1")
     assert result.returncode == 2

@@ -1,0 +1,82 @@
+"""Several senders behind one: each is tried in turn under its own time limit, until one takes the message.
+
+A number that gets too many is not passed on: its carrier protects the phone, and another sender would get round it.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from typing import Protocol, runtime_checkable
+
+from service.entities import TextMessage
+from service.errors import SmsUnavailable, TooManyRequests
+
+Observe = Callable[[str, str], None]  # is told a sender's name and one of the outcomes below
+SENT, FAILED, REFUSED = "sent", "failed", "refused"
+
+log = logging.getLogger(__name__)
+
+
+class Sender(Protocol):
+    """What every sender does."""
+
+    async def send(self, message: TextMessage) -> None:
+        """Hand the message to the provider. Raises SmsUnavailable, TooManyRequests."""
+
+
+@runtime_checkable
+class Closing(Protocol):
+    """What a sender does that holds connections or threads."""
+
+    async def close(self) -> None:
+        """Let go of them. Nothing is sent afterwards."""
+
+
+class Failover:
+    """A sender made of others. `timeout` is in seconds and of each; together they may take their number times that."""
+
+    def __init__(self, senders: Sequence[tuple[str, Sender]], timeout: float, observe: Observe) -> None:
+        self._senders = tuple(senders)
+        self._timeout = timeout
+        self._observe = observe
+
+    async def send(self, message: TextMessage) -> None:
+        """Hand the message to the first sender that takes it.
+
+        Raises TooManyRequests where one says that the number gets too many, SmsUnavailable where all failed.
+        """
+        failure: Exception | None = None
+        for name, sender in self._senders:
+            try:
+                async with asyncio.timeout(self._timeout):
+                    await sender.send(message)
+            except TooManyRequests as refusal:
+                self._observe(name, REFUSED)
+                log.warning("%s refuses: too many messages to this number; wait %s s", name, refusal.retry_after)
+                raise
+            except Exception as error:  # noqa: BLE001 - whatever an SDK raises, the next sender may still deliver
+                self._observe(name, FAILED)
+                log.warning("%s did not take a message: %s", name, self._reason(error))
+                failure = error
+            else:
+                self._observe(name, SENT)
+                log.info("%s took a message", name)
+                return
+        raise SmsUnavailable("every sender failed") from failure
+
+    async def close(self) -> None:
+        """Close the senders that hold connections, each whatever becomes of the others."""
+        for name, sender in self._senders:
+            if isinstance(sender, Closing):
+                try:
+                    await sender.close()
+                except Exception as error:  # noqa: BLE001 - the process is stopping: what is left goes with it
+                    log.warning("%s did not close: %s", name, type(error).__name__)
+
+    def _reason(self, error: Exception) -> str:
+        """Why, without the texts of drivers and providers: they may hold the number, the code or a key."""
+        if isinstance(error, SmsUnavailable) and error.reason:
+            return error.reason
+        if isinstance(error, TimeoutError):
+            return f"no answer within {self._timeout:g} s"
+        return type(error.__cause__ or error).__name__

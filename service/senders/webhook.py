@@ -1,0 +1,71 @@
+"""The operator's own gateway: each message is posted to WEBHOOK_URL, signed as Standard Webhooks says.
+
+The receiver is shown in docs/sms.md. https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
+"""
+
+import logging
+import secrets
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx
+import orjson
+from standardwebhooks import Webhook
+
+from config import Settings
+from service.entities import TextMessage
+from service.errors import SmsUnavailable, TooManyRequests
+
+TYPE = "sms.code"
+DEFAULT_WAIT, LONGEST_WAIT = 60, 86_400  # seconds, where the receiver says none or one that makes no sense
+
+
+class WebhookSender:
+    """Posts once: a message that may have arrived is never posted again."""
+
+    def __init__(self, settings: Settings) -> None:
+        # At INFO httpx prints each URL, and httpcore at DEBUG the headers: either may hold the receiver's own secrets.
+        for library in ("httpx", "httpcore"):
+            logging.getLogger(library).setLevel(logging.WARNING)
+        self._url = settings.webhook_url
+        self._webhook = Webhook(settings.webhook_secret.get_secret_value())
+        self._client = httpx.AsyncClient(timeout=settings.sms_timeout, follow_redirects=False)
+
+    async def send(self, message: TextMessage) -> None:
+        """Post the message. Raises SmsUnavailable unless the answer is 2xx, TooManyRequests where it is 429."""
+        now = datetime.now(UTC)
+        body = _body(message, now)
+        try:
+            response = await self._client.post(self._url, content=body, headers=self._headers(body, now))
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise SmsUnavailable(type(error).__name__) from error
+        if response.status_code == httpx.codes.TOO_MANY_REQUESTS:
+            raise TooManyRequests(_wait(response.headers.get("retry-after", "")))
+        if not response.is_success:
+            raise SmsUnavailable(f"status {response.status_code}")
+
+    async def close(self) -> None:
+        """Close the connections that are kept open."""
+        await self._client.aclose()
+
+    def _headers(self, body: bytes, now: datetime) -> dict[str, str]:
+        number = f"msg_{secrets.token_urlsafe(18)}"
+        return {
+            "content-type": "application/json",
+            "webhook-id": number,
+            "webhook-timestamp": str(int(now.timestamp())),
+            "webhook-signature": self._webhook.sign(number, now, body.decode()),
+        }
+
+
+def _body(message: TextMessage, now: datetime) -> bytes:
+    data = {"mobile": message.mobile, "code": message.code, "text": message.text, "minutes": message.minutes}
+    event: dict[str, Any] = {"type": TYPE, "timestamp": now, "data": data}
+    return orjson.dumps(event, option=orjson.OPT_UTC_Z)
+
+
+def _wait(retry_after: str) -> int:
+    """The seconds of a Retry-After header. Dates, which it may hold too, are not worth their clocks here."""
+    if retry_after.isascii() and retry_after.isdigit() and 1 <= int(retry_after[:9]) <= LONGEST_WAIT:
+        return int(retry_after[:9])
+    return DEFAULT_WAIT

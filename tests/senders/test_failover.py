@@ -1,0 +1,188 @@
+"""Several senders, tried in turn; and each real one behind it, with a provider that misbehaves."""
+
+import asyncio
+import logging
+import time
+from dataclasses import dataclass, field
+
+import pytest
+
+from service.entities import TextMessage
+from service.errors import SmsUnavailable, TooManyRequests
+from service.senders import close
+from service.senders.failover import Failover, Sender
+from tests.senders.conftest import HTML, MESSAGE, MOBILE, NAMES, Make, Provider
+
+GOOD = {
+    "webhook": ({}, 200),
+    "aliyun": ({"Code": "OK"}, 200),
+    "tencent": ({"Response": {"SendStatusSet": [{"Code": "Ok"}], "RequestId": "1"}}, 200),
+    "twilio": ({"sid": "SM1", "error_code": None}, 201),
+}
+
+
+@dataclass
+class Scripted:
+    """A sender that raises what it is given, or hangs, or takes the message."""
+
+    failure: BaseException | None = None
+    hangs: bool = False
+    taken: list[TextMessage] = field(default_factory=list)
+    closed: bool = False
+
+    async def send(self, message: TextMessage) -> None:
+        if self.hangs:
+            await asyncio.sleep(30)
+        if self.failure:
+            raise self.failure
+        self.taken.append(message)
+
+    async def close(self) -> None:
+        self.closed = True
+        if self.failure:
+            raise self.failure
+
+
+Counts = list[tuple[str, str]]
+
+
+@pytest.fixture
+def counts() -> Counts:
+    return []
+
+
+def failover(counts: Counts, timeout: float = 0.2, **senders: Sender) -> Failover:
+    return Failover(list(senders.items()), timeout, lambda name, outcome: counts.append((name, outcome)))
+
+
+async def test_the_first_that_takes_the_message_is_the_last_that_is_asked(
+    counts: Counts, caplog: pytest.LogCaptureFixture
+) -> None:
+    first, second = Scripted(), Scripted()
+    await failover(counts, a=first, b=second).send(MESSAGE)
+    assert (first.taken, second.taken) == ([MESSAGE], [])
+    assert counts == [("a", "sent")]
+    assert ("service.senders.failover", logging.INFO, "a took a message") in caplog.record_tuples
+
+
+@pytest.mark.parametrize(
+    ("bad", "reason"),
+    [
+        (Scripted(SmsUnavailable("isv.AMOUNT_NOT_ENOUGH")), "isv.AMOUNT_NOT_ENOUGH"),
+        (Scripted(SmsUnavailable()), "SmsUnavailable"),
+        (Scripted(hangs=True), "no answer within 0.2 s"),
+        (Scripted(KeyError(MOBILE)), "KeyError"),
+        (Scripted(ConnectionResetError(f"about {MOBILE}")), "ConnectionResetError"),
+    ],
+)
+async def test_a_sender_that_fails_hands_on_to_the_next_and_the_log_says_why(
+    counts: Counts, caplog: pytest.LogCaptureFixture, bad: Scripted, reason: str
+) -> None:
+    good = Scripted()
+    await failover(counts, a=bad, b=good).send(MESSAGE)
+    assert good.taken == [MESSAGE]
+    assert counts == [("a", "failed"), ("b", "sent")]
+    warning = ("service.senders.failover", logging.WARNING, f"a did not take a message: {reason}")
+    assert warning in caplog.record_tuples
+
+
+async def test_each_sender_has_the_whole_time_limit(counts: Counts) -> None:
+    start = time.monotonic()
+    with pytest.raises(SmsUnavailable):
+        await failover(counts, 0.1, a=Scripted(hangs=True), b=Scripted(hangs=True)).send(MESSAGE)
+    assert 0.2 <= time.monotonic() - start < 1
+
+
+async def test_when_all_fail_it_is_unavailable_because_of_the_last(counts: Counts) -> None:
+    last = ValueError("the last")
+    with pytest.raises(SmsUnavailable) as caught:
+        await failover(counts, a=Scripted(SmsUnavailable()), b=Scripted(last)).send(MESSAGE)
+    assert caught.value.__cause__ is last
+    assert counts == [("a", "failed"), ("b", "failed")]
+
+
+async def test_a_number_that_gets_too_many_is_not_handed_on(counts: Counts) -> None:
+    second = Scripted()
+    with pytest.raises(TooManyRequests) as caught:
+        await failover(counts, a=Scripted(TooManyRequests(30)), b=second).send(MESSAGE)
+    assert caught.value.retry_after == 30
+    assert counts == [("a", "refused")]
+    assert not second.taken
+
+
+async def test_a_cancelled_call_is_not_handed_on(counts: Counts) -> None:
+    second = Scripted()
+    task = asyncio.create_task(failover(counts, 5, a=Scripted(hangs=True), b=second).send(MESSAGE))
+    await asyncio.sleep(0.01)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert (counts, second.taken) == ([], [])
+
+
+async def test_every_sender_is_closed_whatever_becomes_of_the_others(counts: Counts) -> None:
+    first, second = Scripted(OSError("broken")), Scripted()
+    await close(failover(counts, a=first, b=second))
+    assert (first.closed, second.closed) == (True, True)
+
+
+@pytest.mark.parametrize("name", NAMES)
+async def test_a_real_sender_takes_a_message(make: Make, provider: Provider, counts: Counts, name: str) -> None:
+    body, status = GOOD[name]
+    provider.answers(body, status)
+    await failover(counts, 2, real=make(name)).send(MESSAGE)
+    assert counts == [("real", "sent")]
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("behaviour", ["hang", "hang up"])
+async def test_a_provider_that_hangs_or_hangs_up_is_given_up_in_time(
+    make: Make, provider: Provider, counts: Counts, name: str, behaviour: str
+) -> None:
+    provider.behaviour = behaviour
+    start = time.monotonic()
+    with pytest.raises(SmsUnavailable) as caught:
+        await failover(counts, real=make(name, sms_timeout=0.2)).send(MESSAGE)
+    assert time.monotonic() - start < 1
+    assert caught.value.__cause__ is not None
+    assert counts == [("real", "failed")]
+
+
+@pytest.mark.parametrize("name", NAMES)
+async def test_a_real_sender_keeps_its_time_limit_without_failover(make: Make, provider: Provider, name: str) -> None:
+    provider.behaviour = "hang"
+    sender = make(name, sms_timeout=0.2)
+    start = time.monotonic()
+    with pytest.raises((SmsUnavailable, TimeoutError)):
+        await sender.send(MESSAGE)
+    assert time.monotonic() - start < 1
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(("body", "status"), [(HTML, 500), (HTML, 404), ("", 503)])
+async def test_a_provider_that_answers_in_html_or_nothing_is_a_failure(
+    make: Make, provider: Provider, counts: Counts, name: str, body: str, status: int
+) -> None:
+    provider.answers(body, status)
+    with pytest.raises(SmsUnavailable):
+        await failover(counts, 2, real=make(name)).send(MESSAGE)
+    assert counts == [("real", "failed")]
+    assert len(provider.received) == 1
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "webhook"])
+@pytest.mark.parametrize("body", [HTML, "", "[]", "null", '"Ok"', "{}", '{"Response": {}}', '{"Code": null}'])
+async def test_a_200_that_does_not_say_ok_is_a_failure(
+    make: Make, provider: Provider, counts: Counts, name: str, body: str
+) -> None:
+    provider.answers(body)
+    with pytest.raises(SmsUnavailable):
+        await failover(counts, 2, real=make(name)).send(MESSAGE)
+    assert counts == [("real", "failed")]
+
+
+@pytest.mark.parametrize("name", NAMES)
+async def test_a_port_where_nobody_listens_is_a_failure(make: Make, provider: Provider, name: str) -> None:
+    provider.port = 1
+    with pytest.raises(SmsUnavailable):
+        await failover([], 2, real=make(name)).send(MESSAGE)
