@@ -98,13 +98,12 @@ def test_a_redis_that_a_killed_run_left_behind_is_taken_over(folder: Path) -> No
         assert service.is_live(tokens["token"])
 
 
-def test_a_second_run_on_the_same_folder_says_what_to_do(folder: Path) -> None:
-    with Service(folder) as service:
-        second = run_here("", folder, PORT=free_port())
-        assert second.returncode == 2
-        assert f"process {service.process.pid}" in second.stderr
-        assert "DATA_DIR" in second.stderr
-        assert service.http.get("/readyz").status_code == 200
+def test_a_second_run_on_the_same_folder_says_what_to_do(latch: Service) -> None:
+    second = run_here("", latch.data_dir, PORT=free_port())
+    assert second.returncode == 2
+    assert f"process {latch.process.pid}" in second.stderr
+    assert "DATA_DIR" in second.stderr
+    assert latch.http.get("/readyz").status_code == 200
 
 
 def test_a_data_dir_whose_socket_path_is_too_long_is_told(folder: Path) -> None:
@@ -175,14 +174,13 @@ def test_an_odd_folder_name_is_no_trouble(folder: Path) -> None:
     assert (odd / "latch.sqlite3").stat().st_mode & 0o077 == 0
 
 
-def test_check_is_content_with_the_embedded_stores_running_or_not(folder: Path) -> None:
+def test_check_is_content_with_the_embedded_stores_running_or_not(folder: Path, latch: Service) -> None:
     result = run("check", folder)
     assert (result.returncode, result.stderr) == (0, "")
     assert "Redis evicts nothing" in result.stdout
-    with Service(folder):
-        result = run_here("check", folder)
-        assert result.returncode == 0
-        assert "up to date" in result.stdout
+    result = run_here("check", latch.data_dir)
+    assert result.returncode == 0
+    assert "up to date" in result.stdout
 
 
 def test_check_says_what_is_wrong(folder: Path, redis_server: str) -> None:
