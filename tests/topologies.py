@@ -1,6 +1,5 @@
 """A Sentinel with a master and a replica, and a Cluster of three masters, of real servers on ports of this machine."""
 
-import socket
 import subprocess
 import tempfile
 import time
@@ -13,23 +12,12 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from service.stores.embedded import _binary
+from tests.processes import free_port
 
 SLOTS = 16_384
 SERVICE = "latch"
 READY = 20.0  # seconds
 PASSWORD = "a password of the tests"
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports that are free now, and whose cluster bus ports (10,000 higher) exist."""
-    found: list[int] = []
-    with ExitStack() as stack:
-        while len(found) < count:
-            server = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
-            port = int(server.getsockname()[1])
-            if port < 55_000:
-                found.append(port)
-    return found
 
 
 @contextmanager
@@ -67,7 +55,7 @@ def wait_until(question: Callable[[], Any]) -> None:
 @contextmanager
 def sentinels() -> Iterator[str]:
     """The URL of a Sentinel that watches a master with a password, and its replica."""
-    master, replica, watcher = free_ports(3)
+    master, replica, watcher = (free_port() for _ in range(3))
     login = [f'requirepass "{PASSWORD}"', f'primaryauth "{PASSWORD}"']
     with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
         folder = Path(name)
@@ -86,7 +74,7 @@ def sentinels() -> Iterator[str]:
 @contextmanager
 def cluster() -> Iterator[str]:
     """The URL of a Cluster of three masters."""
-    ports = free_ports(3)
+    ports = [free_port() for _ in range(3)]  # their bus is 10,000 higher
     with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
         nodes = []
         for port in ports:

@@ -193,7 +193,7 @@ async def raw(api: Api, request: bytes) -> bytes:
     """Send bytes as they are and read the answer to its end."""
     reader, writer = await asyncio.open_connection("127.0.0.1", api.port)
     writer.write(request)
-    answer = await asyncio.wait_for(reader.read(), 5)
+    answer = await asyncio.wait_for(reader.read(), 30)
     writer.close()
     return answer
 

@@ -295,12 +295,12 @@ async def test_a_caller_waits_for_a_connection_that_is_busy(redis_server: str) -
 
 
 async def test_a_pool_that_stays_busy_is_unavailable_and_is_waited_for_once(redis_server: str) -> None:
-    async with connected(redis_server, timeout=0.4, pool_size=1) as connection:
+    async with connected(redis_server, timeout=0.8, pool_size=1) as connection:
         held = await connection.redis.connection_pool.get_connection()  # type: ignore[no-untyped-call]
         start = time.monotonic()
         with pytest.raises(ServiceUnavailable):
             await connection.ping()
-        assert time.monotonic() - start < 0.8
+        assert time.monotonic() - start < 1.6
         await connection.redis.connection_pool.release(held)
         await connection.ping()
 
@@ -321,8 +321,11 @@ async def test_a_closed_connection_leaves_nothing_open_at_the_server(mine: Conne
     async with connected(f"unix://{server.socket}") as connection:
         await asyncio.gather(*(connection.ping() for _ in range(5)))
         assert len(await mine.redis.client_list()) > 2
-    await asyncio.sleep(0.02)  # for the server to hear it
-    assert len(await mine.redis.client_list(_type="normal")) <= 2  # ours, and the fixture's of the server
+    for _ in range(500):
+        await asyncio.sleep(0.01)  # for the server to hear it
+        if len(left := await mine.redis.client_list(_type="normal")) <= 2:  # ours, and the fixture's of the server
+            break
+    assert len(left) <= 2
 
 
 async def test_a_setting_that_may_not_be_read_is_unknown(mine: Connection, server: Server) -> None:

