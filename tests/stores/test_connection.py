@@ -69,8 +69,8 @@ def server() -> Iterator[Server]:
 
 @pytest.fixture
 async def mine(server: Server, loop: Any) -> AsyncIterator[Connection]:
-    """A connection to it."""
-    async with connected(f"unix://{server.socket}") as connection:
+    """A connection to it, which waits longer than a busy machine takes: every outage here is told at once."""
+    async with connected(f"unix://{server.socket}", timeout=1.0) as connection:
         yield connection
 
 
@@ -188,7 +188,7 @@ async def test_a_wrong_password_is_unavailable(mine: Connection, server: Server)
     async with connected(f"unix://latch:wrong@{server.socket}") as connection:
         with unavailable_soon():
             await connection.ping()
-    async with connected(f"unix://latch:right@{server.socket}") as connection:
+    async with connected(f"unix://latch:right@{server.socket}", timeout=5) as connection:
         await connection.ping()
 
 
@@ -235,7 +235,7 @@ async def test_a_script_works_again_after_the_server_has_forgotten_it(connection
 async def test_reads_and_writes_go_on_after_the_server_has_dropped_every_connection(
     connection: Connection, redis_server: str
 ) -> None:
-    async with connected(redis_server) as operator:
+    async with connected(redis_server, timeout=5) as operator:
         await asyncio.gather(*(connection.ping() for _ in range(20)))
         for use in USES.values():
             await operator.redis.execute_command("CLIENT", "KILL", "TYPE", "normal")  # type: ignore[no-untyped-call]
@@ -318,7 +318,7 @@ async def test_callers_that_go_away_leave_nobody_their_answers(redis_server: str
 
 
 async def test_a_closed_connection_leaves_nothing_open_at_the_server(mine: Connection, server: Server) -> None:
-    async with connected(f"unix://{server.socket}") as connection:
+    async with connected(f"unix://{server.socket}", timeout=5) as connection:
         await asyncio.gather(*(connection.ping() for _ in range(5)))
         assert len(await mine.redis.client_list()) > 2
     for _ in range(500):
@@ -332,6 +332,6 @@ async def test_a_setting_that_may_not_be_read_is_unknown(mine: Connection, serve
     await mine.redis.acl_setuser(
         "latch", enabled=True, passwords=["+right"], categories=["+@all"], commands=["-config"], keys=["*"]
     )
-    async with connected(f"unix://latch:right@{server.socket}") as restricted:
+    async with connected(f"unix://latch:right@{server.socket}", timeout=5) as restricted:
         assert await restricted.config("maxmemory-policy") is None
         await restricted.ping()
