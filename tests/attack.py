@@ -19,13 +19,11 @@ from typing import Any
 import httpx
 from redis import Redis
 
-from settings.limits import LimitSettings
 from tests.client import BASE
-from tests.processes import Service
+from tests.processes import AS_SHIPPED, Service
 
 Request = Callable[[httpx.AsyncClient], Awaitable[httpx.Response]]
 
-AS_SHIPPED = {name.upper(): field.default for name, field in LimitSettings.model_fields.items()}
 MANY = 200  # requests of one attack
 AT_ONCE = 40
 VICTIM = "13800138000"

@@ -20,6 +20,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from _pytest.logging import LogCaptureHandler
 from limits.aio.storage.redis import redispy
 from pytest_sanic import utils as pytest_sanic_utils
 from sanic import Sanic
@@ -278,9 +279,9 @@ def start(make_app: Callable[..., App], sanic_client: Any, outbox: Outbox, conne
     """Start an app with the settings passed and answer a client of it. Redis is empty at first."""
 
     async def starter(**overrides: Any) -> Api:
-        handlers = logging.root.handlers[:]
+        caplogs = [handler for handler in logging.root.handlers if isinstance(handler, LogCaptureHandler)]
         client = await sanic_client(make_app(**overrides), verify=False, trust_env=False)
-        logging.root.handlers += [handler for handler in handlers if handler not in logging.root.handlers]  # caplog's
+        logging.root.handlers += [handler for handler in caplogs if handler not in logging.root.handlers]
         return Api(client, outbox)
 
     return starter

@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from tests.client import BASE, MOBILE, bearer
-from tests.processes import PATIENCE, ROOT, Service, free_port, run, run_here
+from tests.processes import AS_SHIPPED, PATIENCE, ROOT, Service, free_port, run, run_here
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
@@ -235,7 +235,7 @@ def shape(value: Any) -> Any:
 
 def test_the_transcript_of_the_readme_is_what_happens(folder: Path) -> None:
     assert len(transcript()) == 9
-    with Service(folder, SMS_SENDER="console") as service:
+    with Service(folder, SMS_SENDER="console", **AS_SHIPPED) as service:
         variables: dict[str, str] = {}
         for command, shown in transcript():
             if not command.startswith("curl"):

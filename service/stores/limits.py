@@ -16,6 +16,7 @@ from service.entities import Clock
 from service.stores.connection import Connection
 
 PREFIX = "limit"
+CONTENDED = 5  # times to try again when others are spending and giving back at the same moment
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,14 +80,15 @@ class LimitStore:
 
     async def spend(self, budgets: Sequence[Budget]) -> Refusal | None:
         """Spend one of each budget. Where one has no room, spend none and answer it."""
-        pairs = _windows(budgets)
-        hits = await self._connection.ask(lambda: asyncio.gather(*(self._hit(*pair) for pair in pairs)))
-        if all(hits):
-            return None
-        won = [pair for pair, hit in zip(pairs, hits, strict=True) if hit]
-        await self._connection.ask(lambda: asyncio.gather(*(self._take_back(*pair) for pair in won)))
-        full = next(budget.name for (budget, _), hit in zip(pairs, hits, strict=True) if not hit)
-        return await self.look(budgets) or Refusal(full, 0)  # room was made meanwhile
+        full: Budget | None = None
+        for _ in range(CONTENDED):
+            full = await self._connection.ask(lambda: self._spend_in_turn(_windows(budgets)))
+            if full is None:
+                return None
+            refusal = await self.look(budgets)
+            if refusal:
+                return refusal  # else somebody has given back meanwhile what was in the way
+        return Refusal(full.name, 0) if full else None
 
     async def give_back(self, budgets: Sequence[Budget]) -> None:
         """Undo one `spend`."""
@@ -100,8 +102,18 @@ class LimitStore:
             lambda: asyncio.gather(*(self._limiter.clear(item, budget.who) for budget, item in pairs))
         )
 
-    async def _hit(self, budget: Budget, item: RateLimitItem) -> bool:
-        return await self._limiter.hit(item, budget.who)
+    async def _spend_in_turn(self, windows: Sequence[tuple[Budget, RateLimitItem]]) -> Budget | None:
+        """The first budget without room, if any; what was spent before it is given back.
+
+        One after the other: of many callers that take two budgets in any order, each might get but one.
+        """
+        spent: list[tuple[Budget, RateLimitItem]] = []
+        for budget, item in windows:
+            if not await self._limiter.hit(item, budget.who):
+                await asyncio.gather(*(self._take_back(*window) for window in spent))
+                return budget
+            spent.append((budget, item))
+        return None
 
     async def _wait(self, budget: Budget, item: RateLimitItem) -> float:
         window = await self._limiter.get_window_stats(item, budget.who)

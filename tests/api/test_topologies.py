@@ -1,13 +1,9 @@
 """The main job on each kind of REDIS_URL: one server, a Sentinel's master, a Cluster."""
 
-import pytest
-
 from service import diagnosis
 from service.diagnosis import Level
 from tests.client import BASE, MOBILE, bearer, error
 from tests.conftest import LIMITS, Start
-
-pytestmark = pytest.mark.xdist_group("topologies")
 
 
 async def test_a_person_logs_in_refreshes_lists_and_logs_out(any_redis: str, start: Start) -> None:

@@ -16,8 +16,6 @@ from service.stores.limits import Budget, LimitStore, Refusal, items_of
 from tests.client import MOBILE
 from tests.conftest import Clock
 
-pytestmark = pytest.mark.xdist_group("topologies")  # one worker starts the servers, once
-
 
 def budget(text: str, name: str = "codes", who: str = MOBILE) -> Budget:
     return Budget(name, who, items_of(name, text))
