@@ -57,6 +57,11 @@ class Settings(SmsSettings, LimitSettings, CodeSettings, StoreSettings, BaseSett
         "INFO", description="least level logged"
     )
     log_format: Literal["text", "json"] = Field("text", description="for people, or one JSON object a line")
+    otel_exporter_otlp_endpoint: str = Field(
+        "",
+        pattern="^$|^https?://[^/]",
+        description="OpenTelemetry collector that gets traces, like `http://127.0.0.1:4318`; empty: none",
+    )
 
     @field_validator("cors_origins", "service_keys", mode="before")
     @classmethod

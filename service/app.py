@@ -22,8 +22,8 @@ from service.context import Context
 from service.conversion import ConversionGuard
 from service.entities import Clock
 from service.health import Health
-from service.limits import Limits, Observe
-from service.metrics import Metrics
+from service.limits import Limits
+from service.observation import Observation
 from service.routes import BLUEPRINTS, documents, middleware, schemas
 from service.routes.errors import EnvelopeErrorHandler
 from service.routes.requests import App, TolerantRequest
@@ -35,6 +35,7 @@ from service.stores.conversions import ConversionStore
 from service.stores.cooldowns import CooldownStore
 from service.stores.database import Database
 from service.stores.limits import LimitStore
+from service.stores.meter import ignore
 from service.stores.sessions import SessionStore
 from service.stores.users import UserStore
 from service.users import Users
@@ -61,7 +62,7 @@ def build(settings: Settings, *, name: str = NAME, clock: Clock = time.time, sen
         configure_logging=False,
     )
     app.ctx.settings = settings
-    app.ctx.metrics = Metrics()
+    app.ctx.observation = Observation(settings)
     Extend(
         app,
         extensions=[OpenAPIExtension, HTTPExtension],
@@ -72,19 +73,20 @@ def build(settings: Settings, *, name: str = NAME, clock: Clock = time.time, sen
         app.ext.openapi.add_security_scheme(scheme, "http", scheme="bearer")
     app.blueprint(BLUEPRINTS)
     middleware.attach(app)
-    _attach_lifecycle(app, clock, sender or senders.chosen(settings, app.ctx.metrics.observe_sms))
+    _attach_lifecycle(app, clock, sender or senders.chosen(settings, app.ctx.observation.sms))
     return app
 
 
 def _attach_lifecycle(app: App, clock: Clock, sender: Sender) -> None:
-    settings = app.ctx.settings
-    connection, database = connections(settings)
+    settings, observation = app.ctx.settings, app.ctx.observation
+    connection, database = connections(settings, observation)
 
     @app.before_server_start
     async def start(app: App) -> None:
         logs.configure(settings)
         await database.open()
         _join(app.ctx, connection, database, clock, sender)
+        observation.start({"redis": connection.meter, "database": database.meter})
 
     @app.before_server_stop
     async def drain(app: App) -> None:
@@ -98,14 +100,22 @@ def _attach_lifecycle(app: App, clock: Clock, sender: Sender) -> None:
         await senders.close(sender)
         await connection.close()
         await database.close()
-        app.ctx.metrics.retire()
+        await observation.stop()
 
 
-def connections(settings: Settings) -> tuple[Connection, Database]:
+def connections(settings: Settings, observation: Observation | None = None) -> tuple[Connection, Database]:
     """The two stores that the settings name, not yet connected."""
-    connection = Connection(settings.redis_location, timeout=settings.redis_timeout, pool_size=settings.redis_pool_size)
+    connection = Connection(
+        settings.redis_location,
+        timeout=settings.redis_timeout,
+        pool_size=settings.redis_pool_size,
+        observe=observation.store("redis") if observation else ignore,
+    )
     database = Database(
-        settings.database_location, timeout=settings.database_timeout, pool_size=settings.database_pool_size
+        settings.database_location,
+        timeout=settings.database_timeout,
+        pool_size=settings.database_pool_size,
+        observe=observation.store("database") if observation else ignore,
     )
     return connection, database
 
@@ -115,7 +125,7 @@ def _join(context: Context, connection: Connection, database: Database, clock: C
     users = UserStore(database)
     context.completion = Completion()
     context.captcha = Captcha(settings) if settings.captcha != "off" else None
-    context.codes = codes_of(settings, connection, sender, clock, context.metrics)
+    context.codes = codes_of(settings, connection, sender, clock)
     sessions = SessionStore(connection)
     context.authorizations = Authorizations(settings, context.codes, users, sessions, clock)
     context.sessions = Sessions(sessions, clock)
@@ -124,15 +134,15 @@ def _join(context: Context, connection: Connection, database: Database, clock: C
     context.health = Health({"redis": connection.ping, "database": database.ping}, timeout=timeout)
 
 
-def limits_of(settings: Settings, connection: Connection, clock: Clock, observe: Observe) -> Limits:
-    """The limits of section 5 of the contract; `observe` hears the name of each that refuses."""
+def limits_of(settings: Settings, connection: Connection, clock: Clock) -> Limits:
+    """The limits of section 5 of the contract."""
     cooldowns = CooldownStore(connection, settings.cooldown_steps)
-    return Limits(settings, LimitStore(connection, clock), cooldowns, clock, observe)
+    return Limits(settings, LimitStore(connection, clock), cooldowns, clock)
 
 
-def codes_of(settings: Settings, connection: Connection, sender: Sender, clock: Clock, metrics: Metrics) -> Codes:
+def codes_of(settings: Settings, connection: Connection, sender: Sender, clock: Clock) -> Codes:
     """Login codes with all that guards them."""
-    limits = limits_of(settings, connection, clock, metrics.observe_limit)
+    limits = limits_of(settings, connection, clock)
     guard = ConversionGuard(settings, ConversionStore(connection), limits, clock)
     return Codes(settings, CodeStore(connection), sender, limits, guard, clock)
 

@@ -6,7 +6,7 @@ from service.captcha import Captcha
 from service.codes import Codes
 from service.completion import Completion
 from service.health import Health
-from service.metrics import Metrics
+from service.observation import Observation
 from service.sessions import Sessions
 from service.users import Users
 
@@ -20,6 +20,6 @@ class Context:
     codes: Codes
     completion: Completion
     health: Health
-    metrics: Metrics
+    observation: Observation
     sessions: Sessions
     users: Users

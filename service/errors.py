@@ -64,14 +64,15 @@ class InvalidRefreshToken(ServiceError):
 
 
 class SessionEnded(ServiceError):
-    """The token was good once, and its session was ended on purpose."""
+    """The token was good once, and its session was ended on purpose; `just_now` where that very token did it."""
 
     code = "session_ended"
     message = "This session has ended. Please log in again."
 
-    def __init__(self, reason: str) -> None:
+    def __init__(self, reason: str, *, just_now: bool = False) -> None:
         super().__init__()
         self.reason = reason
+        self.just_now = just_now
 
 
 class UserDisabled(ServiceError):

@@ -6,7 +6,6 @@ Every limit is looked at before any is spent, so a refused request costs nothing
 import asyncio
 import logging
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NoReturn
 
@@ -22,8 +21,6 @@ PREFIX_DIGITS = 7  # an operator's block of numbers in China: ten thousand of th
 COOLDOWN = "code_cooldown"
 OFF = "off"
 ALL = "all"
-
-Observe = Callable[[str], None]
 
 log = logging.getLogger(__name__)
 
@@ -42,14 +39,11 @@ class Reservation:
 class Limits:
     """A method returns where the request is allowed, and raises TooManyRequests with the seconds to wait where not."""
 
-    def __init__(
-        self, settings: Settings, store: LimitStore, cooldowns: CooldownStore, clock: Clock, observe: Observe
-    ) -> None:
+    def __init__(self, settings: Settings, store: LimitStore, cooldowns: CooldownStore, clock: Clock) -> None:
         self._settings = settings
         self._store = store
         self._cooldowns = cooldowns
         self._clock = clock
-        self._observe = observe
 
     async def look_at_code(self, mobile: str, ip: str) -> None:
         """Raise what `reserve_code` would. Spends nothing."""
@@ -117,7 +111,6 @@ class Limits:
 
     def refuse(self, name: str, wait: float, mobile: str | None = None) -> NoReturn:
         """Note which limit refuses, and raise TooManyRequests."""
-        self._observe(name)
         audit.record(Event.LIMIT_HIT, mobile=mobile, reason=name)
         raise TooManyRequests(_seconds(wait))
 

@@ -50,6 +50,7 @@ PLACES = {
     "tortoise": ("service/stores/", "models/"),
     "asyncpg": ("service/stores/",),
     "prometheus_client": ("service/metrics.py",),
+    "opentelemetry": ("service/tracing.py",),
     "ua_parser": ("service/devices.py",),
     "structlog": ("service/logs.py",),
     "pydantic": ("config.py", "settings/", "service/stores/pepper.py"),

@@ -29,6 +29,9 @@ async def begin(request: Request) -> None:
     request.ctx.started = time.perf_counter()
     REQUEST_ID.set(request_id(request))
     CLIENT_IP.set(client_ip(request))
+    tracing = request.app.ctx.observation.tracing
+    if tracing and request.path.startswith(BASE_PATH):  # not what load balancers and Prometheus ask all the time
+        request.ctx.span = tracing.begin(_method(request), request.headers)
 
 
 async def finish(request: Request, response: HTTPResponse) -> None:
@@ -37,10 +40,18 @@ async def finish(request: Request, response: HTTPResponse) -> None:
     response.headers["X-Request-ID"] = request_id(request)
     seconds = time.perf_counter() - getattr(request.ctx, "started", time.perf_counter())
     route = f"/{request.route.path}" if request.route else UNMATCHED
-    method = request.method if request.method in HTTP_METHODS else OTHER_METHOD  # anybody can invent methods
-    request.app.ctx.metrics.observe(method, route, response.status, seconds)
+    method = _method(request)
+    request.app.ctx.observation.metrics.observe(method, route, response.status, seconds)
+    tracing, span = request.app.ctx.observation.tracing, getattr(request.ctx, "span", None)
+    if tracing and span:
+        tracing.end(span, method, route, response.status, request_id(request))
     quiet = (request.method, route) in QUIET and response.status < LEAST_FAILURE
     level = logging.DEBUG if quiet else logging.INFO
     if log.isEnabledFor(level):
         extra = {"status": response.status, "ms": round(seconds * 1000, 1)}
         log.log(level, "%s %s", request.method, route, extra=extra)
+
+
+def _method(request: Request) -> str:
+    """The method, or one word for all that anybody can invent."""
+    return request.method if request.method in HTTP_METHODS else OTHER_METHOD

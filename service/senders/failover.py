@@ -5,13 +5,14 @@ A number that gets too many is not passed on: its carrier protects the phone, an
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Sequence
 from typing import Protocol, runtime_checkable
 
 from service.entities import TextMessage
 from service.errors import SmsUnavailable, TooManyRequests
 
-Observe = Callable[[str, str], None]  # is told a sender's name and one of the outcomes below
+Observe = Callable[[str, str, float], None]  # is told a sender's name, one of the outcomes below, and the seconds
 SENT, FAILED, REFUSED = "sent", "failed", "refused"
 
 log = logging.getLogger(__name__)
@@ -47,19 +48,20 @@ class Failover:
         """
         failure: Exception | None = None
         for name, sender in self._senders:
+            began = time.perf_counter()
             try:
                 async with asyncio.timeout(self._timeout):
                     await sender.send(message)
             except TooManyRequests as refusal:
-                self._observe(name, REFUSED)
+                self._observe(name, REFUSED, time.perf_counter() - began)
                 log.warning("%s refuses: too many messages to this number; wait %s s", name, refusal.retry_after)
                 raise
             except Exception as error:  # noqa: BLE001 - whatever an SDK raises, the next sender may still deliver
-                self._observe(name, FAILED)
+                self._observe(name, FAILED, time.perf_counter() - began)
                 log.warning("%s did not take a message: %s", name, self._reason(error))
                 failure = error
             else:
-                self._observe(name, SENT)
+                self._observe(name, SENT, time.perf_counter() - began)
                 log.info("%s took a message", name)
                 return
         raise SmsUnavailable("every sender failed") from failure

@@ -14,6 +14,7 @@ from tortoise.exceptions import DBConnectionError, IntegrityError, OperationalEr
 from tortoise.migrations.executor import MigrationExecutor
 
 from service.errors import ServiceUnavailable
+from service.stores.meter import Meter, Observe, ignore, timed
 
 try:  # asyncpg is an extra; without it there is no PostgreSQL to fail
     from asyncpg import InterfaceError, InternalClientError, PostgresConnectionError
@@ -47,11 +48,12 @@ Answer = TypeVar("Answer")
 class Database:
     """One pool (PostgreSQL) or one connection (SQLite) per worker. Connects at the first statement.
 
-    `timeout` in seconds holds for connecting and for each statement. Raises ServiceUnavailable where the database
-    cannot be reached or cannot serve.
+    `timeout` in seconds holds for connecting and for each statement; `observe` is told of each. Raises
+    ServiceUnavailable where the database cannot be reached or cannot serve.
     """
 
-    def __init__(self, url: str, *, timeout: float, pool_size: int) -> None:
+    def __init__(self, url: str, *, timeout: float, pool_size: int, observe: Observe = ignore) -> None:
+        self.meter = Meter(1 if url.startswith("sqlite") else pool_size, observe)
         self._config = _config(url, timeout=timeout, pool_size=pool_size)
         self._timeout = timeout
         self._context = TortoiseContext()
@@ -82,10 +84,12 @@ class Database:
         except UNREACHABLE as error:
             raise _unavailable(error) from error
 
+    @timed(lambda statement: statement.split(maxsplit=1)[0].upper())
     async def rows(self, statement: str, values: Sequence[object]) -> list[dict[str, Any]]:
         """Run one statement and answer its rows. It commits by itself: a cancelled one leaves nothing open."""
         return await self.within(lambda: self.client.execute_query_dict(statement, list(values)))
 
+    @timed(lambda _: "query")
     async def query(self, make: Callable[[], Awaitable[Answer]]) -> Answer:
         """Run a query of Tortoise's models, made by `make`.
 

@@ -52,7 +52,7 @@ def counts() -> Counts:
 
 
 def failover(counts: Counts, timeout: float = 0.2, **senders: Sender) -> Failover:
-    return Failover(list(senders.items()), timeout, lambda name, outcome: counts.append((name, outcome)))
+    return Failover(list(senders.items()), timeout, lambda name, outcome, _: counts.append((name, outcome)))
 
 
 async def test_the_first_that_takes_the_message_is_the_last_that_is_asked(

@@ -9,7 +9,6 @@ import pytest
 from config import Settings
 from service.app import codes_of
 from service.errors import InvalidCode
-from service.metrics import Metrics
 from service.stores.codes import CodeStore, Ended, Issued, Verdict
 from service.stores.connection import Connection
 from tests.conftest import Clock, Outbox
@@ -270,7 +269,7 @@ async def test_redis_holds_no_code(
 ) -> None:
     # Ten digits, that none of the hexadecimal ones holds them by chance.
     settings = make_settings(code_length=10, sms_min_conversion=0)
-    codes = codes_of(settings, connection, outbox, clock, Metrics())
+    codes = codes_of(settings, connection, outbox, clock)
     await codes.send(MOBILE, IP)
     code = outbox.code(MOBILE)
     assert code not in await dump(connection.redis)
@@ -284,9 +283,9 @@ async def test_redis_holds_no_code(
 async def test_what_redis_holds_opens_nothing_without_the_pepper(
     make_settings: Callable[..., Settings], connection: Connection, clock: Clock, outbox: Outbox
 ) -> None:
-    await codes_of(make_settings(), connection, outbox, clock, Metrics()).send(MOBILE, IP)
+    await codes_of(make_settings(), connection, outbox, clock).send(MOBILE, IP)
     settings = make_settings(code_pepper="the pepper of somebody else")
-    thief = codes_of(settings, connection, outbox, clock, Metrics())
+    thief = codes_of(settings, connection, outbox, clock)
     with pytest.raises(InvalidCode):
         await thief.take(MOBILE, outbox.code(MOBILE), IP)
 
