@@ -100,11 +100,12 @@ class Metrics:
         MultiProcessCollector(shared)  # type: ignore[no-untyped-call]
         return generate_latest(shared)
 
-    def begin(self) -> None:
-        """This process serves from now on."""
+    def begin(self, workers: int) -> None:
+        """This process serves from now on, as one of so many workers."""
         audit.follow(self.observe_event)
         self.worker_starts.inc()
         self.workers.set(1)
+        self.workers_configured.set(workers)
         self.build_info.labels(VERSION).set(1)
 
     def retire(self) -> None:
@@ -175,6 +176,7 @@ class Metrics:
 
     def _measure_workers(self) -> None:
         self.workers = self._gauge("latch_workers", "Workers that serve", "livesum")
+        self.workers_configured = self._gauge("latch_workers_configured", "Workers that should serve", "livemax")
         self.worker_starts = self._counter("latch_worker_starts", "Workers that have begun to serve")
         self.worker_cpu = self._counter("latch_worker_cpu_seconds", "CPU seconds spent by the workers")
         self.worker_memory = self._gauge("latch_worker_memory_bytes", "Resident memory of the workers", "livesum")

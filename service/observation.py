@@ -33,7 +33,7 @@ class Observation:
 
     def start(self, stores: Mapping[str, Load]) -> None:
         """This process serves from now on."""
-        self.metrics.begin()
+        self.metrics.begin(self._settings.workers)
         self._sampler = Sampler(self.metrics, stores)
         self._sampler.start()
         self.tracing = self.tracing or _tracing(self._settings)

@@ -127,7 +127,7 @@ async def test_what_is_known_beforehand_is_there_from_the_start(api: Api) -> Non
 
 
 async def test_the_worker_tells_of_itself(api: Api) -> None:
-    assert await value(api, "latch_workers") == 1
+    assert await value(api, "latch_workers") == await value(api, "latch_workers_configured") == 1
     assert await value(api, "latch_worker_starts_total") == 1
     assert await value(api, "latch_build_info", version=VERSION) == 1
     assert await value(api, "latch_worker_memory_bytes") > 10_000_000
