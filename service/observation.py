@@ -49,7 +49,8 @@ class Observation:
     def store(self, name: str) -> Callable[[str, str, float], None]:
         """What hears of the operations on one store: `redis` or `database`."""
         count = self.metrics.observe_store(name)
-        system = name if name == "redis" else self._settings.database_location.partition(":")[0]
+        sql = "sqlite" if self._settings.database_location.startswith("sqlite") else "postgresql"
+        system = sql if name == "database" else name  # as the semantic conventions call them
 
         def observe(operation: str, outcome: str, seconds: float) -> None:
             count(outcome, seconds)
