@@ -38,7 +38,9 @@ def configure(settings: Settings) -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         _add_request,
     ]
-    for_people = structlog.dev.ConsoleRenderer(colors=False, pad_event_to=0)
+    # Where the package `rich` happens to be installed structlog would print every local variable with the stack.
+    plain = structlog.dev.plain_traceback
+    for_people = structlog.dev.ConsoleRenderer(colors=False, pad_event_to=0, exception_formatter=plain)
     for_machines = structlog.processors.JSONRenderer()
     is_json = settings.log_format == "json"
     tail = [structlog.processors.format_exc_info, for_machines] if is_json else [for_people]

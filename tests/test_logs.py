@@ -128,6 +128,7 @@ def test_an_exception_is_logged_with_its_stack_and_without_its_secrets(
     assert "ValueError: the cause, [redacted]" in written
     assert "RuntimeError: the effect, 138****8000" in written
     assert "Traceback" in written
+    assert "log_format" not in written, "local variables hold codes and keys"
 
 
 @pytest.mark.parametrize("log_format", FORMATS)
