@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from config import Settings
 from service import audit, texts
 from service.audit import Event
+from service.captchas import Captcha
 from service.conversion import ConversionGuard
 from service.entities import Clock, CodeSent, TextMessage
-from service.errors import InvalidCode, InvalidRequest, ServiceUnavailable, SmsUnavailable, TooManyRequests
+from service.errors import InvalidCode, InvalidRequest, ServiceUnavailable, TooManyRequests
 from service.limits import Limits, Reservation
 from service.senders import Sender
 from service.stores.codes import CodeStore, Ended, Issued, Verdict
@@ -47,6 +48,7 @@ class Codes:
         limits: Limits,
         guard: ConversionGuard,
         clock: Clock,
+        captcha: Captcha | None = None,
     ) -> None:
         self._settings = settings
         self._pepper = settings.code_pepper.get_secret_value().encode()
@@ -57,29 +59,25 @@ class Codes:
         self._limits = limits
         self._guard = guard
         self._clock = clock
+        self._captcha = captcha
         # How long a login may take before its code can be tried again: more than all its time limits together.
         self._lease = max(LEAST_LEASE, 6 * settings.redis_timeout + 2 * settings.database_timeout)
 
-    async def look(self, mobile: str, ip: str) -> None:
-        """Raise what a limit would make of `send`. Spends nothing."""
-        if mobile not in self._fixed:
-            await self._refuse_pumping(mobile)
-            await self._limits.look_at_code(mobile, ip)
-
-    async def send(self, mobile: str, ip: str) -> CodeSent:
+    async def send(self, mobile: str, ip: str, captcha_token: str = "") -> CodeSent:
         """Send the code that is good for this number, a new one or the one sent before.
 
-        Raises InvalidRequest for a number that gets no codes, TooManyRequests, SmsUnavailable, ServiceUnavailable.
+        Raises InvalidRequest for a number that gets no codes or a captcha that is not solved, TooManyRequests,
+        SmsUnavailable, ServiceUnavailable.
         """
+        if self._captcha:
+            await self._look(mobile, ip)  # a request that is refused anyway does not use its captcha up
+            await self._captcha.verify(captcha_token, ip)
         if mobile in self._fixed:
             return await self._send_nothing(mobile, ip)
         await self._refuse_pumping(mobile)
         reservation = await self._limits.reserve_code(mobile, ip)
-        try:
-            issued = await self._send(mobile)
-        except Exception as error:
-            await self._limits.give_back(reservation, asked=isinstance(error, SmsUnavailable))
-            raise
+        issued = await self._issue_for(reservation)
+        await self._deliver(reservation, issued)
         audit.record(Event.CODE_SENT, mobile=mobile)
         resend_after = await self._note_sent(reservation)
         return CodeSent(mobile, expires_in=math.floor(issued.life), resend_after=resend_after)
@@ -90,26 +88,27 @@ class Codes:
         Only a try at a code that could be right counts as a wrong one: otherwise anybody could lock a number out
         without as much as asking for a code. Raises TooManyRequests, too.
         """
+        if not await self._store.is_open(mobile, self._settings.code_attempts):
+            await self._limits.allow_login(mobile, ip)
+            raise InvalidCode
         await self._limits.reserve_try(mobile, ip)
         loan = Loan(mobile, secrets.token_hex(8))
-        verdict = await self._store.take(
-            mobile,
-            self._digest(mobile, code),
-            loan.holder,
-            now=self._clock(),
-            lease=self._lease,
-            attempts=self._settings.code_attempts,
-        )
-        if verdict is Verdict.UNJUDGED:
-            await self._limits.give_back_try(mobile)
+        verdict = Verdict.UNJUDGED
+        try:
+            verdict = await self._judge(loan, code)
+        finally:
+            if verdict is Verdict.UNJUDGED:
+                await self._limits.give_back_try(mobile)
         if verdict is not Verdict.RIGHT:
             raise InvalidCode
         return loan
 
     async def release(self, loan: Loan) -> None:
         """Give a code back unspent."""
-        await self._store.release(loan.mobile, loan.holder)
-        await self._limits.give_back_try(loan.mobile)
+        try:
+            await self._store.release(loan.mobile, loan.holder)
+        finally:
+            await self._limits.give_back_try(loan.mobile)
 
     async def spend(self, loan: Loan) -> bool:
         """Spend a code. False where the loan has run out."""
@@ -124,12 +123,36 @@ class Codes:
             raise InvalidRequest({"mobile": "is of a range that gets no messages from us"})
         await self._guard.check(mobile)
 
-    async def _send(self, mobile: str) -> Issued:
+    async def _look(self, mobile: str, ip: str) -> None:
+        """Raise what a limit would. Spends nothing."""
+        if mobile not in self._fixed:
+            await self._refuse_pumping(mobile)
+            await self._limits.look_at_code(mobile, ip)
+
+    async def _issue_for(self, reservation: Reservation) -> Issued:
         nonce = secrets.token_hex(16)
-        issued = await self._issue(mobile, nonce, self._code(mobile, nonce))
-        code, minutes = self._code(mobile, issued.nonce), texts.minutes(issued.life)
-        await self._sender.send(TextMessage(mobile, code, self._template.filled(code, minutes), minutes))
-        return issued
+        try:
+            return await self._issue(reservation.mobile, nonce, self._code(reservation.mobile, nonce))
+        except Exception:
+            await self._limits.give_back(reservation, address=True, cooldown=True)
+            raise
+
+    async def _deliver(self, reservation: Reservation, issued: Issued) -> None:
+        """Send the message. Whoever made a provider be asked has spent one of his address, whatever it answers.
+
+        Where the provider says that the number gets too many, its cool-down runs: nobody asks again at once.
+        """
+        mobile, minutes = reservation.mobile, texts.minutes(issued.life)
+        code = self._code(mobile, issued.nonce)
+        try:
+            await self._sender.send(TextMessage(mobile, code, self._template.filled(code, minutes), minutes))
+        except TooManyRequests as refusal:
+            await self._limits.give_back(reservation, address=False, cooldown=False)
+            wait = max(refusal.retry_after, math.ceil(reservation.cooldown))
+            self._limits.refuse("provider", wait, mobile)
+        except Exception:
+            await self._limits.give_back(reservation, address=False, cooldown=True)
+            raise
 
     async def _send_nothing(self, mobile: str, ip: str) -> CodeSent:
         """A number of TEST_CODES: its code is known, so nobody is told it."""
@@ -152,9 +175,19 @@ class Codes:
             attempts=self._settings.code_attempts,
         )
         if isinstance(issued, Ended):
-            audit.record(Event.LIMIT_HIT, mobile=mobile, reason="code_attempts")
-            raise TooManyRequests(math.ceil(issued.wait), "Too many wrong codes for this number. Please wait.")
+            wait = math.ceil(issued.wait)
+            self._limits.refuse("code_attempts", wait, mobile, "Too many wrong codes for this number. Please wait.")
         return issued
+
+    async def _judge(self, loan: Loan, code: str) -> Verdict:
+        return await self._store.take(
+            loan.mobile,
+            self._digest(loan.mobile, code),
+            loan.holder,
+            now=self._clock(),
+            lease=self._lease,
+            attempts=self._settings.code_attempts,
+        )
 
     async def _note_sent(self, reservation: Reservation) -> int:
         """Count the code, and answer the seconds until the next. The message is out: nothing may fail any more."""

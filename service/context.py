@@ -2,7 +2,7 @@
 
 from config import Settings
 from service.authorizations import Authorizations
-from service.captcha import Captcha
+from service.captchas import Captcha
 from service.codes import Codes
 from service.completion import Completion
 from service.health import Health

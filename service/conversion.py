@@ -5,13 +5,16 @@ Whoever earns by messages to numbers of his own does not log in. https://www.twi
 
 import asyncio
 import logging
+import math
+from typing import NoReturn
 
 from config import Settings
 from service.entities import Clock
 from service.limits import PREFIX_DIGITS, Limits
-from service.stores.conversions import ALL, Conversion, ConversionStore
+from service.stores.conversions import Conversion, ConversionStore
+from service.stores.limits import ALL
 
-WAIT = 60  # seconds: the counts move on from minute to minute
+MINUTE = 60  # seconds, from which to which the counts move on
 
 log = logging.getLogger(__name__)
 
@@ -25,6 +28,8 @@ class ConversionGuard:
         self._store = store
         self._limits = limits
         self._clock = clock
+        self._minute = 0
+        self._warned: set[str] = set()
 
     async def check(self, mobile: str) -> None:
         """Raise TooManyRequests where codes to this number's prefix are not used.
@@ -59,8 +64,14 @@ class ConversionGuard:
     def _converts(self, conversion: Conversion) -> bool:
         return conversion.used >= self._least * conversion.sent
 
-    def _refuse(self, what: str, conversion: Conversion) -> None:
-        log.warning(
-            "no more codes to %s: of %d sent within an hour %d were used", what, conversion.sent, conversion.used
-        )
-        self._limits.refuse("conversion", WAIT - 1)  # without the number: its masked form and the prefix tell it whole
+    def _refuse(self, what: str, conversion: Conversion) -> NoReturn:
+        """Refuse, and warn once a minute: an attack must not fill the log."""
+        minute = math.floor(self._clock() / MINUTE)
+        if minute != self._minute:
+            self._minute, self._warned = minute, set()
+        if what not in self._warned:
+            self._warned.add(what)
+            log.warning(
+                "no more codes to %s: of %d sent within an hour %d were used", what, conversion.sent, conversion.used
+            )
+        self._limits.refuse("conversion", MINUTE)  # without the number: its masked form and the prefix tell it whole

@@ -3,8 +3,9 @@
 from limits import parse_many
 from pydantic import BaseModel, Field, field_validator
 
-OFF = "off"
-LONGEST_COOLDOWN = 3600  # seconds: a number's cool-down is forgotten after an hour's rest
+from settings.fields import OFF
+
+COOLDOWN_REST = 3600  # seconds after which a number's cool-downs are forgotten
 
 
 class LimitSettings(BaseModel):
@@ -36,8 +37,9 @@ class LimitSettings(BaseModel):
             items = parse_many(limit)
         except ValueError:
             items = []
-        if not items or any(item.amount < 1 or item.get_expiry() < 1 for item in items):
-            raise ValueError("should be like 5/hour;10/day, with amounts of 1 or more, or off")
+        windows = {item.get_expiry() for item in items}  # two of one length would be one key, spent twice
+        if not items or len(windows) < len(items) or any(item.amount < 1 or item.get_expiry() < 1 for item in items):
+            raise ValueError("should be like 5/hour;10/day, with amounts of 1 or more, each window once, or off")
         return limit
 
     @field_validator("limit_code_cooldown")
@@ -46,8 +48,8 @@ class LimitSettings(BaseModel):
         if steps.strip().lower() == OFF:
             return OFF
         parts = [part.strip() for part in steps.split(",")]
-        if not all(part.isascii() and part.isdigit() and 1 <= int(part) <= LONGEST_COOLDOWN for part in parts):
-            raise ValueError(f"should be seconds like 60,60,120,300, each from 1 to {LONGEST_COOLDOWN}, or off")
+        if not all(part.isascii() and part.isdigit() and 1 <= int(part) <= COOLDOWN_REST for part in parts):
+            raise ValueError(f"should be seconds like 60,60,120,300, each from 1 to {COOLDOWN_REST}, or off")
         return steps
 
     @property

@@ -5,7 +5,9 @@ A number that gets too many is not passed on: its carrier protects the phone, an
 
 import asyncio
 import logging
+import traceback
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from service.entities import TextMessage
@@ -56,7 +58,9 @@ class Failover:
                 raise
             except Exception as error:  # noqa: BLE001 - whatever an SDK raises, the next sender may still deliver
                 self._observe(name, FAILED)
-                log.warning("%s did not take a message: %s", name, self._reason(error))
+                known = isinstance(error, SmsUnavailable | TimeoutError)
+                level = logging.WARNING if known else logging.ERROR
+                log.log(level, "%s did not take a message: %s", name, self._reason(error))
                 failure = error
             else:
                 self._observe(name, SENT)
@@ -79,4 +83,7 @@ class Failover:
             return error.reason
         if isinstance(error, TimeoutError):
             return f"no answer within {self._timeout:g} s"
-        return type(error.__cause__ or error).__name__
+        if isinstance(error, SmsUnavailable):
+            return type(error.__cause__ or error).__name__
+        places = [f"{Path(frame.filename).name}:{frame.lineno}" for frame in traceback.extract_tb(error.__traceback__)]
+        return f"{type(error).__name__} at {' > '.join(places[-3:])}"

@@ -3,7 +3,6 @@
 https://www.twilio.com/docs/messaging/api/message-resource
 """
 
-import logging
 from typing import Any
 
 from aiohttp import ClientError, ClientSession
@@ -35,7 +34,6 @@ class TwilioSender:
     """Sends without retries. `api` is where the API is."""
 
     def __init__(self, settings: Settings, api: str = "https://api.twilio.com") -> None:
-        logging.getLogger("twilio.async_http_client").setLevel(logging.WARNING)  # at INFO, ten lines for each message
         self._account_sid = settings.twilio_account_sid
         self._auth_token = settings.twilio_auth_token.get_secret_value()
         self._timeout = settings.sms_timeout

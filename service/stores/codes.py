@@ -6,7 +6,7 @@ Each method is one script, so that of any number of tries at once exactly as man
 from dataclasses import dataclass
 from enum import IntEnum
 
-from service.stores.connection import Connection, Script
+from service.stores.connection import Connection, Script, milliseconds
 
 ISSUE = Script("issue_code", repeatable=True)
 TAKE = Script("take_code", repeatable=False)  # a wrong try that is repeated would count twice
@@ -47,16 +47,21 @@ class CodeStore:
         self, mobile: str, nonce: str, digest: str, *, now: float, life: float, longest: float, attempts: int
     ) -> Issued | Ended:
         """The code that is good for this number: the one sent before, or a new one from `nonce`."""
-        good, found, milliseconds = await self._connection.run(
+        good, found, left = await self._connection.run(
             ISSUE,
             [_key(mobile)],
-            [nonce, digest, _milliseconds(now), _milliseconds(life), _milliseconds(longest), attempts],
+            [nonce, digest, milliseconds(now), milliseconds(life), milliseconds(longest), attempts],
         )
-        return Issued(found.decode(), milliseconds / 1000) if good else Ended(milliseconds / 1000)
+        return Issued(found.decode(), left / 1000) if good else Ended(left / 1000)
+
+    async def is_open(self, mobile: str, attempts: int) -> bool:
+        """Whether there is a code to try, with tries left."""
+        tried = await self._connection.read("HGET", _key(mobile), "attempts")
+        return tried is not None and tried.isdigit() and int(tried) < attempts
 
     async def take(self, mobile: str, digest: str, holder: str, *, now: float, lease: float, attempts: int) -> Verdict:
         """Judge one try; if it is right and nobody else holds the code, lend it to `holder` for `lease` seconds."""
-        arguments: list[str | int] = [digest, attempts, holder, _milliseconds(now), _milliseconds(lease)]
+        arguments: list[str | int] = [digest, attempts, holder, milliseconds(now), milliseconds(lease)]
         return Verdict(await self._connection.run(TAKE, [_key(mobile)], arguments))
 
     async def release(self, mobile: str, holder: str) -> bool:
@@ -74,7 +79,3 @@ class CodeStore:
 
 def _key(mobile: str) -> str:
     return f"code:{{{mobile}}}"
-
-
-def _milliseconds(seconds: float) -> int:
-    return round(seconds * 1000)

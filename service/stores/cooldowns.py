@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from service.stores.connection import Connection, Script
+from service.stores.connection import Connection, Script, milliseconds
+from settings.limits import COOLDOWN_REST
 
-REST = 3600  # seconds after which a number's cool-downs are forgotten (section 5 of the contract)
 START = Script("start_cooldown", repeatable=False)  # a second run would meet the cool-down of the first
 UNDO = Script("undo_cooldown", repeatable=True)
 
@@ -34,7 +34,7 @@ class CooldownStore:
 
     async def undo(self, mobile: str, started: float) -> bool:
         """Take back the cool-down that was started then. False where it is not the last one."""
-        return bool(await self._connection.run(UNDO, [_key(mobile)], [_milliseconds(started)]))
+        return bool(await self._connection.run(UNDO, [_key(mobile)], [milliseconds(started)]))
 
     async def forget(self, mobile: str) -> bool:
         """Forget a number's cool-downs. False where there were none."""
@@ -43,14 +43,10 @@ class CooldownStore:
     async def _ask(self, mobile: str, now: float, *, start: bool) -> Cooldown:
         if not self._steps:
             return Cooldown(0, 0)
-        arguments = [_milliseconds(now), _milliseconds(REST), int(start), *self._steps]
+        arguments = [milliseconds(now), milliseconds(COOLDOWN_REST), int(start), *self._steps]
         wait, length = await self._connection.run(START, [_key(mobile)], arguments)
         return Cooldown(wait / 1000, length / 1000)
 
 
 def _key(mobile: str) -> str:
     return f"cooldown:{{{mobile}}}"
-
-
-def _milliseconds(seconds: float) -> int:
-    return round(seconds * 1000)

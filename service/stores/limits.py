@@ -4,6 +4,7 @@ Its moving window never allows more than an amount within any window of its leng
 """
 
 import asyncio
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +17,7 @@ from service.entities import Clock
 from service.stores.connection import Connection
 
 PREFIX = "limit"
+ALL = "all"  # whom a budget that is everybody's belongs to
 CONTENDED = 5  # times to try again when others are spending and giving back at the same moment
 
 
@@ -38,10 +40,10 @@ def items_of(name: str, text: str) -> tuple[RateLimitItem, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A budget without room, and the seconds until it has some."""
+    """A budget without room, and the whole seconds until it has some."""
 
     name: str
-    wait: float
+    wait: int
 
 
 class _Storage(RedisStorage):
@@ -65,7 +67,8 @@ class LimitStore:
 
     def __init__(self, connection: Connection, clock: Clock) -> None:
         self._connection = connection
-        self._limiter = MovingWindowRateLimiter(_Storage(connection.redis))
+        self._storage = _Storage(connection.redis)
+        self._limiter = MovingWindowRateLimiter(self._storage)
         self._clock = clock
 
     async def look(self, budgets: Sequence[Budget]) -> Refusal | None:
@@ -88,7 +91,7 @@ class LimitStore:
             refusal = await self.look(budgets)
             if refusal:
                 return refusal  # else somebody has given back meanwhile what was in the way
-        return Refusal(full.name, 0) if full else None
+        return Refusal(full.name, 1) if full else None
 
     async def give_back(self, budgets: Sequence[Budget]) -> None:
         """Undo one `spend`."""
@@ -115,13 +118,14 @@ class LimitStore:
             spent.append((budget, item))
         return None
 
-    async def _wait(self, budget: Budget, item: RateLimitItem) -> float:
+    async def _wait(self, budget: Budget, item: RateLimitItem) -> int:
+        """Rounded up and past the moment itself: what is exactly as old as its window still counts."""
         window = await self._limiter.get_window_stats(item, budget.who)
-        return 0.0 if window.remaining > 0 else max(0.0, window.reset_time - self._clock())
+        return 0 if window.remaining > 0 else max(0, math.floor(window.reset_time - self._clock())) + 1
 
     async def _take_back(self, budget: Budget, item: RateLimitItem) -> None:
         """Drop the newest moment. If it is another request's, made in between, the count is right all the same."""
-        await self._connection.redis.lpop(f"{PREFIX}:{item.key_for(budget.who)}")
+        await self._connection.redis.lpop(self._storage.bridge.prefixed_key(item.key_for(budget.who)))
 
 
 def _windows(budgets: Sequence[Budget]) -> list[tuple[Budget, RateLimitItem]]:

@@ -10,9 +10,9 @@ from limits.aio.storage.redis import redispy
 
 from service.errors import ServiceUnavailable
 from service.stores.connection import Connection
-from service.stores.conversions import ALL, Conversion, ConversionStore
+from service.stores.conversions import Conversion, ConversionStore
 from service.stores.cooldowns import Cooldown, CooldownStore
-from service.stores.limits import Budget, LimitStore, Refusal, items_of
+from service.stores.limits import ALL, Budget, LimitStore, Refusal, items_of
 from tests.client import MOBILE
 from tests.conftest import Clock
 
@@ -40,8 +40,8 @@ async def test_a_budget_is_spent_until_it_is_empty_and_knows_when_it_has_room(st
         assert await store.look([budget("3/hour")]) is None
         assert await store.spend([budget("3/hour")]) is None
         clock.wait(10)
-    assert await store.look([budget("3/hour")]) == Refusal("codes", 3570)
-    assert await store.spend([budget("3/hour")]) == Refusal("codes", 3570)
+    assert await store.look([budget("3/hour")]) == Refusal("codes", 3571)
+    assert await store.spend([budget("3/hour")]) == Refusal("codes", 3571)
     clock.wait(3571)
     assert await store.spend([budget("3/hour")]) is None
 
@@ -49,17 +49,17 @@ async def test_a_budget_is_spent_until_it_is_empty_and_knows_when_it_has_room(st
 async def test_of_several_windows_and_budgets_the_longest_wait_is_told(store: LimitStore) -> None:
     both = [budget("1/minute;2/day"), budget("1/hour", "of_all", "all")]
     assert await store.spend(both) is None
-    assert await store.look(both) == Refusal("of_all", 3600)
-    assert await store.look(both[:1]) == Refusal("codes", 60)
+    assert await store.look(both) == Refusal("of_all", 3601)
+    assert await store.look(both[:1]) == Refusal("codes", 61)
 
 
 async def test_where_one_budget_is_empty_none_is_spent(store: LimitStore) -> None:
     small, large = budget("1/hour", "small"), budget("5/hour", "large")
     assert await store.spend([small, large]) is None
-    assert await store.spend([large, small]) == Refusal("small", 3600)
+    assert await store.spend([large, small]) == Refusal("small", 3601)
     for _ in range(4):
         assert await store.spend([large]) is None
-    assert await store.look([large]) == Refusal("large", 3600)
+    assert await store.look([large]) == Refusal("large", 3601)
 
 
 async def test_of_a_hundred_at_once_exactly_the_budget_is_spent_and_the_others_pay_nothing(store: LimitStore) -> None:
