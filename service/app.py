@@ -20,6 +20,7 @@ from service.codes import Codes
 from service.completion import Completion
 from service.context import Context
 from service.conversion import ConversionGuard
+from service.delivery import Delivery
 from service.entities import Clock
 from service.health import Health
 from service.limits import Limits, Observe
@@ -116,7 +117,10 @@ def _join(context: Context, connection: Connection, database: Database, clock: C
     users = UserStore(database)
     context.completion = Completion()
     context.captcha = Captcha(settings) if settings.captcha != OFF else None
-    context.codes = codes_of(settings, connection, sender, clock, context.metrics, context.captcha)
+    limits = limits_of(settings, connection, clock, context.metrics.observe_limit)
+    guard = ConversionGuard(settings, ConversionStore(connection), users, limits, clock)
+    context.codes = Codes(settings, CodeStore(connection), limits, guard, clock)
+    context.delivery = Delivery(settings, context.codes, sender, limits, guard, context.captcha)
     sessions = SessionStore(connection)
     context.authorizations = Authorizations(settings, context.codes, users, sessions, clock)
     context.sessions = Sessions(sessions, clock)
@@ -127,22 +131,9 @@ def _join(context: Context, connection: Connection, database: Database, clock: C
 
 def limits_of(settings: Settings, connection: Connection, clock: Clock, observe: Observe) -> Limits:
     """The limits of section 5 of the contract; `observe` hears the name of each that refuses."""
-    cooldowns = CooldownStore(connection, settings.cooldown_steps)
+    hold = len(settings.sms_sender) * settings.sms_timeout + BESIDES_SMS
+    cooldowns = CooldownStore(connection, settings.cooldown_steps, hold)
     return Limits(settings, LimitStore(connection, clock), cooldowns, clock, observe)
-
-
-def codes_of(
-    settings: Settings,
-    connection: Connection,
-    sender: Sender,
-    clock: Clock,
-    metrics: Metrics,
-    captcha: Captcha | None = None,
-) -> Codes:
-    """Login codes with all that guards them."""
-    limits = limits_of(settings, connection, clock, metrics.observe_limit)
-    guard = ConversionGuard(settings, ConversionStore(connection), limits, clock)
-    return Codes(settings, CodeStore(connection), sender, limits, guard, clock, captcha)
 
 
 def _sanic_config(settings: Settings) -> dict[str, str | bool | int | float | None]:

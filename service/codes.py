@@ -1,4 +1,4 @@
-"""Use cases: send a login code, and judge, lend and spend it.
+"""Use cases: issue a login code, and judge, lend and spend it.
 
 Nothing that is stored opens anything without the pepper: the code is derived from the number and a random nonce, and
 what a try is compared with is a keyed digest. Comparing keyed digests takes a time that tells a guesser nothing.
@@ -9,24 +9,27 @@ import logging
 import math
 import secrets
 from dataclasses import dataclass
+from typing import NoReturn
 
 from config import Settings
-from service import audit, texts
-from service.audit import Event
-from service.captchas import Captcha
 from service.conversion import ConversionGuard
-from service.entities import Clock, CodeSent, TextMessage
-from service.errors import InvalidCode, InvalidRequest, ServiceUnavailable, TooManyRequests
-from service.limits import Limits, Reservation
-from service.senders import Sender
-from service.stores.codes import CodeStore, Ended, Issued, Verdict
-from service.texts import Template
+from service.entities import Clock
+from service.errors import InvalidCode, ServiceUnavailable
+from service.limits import Limits
+from service.stores.codes import CodeStore, Ended, Verdict
 
 LONGEST_LIFE = 600.0  # seconds; NIST SP 800-63B-4 section 3.1.3.2: out-of-band secrets are valid for 10 minutes at most
 LEAST_LEASE = 10.0  # seconds
-FIXED = "fixed"  # stands for the nonce of a code that is not derived
 
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """The digits that are good for a number now, and for how many more seconds."""
+
+    digits: str
+    life: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,49 +41,34 @@ class Loan:
 
 
 class Codes:
-    """The life of a login code (section 4 of the contract)."""
+    """The life of a login code (section 4 of the contract). `service/delivery.py` sends it."""
 
     def __init__(
-        self,
-        settings: Settings,
-        store: CodeStore,
-        sender: Sender,
-        limits: Limits,
-        guard: ConversionGuard,
-        clock: Clock,
-        captcha: Captcha | None = None,
+        self, settings: Settings, store: CodeStore, limits: Limits, guard: ConversionGuard, clock: Clock
     ) -> None:
         self._settings = settings
         self._pepper = settings.code_pepper.get_secret_value().encode()
         self._fixed = settings.fixed_codes
-        self._template = Template(settings.sms_text, settings.sms_domain, settings.sms_app_hash)
         self._store = store
-        self._sender = sender
         self._limits = limits
         self._guard = guard
         self._clock = clock
-        self._captcha = captcha
         # How long a login may take before its code can be tried again: more than all its time limits together.
         self._lease = max(LEAST_LEASE, 6 * settings.redis_timeout + 2 * settings.database_timeout)
 
-    async def send(self, mobile: str, ip: str, captcha_token: str = "") -> CodeSent:
-        """Send the code that is good for this number, a new one or the one sent before.
+    def is_fixed(self, mobile: str) -> bool:
+        """Whether this is a number of TEST_CODES, whose code is known."""
+        return mobile in self._fixed
 
-        Raises InvalidRequest for a number that gets no codes or a captcha that is not solved, TooManyRequests,
-        SmsUnavailable, ServiceUnavailable.
+    async def issue(self, mobile: str) -> Code:
+        """The code that is good for this number, a new one or the one issued before.
+
+        Raises TooManyRequests where wrong tries have ended it.
         """
-        if self._captcha:
-            await self._look(mobile, ip)  # a request that is refused anyway does not use its captcha up
-            await self._captcha.verify(captcha_token, ip)
-        if mobile in self._fixed:
-            return await self._send_nothing(mobile, ip)
-        await self._refuse_pumping(mobile)
-        reservation = await self._limits.reserve_code(mobile, ip)
-        issued = await self._issue_for(reservation)
-        await self._deliver(reservation, issued)
-        audit.record(Event.CODE_SENT, mobile=mobile)
-        resend_after = await self._note_sent(reservation)
-        return CodeSent(mobile, expires_in=math.floor(issued.life), resend_after=resend_after)
+        nonce = secrets.token_hex(16)
+        code = await self._issue(mobile, nonce, afresh=False)
+        # One made with another pepper or length, or under other TEST_CODES, is of no use to whom it is sent now.
+        return code or await self._issue(mobile, nonce, afresh=True) or self._ended(mobile, self._settings.code_ttl)
 
     async def take(self, mobile: str, code: str, ip: str) -> Loan:
         """Judge one try. Raises InvalidCode: wrong, expired, spent, ended and never sent are one and the same.
@@ -117,67 +105,27 @@ class Codes:
             await self._note_used(loan.mobile)
         return spent
 
-    async def _refuse_pumping(self, mobile: str) -> None:
-        allowed, blocked = self._settings.sms_allow_prefixes, self._settings.sms_block_prefixes
-        if (allowed and not mobile.startswith(allowed)) or mobile.startswith(blocked):
-            raise InvalidRequest({"mobile": "is of a range that gets no messages from us"})
-        await self._guard.check(mobile)
-
-    async def _look(self, mobile: str, ip: str) -> None:
-        """Raise what a limit would. Spends nothing."""
-        if mobile not in self._fixed:
-            await self._refuse_pumping(mobile)
-            await self._limits.look_at_code(mobile, ip)
-
-    async def _issue_for(self, reservation: Reservation) -> Issued:
-        nonce = secrets.token_hex(16)
-        try:
-            return await self._issue(reservation.mobile, nonce, self._code(reservation.mobile, nonce))
-        except Exception:
-            await self._limits.give_back(reservation, address=True, cooldown=True)
-            raise
-
-    async def _deliver(self, reservation: Reservation, issued: Issued) -> None:
-        """Send the message. Whoever made a provider be asked has spent one of his address, whatever it answers.
-
-        Where the provider says that the number gets too many, its cool-down runs: nobody asks again at once.
-        """
-        mobile, minutes = reservation.mobile, texts.minutes(issued.life)
-        code = self._code(mobile, issued.nonce)
-        try:
-            await self._sender.send(TextMessage(mobile, code, self._template.filled(code, minutes), minutes))
-        except TooManyRequests as refusal:
-            await self._limits.give_back(reservation, address=False, cooldown=False)
-            wait = max(refusal.retry_after, math.ceil(reservation.cooldown))
-            self._limits.refuse("provider", wait, mobile)
-        except Exception:
-            await self._limits.give_back(reservation, address=False, cooldown=True)
-            raise
-
-    async def _send_nothing(self, mobile: str, ip: str) -> CodeSent:
-        """A number of TEST_CODES: its code is known, so nobody is told it."""
-        await self._limits.ask_for_test_code(mobile, ip)
-        issued = await self._issue(mobile, FIXED, self._fixed[mobile])
-        if issued.nonce != FIXED:  # sent before the number was listed
-            await self._store.forget(mobile)
-            issued = await self._issue(mobile, FIXED, self._fixed[mobile])
-        audit.record(Event.CODE_SENT, mobile=mobile, reason="test_code")
-        return CodeSent(mobile, expires_in=math.floor(issued.life), resend_after=0)
-
-    async def _issue(self, mobile: str, nonce: str, code: str) -> Issued:
+    async def _issue(self, mobile: str, nonce: str, *, afresh: bool) -> Code | None:
+        """None where the code that lies there is not one that these settings would send."""
         issued = await self._store.issue(
             mobile,
             nonce,
-            self._digest(mobile, code),
+            self._digest(mobile, self._digits(mobile, nonce)),
             now=self._clock(),
             life=self._settings.code_ttl,
             longest=LONGEST_LIFE,
             attempts=self._settings.code_attempts,
+            afresh=afresh,
         )
         if isinstance(issued, Ended):
-            wait = math.ceil(issued.wait)
-            self._limits.refuse("code_attempts", wait, mobile, "Too many wrong codes for this number. Please wait.")
-        return issued
+            self._ended(mobile, issued.wait)
+        digits = self._digits(mobile, issued.nonce)
+        is_ours = hmac.compare_digest(issued.digest, self._digest(mobile, digits))
+        return Code(digits, issued.life) if is_ours else None
+
+    def _ended(self, mobile: str, wait: float) -> NoReturn:
+        message = "Too many wrong codes for this number. Please wait."
+        self._limits.refuse("code_attempts", math.ceil(wait), mobile, message)
 
     async def _judge(self, loan: Loan, code: str) -> Verdict:
         return await self._store.take(
@@ -189,26 +137,19 @@ class Codes:
             attempts=self._settings.code_attempts,
         )
 
-    async def _note_sent(self, reservation: Reservation) -> int:
-        """Count the code, and answer the seconds until the next. The message is out: nothing may fail any more."""
-        try:
-            await self._guard.note_sent(reservation.mobile)
-            return await self._limits.resend_after(reservation)
-        except ServiceUnavailable:
-            log.warning("a code that was sent could not be counted")
-            return math.ceil(reservation.cooldown)
-
     async def _note_used(self, mobile: str) -> None:
         """The login has succeeded: what it leaves behind must not undo it."""
         try:
             await self._limits.forget_tries(mobile)
-            if mobile not in self._fixed:
+            if not self.is_fixed(mobile):
                 await self._guard.note_used(mobile)
         except ServiceUnavailable:
             log.warning("the wrong tries of a number that has logged in could not be forgotten")
 
-    def _code(self, mobile: str, nonce: str) -> str:
+    def _digits(self, mobile: str, nonce: str) -> str:
         """CODE_LENGTH digits. 64 bits cut to at most ten digits: no digit is likelier than another by 1 in 10^9."""
+        if self.is_fixed(mobile):
+            return self._fixed[mobile]
         number = int.from_bytes(self._hmac("code", mobile, nonce)[:8], "big")
         return str(number % 10**self._settings.code_length).zfill(self._settings.code_length)
 

@@ -5,6 +5,7 @@ from service.authorizations import Authorizations
 from service.captchas import Captcha
 from service.codes import Codes
 from service.completion import Completion
+from service.delivery import Delivery
 from service.health import Health
 from service.metrics import Metrics
 from service.sessions import Sessions
@@ -19,6 +20,7 @@ class Context:
     captcha: Captcha | None  # None: off
     codes: Codes
     completion: Completion
+    delivery: Delivery
     health: Health
     metrics: Metrics
     sessions: Sessions

@@ -72,29 +72,35 @@ class Limits:
         try:
             refusal = await self._store.spend((*by_number, *by_address))
         except ServiceUnavailable:
-            await self._undo_cooldown(mobile, now)
+            await self._take_back_cooldown(mobile, now)
             raise
         if refusal:
-            await self._undo_cooldown(mobile, now)
+            await self._take_back_cooldown(mobile, now)
             self.refuse(refusal.name, refusal.wait, mobile)
         return Reservation(mobile, now, cooldown.length, by_number, by_address)
 
-    async def give_back(self, reservation: Reservation, *, address: bool, cooldown: bool) -> None:
-        """Undo a reservation whose code was not sent; what its address has spent, and its cool-down, if so wanted."""
-        if cooldown:
-            await self._undo_cooldown(reservation.mobile, reservation.started)
-        budgets = (*reservation.by_number, *reservation.by_address) if address else reservation.by_number
-        with _best_effort("what a code that was not sent has spent could not be given back"):
-            await self._store.give_back(budgets)
+    async def undo(self, reservation: Reservation) -> None:
+        """Undo a reservation of which nobody else has heard."""
+        await self.undo_cooldown(reservation)
+        await self._refund((*reservation.by_number, *reservation.by_address))
+
+    async def undo_cooldown(self, reservation: Reservation) -> None:
+        """The number need not wait: its code was not sent, or nobody knows."""
+        await self._take_back_cooldown(reservation.mobile, reservation.started)
+
+    async def give_back(self, reservation: Reservation) -> None:
+        """The provider did not take the message: only the address, which made us ask, has spent one."""
+        await self._refund(reservation.by_number)
 
     async def resend_after(self, reservation: Reservation) -> int:
-        """Whole seconds until the next code to this number may be asked for."""
+        """Confirm a reservation: the code was sent. Answers the whole seconds until the next may be asked for."""
+        await self._cooldowns.confirm(reservation.mobile, reservation.started)
         budgets = [budget for budget in reservation.by_number if budget.name == "codes_per_number"]
         refusal = await self._store.look(budgets)
         return max(math.ceil(reservation.cooldown), refusal.wait if refusal else 0)
 
-    async def ask_for_test_code(self, mobile: str, ip: str) -> None:
-        """Nothing is sent to a test number, so its asking costs the address alone."""
+    async def spend_address(self, mobile: str, ip: str) -> None:
+        """For what asks for a code and sends nothing: a test number, a captcha that was not solved."""
         await self._spend(self._by_address(ip), mobile)
 
     async def allow_login(self, mobile: str, ip: str) -> None:
@@ -110,8 +116,7 @@ class Limits:
 
     async def give_back_try(self, mobile: str) -> None:
         """The try was not a wrong one."""
-        with _best_effort("a try that was not a wrong one could not be given back"):
-            await self._store.give_back(self._tries(mobile))
+        await self._refund(self._tries(mobile))
 
     async def forget_tries(self, mobile: str) -> None:
         """The number's owner is here: its wrong tries are forgotten."""
@@ -132,7 +137,11 @@ class Limits:
         self.note(name, mobile)
         raise TooManyRequests(seconds, message)
 
-    async def _undo_cooldown(self, mobile: str, started: float) -> None:
+    async def _refund(self, budgets: tuple[Budget, ...]) -> None:
+        with _best_effort("what was spent for nothing could not be given back"):
+            await self._store.give_back(budgets)
+
+    async def _take_back_cooldown(self, mobile: str, started: float) -> None:
         with _best_effort("the cool-down of a code that was not sent could not be taken back"):
             await self._cooldowns.undo(mobile, started)
 

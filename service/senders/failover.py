@@ -48,6 +48,7 @@ class Failover:
         Raises TooManyRequests where one says that the number gets too many, SmsUnavailable where all failed.
         """
         failure: Exception | None = None
+        definite = True
         for name, sender in self._senders:
             try:
                 async with asyncio.timeout(self._timeout):
@@ -62,11 +63,12 @@ class Failover:
                 level = logging.WARNING if known else logging.ERROR
                 log.log(level, "%s did not take a message: %s", name, self._reason(error))
                 failure = error
+                definite = definite and isinstance(error, SmsUnavailable) and error.definite
             else:
                 self._observe(name, SENT)
                 log.info("%s took a message", name)
                 return
-        raise SmsUnavailable("every sender failed") from failure
+        raise SmsUnavailable("every sender failed", definite=definite) from failure
 
     async def close(self) -> None:
         """Close the senders that hold connections, each whatever becomes of the others."""

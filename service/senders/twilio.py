@@ -51,7 +51,7 @@ class TwilioSender:
         except (TwilioRestException, TwilioServiceException) as error:
             raise _refusal(error.code, error.status) from error
         except (TwilioException, ClientError) as error:
-            raise SmsUnavailable(type(error).__name__) from error
+            raise SmsUnavailable(type(error).__name__, definite=False) from error
         if sent.error_code:
             raise _refusal(sent.error_code, CREATED)
         if not sent.sid:

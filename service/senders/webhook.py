@@ -34,7 +34,7 @@ class WebhookSender:
         try:
             response = await self._client.post(self._url, content=body, headers=self._headers(body, now))
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise SmsUnavailable(type(error).__name__) from error
+            raise SmsUnavailable(type(error).__name__, definite=isinstance(error, httpx.ConnectError)) from error
         if response.status_code == httpx.codes.TOO_MANY_REQUESTS:
             raise TooManyRequests(_wait(response.headers.get("retry-after", "")))
         if not response.is_success:

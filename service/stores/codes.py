@@ -8,6 +8,7 @@ from enum import IntEnum
 
 from service.stores.connection import Connection, Script, milliseconds
 
+LEAST_LIFE = 60.0  # seconds; a code with less left is not worth sending again
 ISSUE = Script("issue_code", repeatable=True)
 TAKE = Script("take_code", repeatable=False)  # a wrong try that is repeated would count twice
 RELEASE = Script("release_code", repeatable=True)
@@ -16,10 +17,11 @@ SPEND = Script("spend_code", repeatable=False)  # the second run could not tell 
 
 @dataclass(frozen=True, slots=True)
 class Issued:
-    """The nonce of the code that is good now, and how long it is, in seconds."""
+    """The nonce and the digest of the code that is good now, and how long it is, in seconds."""
 
     nonce: str
     life: float
+    digest: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,15 +46,26 @@ class CodeStore:
         self._connection = connection
 
     async def issue(
-        self, mobile: str, nonce: str, digest: str, *, now: float, life: float, longest: float, attempts: int
+        self,
+        mobile: str,
+        nonce: str,
+        digest: str,
+        *,
+        now: float,
+        life: float,
+        longest: float,
+        attempts: int,
+        afresh: bool = False,
     ) -> Issued | Ended:
-        """The code that is good for this number: the one sent before, or a new one from `nonce`."""
-        good, found, left = await self._connection.run(
-            ISSUE,
-            [_key(mobile)],
-            [nonce, digest, milliseconds(now), milliseconds(life), milliseconds(longest), attempts],
-        )
-        return Issued(found.decode(), left / 1000) if good else Ended(left / 1000)
+        """The code that is good for this number: the one sent before, or a new one from `nonce`, always if `afresh`.
+
+        Either way the tries at it have been counted since the first.
+        """
+        times = [milliseconds(seconds) for seconds in (now, life, longest)]
+        least = milliseconds(min(LEAST_LIFE, life / 2))
+        arguments: list[str | int] = [nonce, digest, *times, attempts, least, int(afresh)]
+        good, found, left, of = await self._connection.run(ISSUE, [_key(mobile)], arguments)
+        return Issued(found.decode(), left / 1000, of.decode()) if good else Ended(left / 1000)
 
     async def is_open(self, mobile: str, attempts: int) -> bool:
         """Whether there is a code to try, with tries left."""

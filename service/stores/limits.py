@@ -4,21 +4,27 @@ Its moving window never allows more than an amount within any window of its leng
 """
 
 import asyncio
+import logging
 import math
-from collections.abc import Sequence
+import re
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from limits import RateLimitItem, parse_many
 from limits.aio.storage import RedisStorage
 from limits.aio.strategies import MovingWindowRateLimiter
+from redis.exceptions import ResponseError
 
 from service.entities import Clock
-from service.stores.connection import Connection
+from service.stores.connection import UNABLE, Connection
 
 PREFIX = "limit"
 ALL = "all"  # whom a budget that is everybody's belongs to
+FOREIGN = re.compile("WRONGTYPE|user_script|compare")  # a value of another type, or a list of something else
 CONTENDED = 5  # times to try again when others are spending and giving back at the same moment
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +118,7 @@ class LimitStore:
         """
         spent: list[tuple[Budget, RateLimitItem]] = []
         for budget, item in windows:
-            if not await self._limiter.hit(item, budget.who):
+            if not await self._mended(budget, item, self._limiter.hit):
                 await asyncio.gather(*(self._take_back(*window) for window in spent))
                 return budget
             spent.append((budget, item))
@@ -120,12 +126,26 @@ class LimitStore:
 
     async def _wait(self, budget: Budget, item: RateLimitItem) -> int:
         """Rounded up and past the moment itself: what is exactly as old as its window still counts."""
-        window = await self._limiter.get_window_stats(item, budget.who)
+        window = await self._mended(budget, item, self._limiter.get_window_stats)
         return 0 if window.remaining > 0 else max(0, math.floor(window.reset_time - self._clock())) + 1
+
+    async def _mended(self, budget: Budget, item: RateLimitItem, ask: Callable[..., Awaitable[Any]]) -> Any:
+        """Ask. A key that holds what the library did not write (an operator's SET) is deleted, and asked again."""
+        try:
+            return await ask(item, budget.who)
+        except ResponseError as error:
+            if not FOREIGN.search(str(error)) or UNABLE.search(str(error)):
+                raise
+            log.warning("limit %s: a key held something else, and was deleted", budget.name)
+            await self._connection.redis.delete(self._key(budget, item))
+            return await ask(item, budget.who)
+
+    def _key(self, budget: Budget, item: RateLimitItem) -> str:
+        return str(self._storage.bridge.prefixed_key(item.key_for(budget.who)))
 
     async def _take_back(self, budget: Budget, item: RateLimitItem) -> None:
         """Drop the newest moment. If it is another request's, made in between, the count is right all the same."""
-        await self._connection.redis.lpop(self._storage.bridge.prefixed_key(item.key_for(budget.who)))
+        await self._connection.redis.lpop(self._key(budget, item))
 
 
 def _windows(budgets: Sequence[Budget]) -> list[tuple[Budget, RateLimitItem]]:

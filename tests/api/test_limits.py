@@ -251,7 +251,7 @@ async def test_a_redis_that_goes_in_the_middle_leaves_nothing_spent(
         raise ServiceUnavailable
 
     with monkeypatch.context() as patch:
-        patch.setattr(codes._limits._store if broken == "spend" else codes._store, broken, gone)
+        patch.setattr(api.app.ctx.delivery._limits._store if broken == "spend" else codes._store, broken, gone)
         assert error(await api.send_code()) == (503, "service_unavailable")
     assert await spent(api) == {}
     assert (await api.send_code()).status_code == 200
@@ -286,6 +286,27 @@ async def test_what_is_counted_after_the_message_or_the_login_cannot_undo_it(
     response = await api.send_code()
     assert response.json()["data"]["resend_after"] == 60
     assert (await api.post_login(MOBILE, api._phone.code(MOBILE))).status_code == 200
+
+
+async def test_a_provider_that_may_have_sent_the_message_costs_the_number_its_budget_but_no_cool_down(
+    start: Start, outbox: Outbox
+) -> None:
+    async def hang() -> None:
+        await asyncio.sleep(30)
+
+    outbox.before = hang
+    api = await start(**LIMITS, sms_timeout=0.05)
+    for _ in range(5):
+        assert error(await api.send_code()) == (503, "sms_unavailable")
+    assert wait_of(await api.send_code()) == HOUR + 1
+    assert await spent(api) == {
+        "limit:codes_per_ip/127.0.0.1/30/1/hour": 5,
+        "limit:codes_per_number/13800138000/5/1/hour": 5,
+        "limit:codes_per_number/13800138000/10/1/day": 5,
+        "limit:codes_per_prefix/1380013/300/1/hour": 5,
+        "limit:codes_total/all/600/1/minute": 5,
+        "limit:codes_total/all/50000/1/day": 5,
+    }
 
 
 async def test_a_code_ended_by_wrong_tries_costs_no_message(start: Start, outbox: Outbox, clock: Clock) -> None:
