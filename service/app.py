@@ -15,11 +15,12 @@ from sanic_ext.extensions.openapi.extension import OpenAPIExtension
 from config import Settings
 from service import logs, senders
 from service.authorizations import Authorizations
-from service.captcha import Captcha
+from service.captchas import Captcha
 from service.codes import Codes
 from service.completion import Completion
 from service.context import Context
 from service.conversion import ConversionGuard
+from service.delivery import Delivery
 from service.entities import Clock
 from service.health import Health
 from service.limits import Limits
@@ -39,12 +40,13 @@ from service.stores.meter import ignore
 from service.stores.sessions import SessionStore
 from service.stores.users import UserStore
 from service.users import Users
+from settings.fields import OFF
 
 NAME = "latch"
 BODY_LIMIT = 16 * 1024
 GRACEFUL_STOP = 10.0  # seconds that requests in flight get to be answered
 SLOWEST_ANSWER = 30.0  # seconds that a request gets; more where so many senders, tried in turn, may take longer
-BESIDES_SMS = 10.0  # of them, seconds for all that is not the sending of a message
+BESIDES_SMS = 10.0  # of them, seconds for all that is neither sending a message nor verifying a captcha
 
 log = logging.getLogger(__name__)
 
@@ -124,8 +126,11 @@ def _join(context: Context, connection: Connection, database: Database, clock: C
     settings = context.settings
     users = UserStore(database)
     context.completion = Completion()
-    context.captcha = Captcha(settings) if settings.captcha != "off" else None
-    context.codes = codes_of(settings, connection, sender, clock)
+    context.captcha = Captcha(settings) if settings.captcha != OFF else None
+    limits = limits_of(settings, connection, clock)
+    guard = ConversionGuard(settings, ConversionStore(connection), users, limits, clock)
+    context.codes = Codes(settings, CodeStore(connection), limits, guard, clock)
+    context.delivery = Delivery(settings, context.codes, sender, limits, guard, context.captcha)
     sessions = SessionStore(connection)
     context.authorizations = Authorizations(settings, context.codes, users, sessions, clock)
     context.sessions = Sessions(sessions, clock)
@@ -136,15 +141,9 @@ def _join(context: Context, connection: Connection, database: Database, clock: C
 
 def limits_of(settings: Settings, connection: Connection, clock: Clock) -> Limits:
     """The limits of section 5 of the contract."""
-    cooldowns = CooldownStore(connection, settings.cooldown_steps)
+    hold = len(settings.sms_sender) * settings.sms_timeout + BESIDES_SMS
+    cooldowns = CooldownStore(connection, settings.cooldown_steps, hold)
     return Limits(settings, LimitStore(connection, clock), cooldowns, clock)
-
-
-def codes_of(settings: Settings, connection: Connection, sender: Sender, clock: Clock) -> Codes:
-    """Login codes with all that guards them."""
-    limits = limits_of(settings, connection, clock)
-    guard = ConversionGuard(settings, ConversionStore(connection), limits, clock)
-    return Codes(settings, CodeStore(connection), sender, limits, guard, clock)
 
 
 def _sanic_config(settings: Settings) -> dict[str, str | bool | int | float | None]:
@@ -158,8 +157,14 @@ def _sanic_config(settings: Settings) -> dict[str, str | bool | int | float | No
         "GRACEFUL_SHUTDOWN_TIMEOUT": GRACEFUL_STOP,
         "MOTD": False,
         "REQUEST_MAX_SIZE": BODY_LIMIT,
-        "RESPONSE_TIMEOUT": max(SLOWEST_ANSWER, len(settings.sms_sender) * settings.sms_timeout + BESIDES_SMS),
+        "RESPONSE_TIMEOUT": _slowest_answer(settings),
     }
+
+
+def _slowest_answer(settings: Settings) -> float:
+    """Seconds: senders are tried in turn, after the captcha."""
+    captcha = settings.captcha_timeout if settings.captcha != OFF else 0
+    return max(SLOWEST_ANSWER, len(settings.sms_sender) * settings.sms_timeout + captcha + BESIDES_SMS)
 
 
 def _extension_config(settings: Settings) -> dict[str, Any]:

@@ -2,9 +2,10 @@
 
 from config import Settings
 from service.authorizations import Authorizations
-from service.captcha import Captcha
+from service.captchas import Captcha
 from service.codes import Codes
 from service.completion import Completion
+from service.delivery import Delivery
 from service.health import Health
 from service.observation import Observation
 from service.sessions import Sessions
@@ -19,6 +20,7 @@ class Context:
     captcha: Captcha | None  # None: off
     codes: Codes
     completion: Completion
+    delivery: Delivery
     health: Health
     observation: Observation
     sessions: Sessions

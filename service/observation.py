@@ -16,7 +16,7 @@ if TYPE_CHECKING:  # importing OpenTelemetry takes a third of a second and is mo
     from service.tracing import Tracing
 
 PACKAGES = '"opentelemetry-sdk>=1.30" "opentelemetry-exporter-otlp-proto-http>=1.30"'
-OTHER_LIMITS = ("code_attempts", "conversion")  # refusals that no setting LIMIT_... is the name of
+OTHER_LIMITS = ("code_attempts", "conversion", "provider")  # refusals that no setting LIMIT_... is the name of
 
 log = logging.getLogger(__name__)
 

@@ -6,6 +6,7 @@ import re
 import signal
 import socket
 import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -145,7 +146,7 @@ def test_a_missing_sdk_stops_the_start_before_anything_is_served(folder: Path, w
     settings = {**chosen, "PYTHONPATH": folder.parent, "WORKERS": workers, "PORT": free_port()}
     result = run("", folder, "", **settings)
     assert result.returncode == 2
-    assert result.stderr.strip().endswith('type: python -m pip install "twilio>=9.4"')
+    assert result.stderr.strip().endswith(f'type: {sys.executable} -m pip install "twilio>=9.4"')
     assert not folder.exists() or not list(folder.glob("*redis*"))
     result = run("check", folder, "", **settings)
     assert result.returncode == 1

@@ -6,7 +6,9 @@ A number that gets too many is not passed on: its carrier protects the phone, an
 import asyncio
 import logging
 import time
+import traceback
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from service.entities import TextMessage
@@ -47,6 +49,7 @@ class Failover:
         Raises TooManyRequests where one says that the number gets too many, SmsUnavailable where all failed.
         """
         failure: Exception | None = None
+        definite = True
         for name, sender in self._senders:
             began = time.perf_counter()
             try:
@@ -58,13 +61,16 @@ class Failover:
                 raise
             except Exception as error:  # noqa: BLE001 - whatever an SDK raises, the next sender may still deliver
                 self._observe(name, FAILED, time.perf_counter() - began)
-                log.warning("%s did not take a message: %s", name, self._reason(error))
+                known = isinstance(error, SmsUnavailable | TimeoutError)
+                level = logging.WARNING if known else logging.ERROR
+                log.log(level, "%s did not take a message: %s", name, self._reason(error))
                 failure = error
+                definite = definite and isinstance(error, SmsUnavailable) and error.definite
             else:
                 self._observe(name, SENT, time.perf_counter() - began)
                 log.info("%s took a message", name)
                 return
-        raise SmsUnavailable("every sender failed") from failure
+        raise SmsUnavailable("every sender failed", definite=definite) from failure
 
     async def close(self) -> None:
         """Close the senders that hold connections, each whatever becomes of the others."""
@@ -81,4 +87,7 @@ class Failover:
             return error.reason
         if isinstance(error, TimeoutError):
             return f"no answer within {self._timeout:g} s"
-        return type(error.__cause__ or error).__name__
+        if isinstance(error, SmsUnavailable):
+            return type(error.__cause__ or error).__name__
+        places = [f"{Path(frame.filename).name}:{frame.lineno}" for frame in traceback.extract_tb(error.__traceback__)]
+        return f"{type(error).__name__} at {' > '.join(places[-3:])}"

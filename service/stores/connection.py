@@ -157,5 +157,10 @@ class Connection:
             raise
 
 
+def milliseconds(seconds: float) -> int:
+    """As Redis takes times."""
+    return round(seconds * 1000)
+
+
 async def _note(error: Exception) -> None:
     log.debug("redis: trying again after %s", type(error).__name__)
