@@ -11,7 +11,7 @@ import secrets
 from dataclasses import dataclass
 
 from config import Settings
-from service import audit, texts
+from service import audit, deadline, texts
 from service.audit import Event
 from service.conversion import ConversionGuard
 from service.entities import Clock, CodeSent, TextMessage
@@ -22,7 +22,7 @@ from service.stores.codes import CodeStore, Ended, Issued, Verdict
 from service.texts import Template
 
 LONGEST_LIFE = 600.0  # seconds; NIST SP 800-63B-4 section 3.1.3.2: out-of-band secrets are valid for 10 minutes at most
-LEAST_LEASE = 10.0  # seconds
+LEAST_LEASE = 3.0  # seconds
 FIXED = "fixed"  # stands for the nonce of a code that is not derived
 
 log = logging.getLogger(__name__)
@@ -57,8 +57,9 @@ class Codes:
         self._limits = limits
         self._guard = guard
         self._clock = clock
-        # How long a login may take before its code can be tried again: more than all its time limits together.
-        self._lease = max(LEAST_LEASE, 6 * settings.redis_timeout + 2 * settings.database_timeout)
+        # How long a login may take before its code can be tried again: more than any login takes, and no longer than
+        # a person needs to type a code again whose first login broke down with the process or with Redis.
+        self._lease = max(LEAST_LEASE, 2 * settings.stores_timeout)
 
     async def look(self, mobile: str, ip: str) -> None:
         """Raise what a limit would make of `send`. Spends nothing."""
@@ -78,7 +79,8 @@ class Codes:
         try:
             issued = await self._send(mobile)
         except Exception as error:
-            await self._limits.give_back(reservation, asked=isinstance(error, SmsUnavailable))
+            with deadline.tidying():
+                await self._limits.give_back(reservation, asked=isinstance(error, SmsUnavailable))
             raise
         audit.record(Event.CODE_SENT, mobile=mobile)
         resend_after = await self._note_sent(reservation)
@@ -128,7 +130,8 @@ class Codes:
         nonce = secrets.token_hex(16)
         issued = await self._issue(mobile, nonce, self._code(mobile, nonce))
         code, minutes = self._code(mobile, issued.nonce), texts.minutes(issued.life)
-        await self._sender.send(TextMessage(mobile, code, self._template.filled(code, minutes), minutes))
+        with deadline.stopped():
+            await self._sender.send(TextMessage(mobile, code, self._template.filled(code, minutes), minutes))
         return issued
 
     async def _send_nothing(self, mobile: str, ip: str) -> CodeSent:
