@@ -38,7 +38,12 @@ def configure(settings: Settings) -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         _add_request,
     ]
-    for_people = structlog.dev.ConsoleRenderer(colors=False, pad_event_to=0)
+    for_people = structlog.dev.ConsoleRenderer(
+        colors=False,
+        pad_event_to=0,
+        # By itself it takes rich where that happens to be installed, which prints local variables: codes among them.
+        exception_formatter=structlog.dev.plain_traceback,
+    )
     for_machines = structlog.processors.JSONRenderer()
     is_json = settings.log_format == "json"
     tail = [structlog.processors.format_exc_info, for_machines] if is_json else [for_people]

@@ -26,7 +26,7 @@ def attach(app: App) -> None:
 
 
 async def begin(request: Request) -> None:
-    """Note the time and how much of it there is, and what every log line of this request carries: its id and where it is from."""
+    """Note the time and how much of it there is, and what every log line of this request carries."""
     request.ctx.started = time.perf_counter()
     deadline.begin(request.app.ctx.settings.stores_timeout)
     REQUEST_ID.set(request_id(request))
