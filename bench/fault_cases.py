@@ -1,19 +1,18 @@
 """What can be broken: for each fault the servers, the settings that lead to them, how they break and how they heal."""
 
-import asyncio
 import os
 import signal
 import socket
 import sqlite3
 from collections.abc import Callable
-from contextlib import ExitStack, closing
-from dataclasses import dataclass, field
+from contextlib import ExitStack
+from dataclasses import dataclass
 from typing import Any
 
 import psutil
 
-from bench.fault_servers import APPEND_ONLY, Cluster, Node, Postgres, Servers, Watched, servers
-from tests.processes import Service, free_port, run
+from bench.fault_servers import APPEND_ONLY, Cluster, Node, Postgres, Watched, servers
+from tests.processes import Service, free_port
 
 PEPPER = "a pepper for broken things"
 LASTS = 3.0  # seconds
@@ -23,7 +22,7 @@ LASTS = 3.0  # seconds
 class Case:
     """One fault, set up. `lasts` is 0 where nobody but the servers themselves mends it."""
 
-    settings: dict[str, object]
+    settings: dict[str, Any]
     breaks: Callable[[], object]
     heals: Callable[[], object] = lambda: None
     lasts: float = LASTS
@@ -44,7 +43,7 @@ class Late:
         return self.service
 
 
-def _on(url: str) -> dict[str, object]:
+def _on(url: str) -> dict[str, Any]:
     return {"REDIS_URL": url, "CODE_PEPPER": PEPPER}
 
 
@@ -102,14 +101,18 @@ def _postgres(breaks: Callable[[Postgres], object], heals: Callable[[Postgres], 
     return prepare
 
 
-def _locked_file(stack: ExitStack, late: Late) -> Case:
-    held: list[sqlite3.Connection] = []
+def _locked_file(_: ExitStack, late: Late) -> Case:
+    held: list[sqlite3.Connection] = []  # opened in one thread, closed in another
 
     def lock() -> None:
-        held.append(sqlite3.connect(late.running.data_dir / "latch.sqlite3", isolation_level=None))
-        held[0].execute("BEGIN IMMEDIATE")
+        path = late.running.data_dir / "latch.sqlite3"
+        held.append(sqlite3.connect(path, isolation_level=None, check_same_thread=False))
+        held[0].execute("BEGIN EXCLUSIVE")
 
-    return Case({}, lock, lambda: held[0].close())
+    def unlock() -> None:
+        held[0].close()
+
+    return Case({}, lock, unlock)
 
 
 def workers(service: Service) -> list[int]:
@@ -122,7 +125,7 @@ def _killed_worker(_: ExitStack, late: Late) -> Case:
     return Case({}, lambda: os.kill(workers(late.running)[0], signal.SIGKILL), lasts=0)
 
 
-def _silent_provider(stack: ExitStack, _: Late) -> Case:
+def _silent_provider(*_: object) -> Case:
     """The first sender of two accepts and never answers. Until then its port refuses, and the second one sends."""
     port = free_port()
     listeners: list[socket.socket] = []
@@ -131,12 +134,14 @@ def _silent_provider(stack: ExitStack, _: Late) -> Case:
         "WEBHOOK_URL": f"http://127.0.0.1:{port}/",
         "WEBHOOK_SECRET": "whsec_bm90IG11Y2ggb2YgYSBzZWNyZXQgYXQgYWxsLCB0aGlz",
     }
-    return Case(
-        settings,
-        lambda: listeners.append(socket.create_server(("127.0.0.1", port), backlog=512)),
-        lambda: listeners[0].close(),
-        lasts=7,
-    )
+
+    def hang() -> None:
+        listeners.append(socket.create_server(("127.0.0.1", port), backlog=512))
+
+    def refuse() -> None:
+        listeners[0].close()
+
+    return Case(settings, hang, refuse, lasts=7)
 
 
 CASES: dict[str, Prepare] = {

@@ -110,9 +110,7 @@ class Person:
             if response is None or response.status_code != 200:
                 return
             self._code = self._phones.code(self._mobile)
-        response = await self.ask(
-            LOGIN, "POST", "/authorizations", json={"mobile": self._mobile, "code": self._code}
-        )
+        response = await self.ask(LOGIN, "POST", "/authorizations", json={"mobile": self._mobile, "code": self._code})
         if response is None or response.status_code != 503:
             self._code = ""
         if response is not None and response.status_code == 200:
@@ -142,7 +140,9 @@ class Person:
             self.ledger.risen += 1
             self.ended.remove(session)
 
-    async def ask(self, kind: str, method: str, path: str, *, expected: int = 0, **options: Any) -> httpx.Response | None:
+    async def ask(
+        self, kind: str, method: str, path: str, *, expected: int = 0, **options: Any
+    ) -> httpx.Response | None:
         """The answer, or None where the connection broke. What was `expected` is not counted as a failure."""
         start = time.monotonic()
         try:

@@ -32,7 +32,9 @@ class Result:
 
     fault: str
     ledger: Ledger
-    again: float  # seconds from the end of the fault, or from its beginning where the servers mend it, to the last failure
+    again: (
+        float  # seconds from the end of the fault, or from its beginning where the servers mend it, to the last failure
+    )
 
     @property
     def longest(self) -> float:

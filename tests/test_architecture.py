@@ -104,7 +104,9 @@ def test_imports_go_one_way(path: Path) -> None:
         place = place_of(imported)
         if not place or place == layer:
             continue
-        inside_service = place.startswith("service.") and place.count(".") == 1 and place not in ALLOWED and "service" in allowed
+        inside_service = (
+            place.startswith("service.") and place.count(".") == 1 and place not in ALLOWED and "service" in allowed
+        )
         assert place in allowed or inside_service, f"{module_of(path)} may not import {imported}"
 
 
