@@ -66,16 +66,11 @@ def _old_master_returns(stack: ExitStack, _: Late) -> Case:
 
 
 def _late_failover(*options: str) -> Prepare:
-    """The replica is behind when the master dies: what was written meanwhile is lost."""
+    """The replica is cut off some seconds before the master dies: what was written meanwhile is lost."""
 
     def prepare(stack: ExitStack, _: Late) -> Case:
         watched = Watched(stack.enter_context(servers()), *options)
-
-        def heal() -> None:
-            watched.master.kill()
-            watched.replica.resume()
-
-        return Case(_on(watched.url), watched.replica.pause, heal, lasts=4)
+        return Case(_on(watched.url), watched.cut_off_replica, watched.lose_master)
 
     return prepare
 
@@ -154,7 +149,7 @@ CASES: dict[str, Prepare] = {
     "Redis a read-only replica": _one_redis(Node.become_replica, Node.become_master),
     "Sentinel: master killed": _failover,
     "Sentinel: master paused, then back": _old_master_returns,
-    "Sentinel: master killed, replica behind": _late_failover(),
+    "Sentinel: master killed, replica cut off before": _late_failover(),
     "the same, min-replicas-to-write 1": _late_failover("min-replicas-to-write 1", "min-replicas-max-lag 1"),
     "Cluster: master killed, has a replica": _cluster_failover,
     "Cluster: master killed, has none": _cluster_node(Node.kill, Node.start),

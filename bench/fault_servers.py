@@ -21,6 +21,7 @@ from tests.processes import free_port
 from tests.topologies import SERVICE, SLOTS, wait_until
 
 APPEND_ONLY = ("appendonly yes", "appendfsync everysec")
+OF_REPLICAS = ("user replica on >secret ~* &* +@all", "masteruser replica", "masterauth secret")
 
 
 class Node:
@@ -112,8 +113,10 @@ class Watched:
     """A master and its replica, watched by a Sentinel that is quick to act."""
 
     def __init__(self, servers: Servers, *options: str) -> None:
-        self.master = servers.node(*APPEND_ONLY, *options)
-        self.replica = servers.node(*APPEND_ONLY, *options, f"replicaof 127.0.0.1 {self.master.port}")
+        self._servers = servers
+        self._options = (*APPEND_ONLY, *options, *OF_REPLICAS)
+        self.master = servers.node(*self._options)
+        self.replica = servers.node(*self._options, f"replicaof 127.0.0.1 {self.master.port}")
         self.sentinel = servers.node(
             f"sentinel monitor {SERVICE} 127.0.0.1 {self.master.port} 1",
             f"sentinel down-after-milliseconds {SERVICE} 700",
@@ -123,6 +126,17 @@ class Watched:
         self.url = f"redis+sentinel://127.0.0.1:{self.sentinel.port}/{SERVICE}/0"
         wait_until(lambda: self.replica.client.info("replication")["master_link_status"] == "up")
         wait_until(lambda: len(self.sentinel.client.sentinel_slaves(SERVICE)) == 1)
+
+    def cut_off_replica(self) -> None:
+        """From now on the master writes for itself alone."""
+        self.master.client.execute_command("ACL", "SETUSER", "replica", "off")  # type: ignore[no-untyped-call]
+        self.master.client.execute_command("CLIENT", "KILL", "TYPE", "replica")  # type: ignore[no-untyped-call]
+
+    def lose_master(self) -> None:
+        """The replica becomes the master, and gets a replica."""
+        self.master.kill()
+        wait_until(lambda: self.replica.client.info("replication")["role"] == "master")
+        self._servers.node(*self._options, f"replicaof 127.0.0.1 {self.replica.port}")
 
 
 class Cluster:

@@ -32,9 +32,7 @@ class Result:
 
     fault: str
     ledger: Ledger
-    again: (
-        float  # seconds from the end of the fault, or from its beginning where the servers mend it, to the last failure
-    )
+    again: float  # seconds from the moment when it is mended, or breaks if it mends itself, to the last failure
 
     @property
     def longest(self) -> float:
@@ -66,8 +64,8 @@ async def under_load(fault: str, service: Service, case: Case) -> Result:
     load.forget_answers()
     await asyncio.to_thread(case.breaks)
     await asyncio.sleep(case.lasts)
-    await asyncio.to_thread(case.heals)
     over = time.monotonic()
+    await asyncio.to_thread(case.heals)
     await asyncio.sleep(AFTER)
     load.stop()
     await going

@@ -8,6 +8,7 @@ import hmac
 import logging
 import math
 import secrets
+from contextlib import suppress
 from dataclasses import dataclass
 
 from config import Settings
@@ -94,19 +95,27 @@ class Codes:
         """
         await self._limits.reserve_try(mobile, ip)
         loan = Loan(mobile, secrets.token_hex(8))
-        verdict = await self._store.take(
-            mobile,
-            self._digest(mobile, code),
-            loan.holder,
-            now=self._clock(),
-            lease=self._lease,
-            attempts=self._settings.code_attempts,
-        )
+        verdict = await self._judge(loan, code)
         if verdict is Verdict.UNJUDGED:
             await self._limits.give_back_try(mobile)
         if verdict is not Verdict.RIGHT:
             raise InvalidCode
         return loan
+
+    async def _judge(self, loan: Loan, code: str) -> Verdict:
+        try:
+            return await self._store.take(
+                loan.mobile,
+                self._digest(loan.mobile, code),
+                loan.holder,
+                now=self._clock(),
+                lease=self._lease,
+                attempts=self._settings.code_attempts,
+            )
+        except ServiceUnavailable:
+            with suppress(ServiceUnavailable), deadline.tidying():  # it may have been lent, and the answer lost
+                await self._store.release(loan.mobile, loan.holder)
+            raise
 
     async def release(self, loan: Loan) -> None:
         """Give a code back unspent."""

@@ -12,7 +12,7 @@ from contextvars import ContextVar
 
 from service.errors import ServiceUnavailable
 
-TIDYING = 0.3  # seconds to put back what a request that failed had taken, after its time was up
+TIDYING = 0.3  # seconds more, to put back what a request had taken whose time was up
 
 _UNTIL: ContextVar[float | None] = ContextVar("deadline", default=None)
 
@@ -49,10 +49,10 @@ def stopped() -> Iterator[None]:
 
 @contextmanager
 def tidying() -> Iterator[None]:
-    """Time for the block though it was up already."""
+    """A little more time for the block; the same for all such blocks of a request together."""
     until = _UNTIL.get()
     if until is not None:
-        _UNTIL.set(max(until, time.monotonic() + TIDYING))
+        _UNTIL.set(until + TIDYING)
     try:
         yield
     finally:
