@@ -99,7 +99,7 @@ class Person:
         elif chance < 0.80:
             await self.log_out(session)
         elif chance < 0.90:
-            await self.ask(WHO, "GET", "/user", headers=bearer(session.token))
+            self._judge(session, await self.ask(WHO, "GET", "/user", headers=bearer(session.token)))
         elif self.ended:
             await self.check_ended(random.choice(self.ended))
 

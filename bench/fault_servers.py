@@ -76,6 +76,8 @@ class Node:
         following = 1 + max(int(path.name.split(".")[2]) for path in (self.folder / "appendonlydir").glob("*.incr.aof"))
         (self.folder / "appendonlydir" / f"appendonly.aof.{following}.incr.aof").symlink_to("/dev/full")
         self._rewrite()
+        self.client.set("filler", "")  # what is refused is not the first write but those after it
+        wait_until(lambda: self.client.info("persistence")["aof_last_write_status"] == "err")
 
     def free_disk(self) -> None:
         self._rewrite()
@@ -112,14 +114,14 @@ def servers() -> Iterator[Servers]:
 class Watched:
     """A master and its replica, watched by a Sentinel that is quick to act."""
 
-    def __init__(self, servers: Servers, *options: str) -> None:
+    def __init__(self, servers: Servers, *options: str, down_after: int = 700) -> None:
         self._servers = servers
         self._options = (*APPEND_ONLY, *options, *OF_REPLICAS)
         self.master = servers.node(*self._options)
         self.replica = servers.node(*self._options, f"replicaof 127.0.0.1 {self.master.port}")
         self.sentinel = servers.node(
             f"sentinel monitor {SERVICE} 127.0.0.1 {self.master.port} 1",
-            f"sentinel down-after-milliseconds {SERVICE} 700",
+            f"sentinel down-after-milliseconds {SERVICE} {down_after}",
             f"sentinel failover-timeout {SERVICE} 3000",
             sentinel=True,
         )
@@ -142,10 +144,10 @@ class Watched:
 class Cluster:
     """Three masters, the first with a replica. Users of a lost master are lost with it, others are not."""
 
-    def __init__(self, servers: Servers) -> None:
+    def __init__(self, servers: Servers, *, node_timeout: int = 1000) -> None:
         options = (
             "cluster-enabled yes",
-            "cluster-node-timeout 1000",
+            f"cluster-node-timeout {node_timeout}",
             "cluster-require-full-coverage no",  # as shipped, one lost master would shut the others too
             "cluster-replica-validity-factor 0",
         )

@@ -10,12 +10,13 @@ import signal
 import sqlite3
 import time
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from redis.exceptions import RedisError
 
 from bench.fault_cases import workers
 from bench.fault_servers import APPEND_ONLY, Cluster, Node, Postgres, Watched, servers
@@ -123,10 +124,11 @@ async def test_a_redis_in_trouble_is_503_soon_and_costs_no_session(
 
 async def test_a_master_that_dies_is_followed_by_its_replica(start: Start) -> None:
     with servers() as started:
-        watched = Watched(started)
+        watched = Watched(started, down_after=1500)
         api = await start(redis_url=watched.url, **STORES)
         tokens = await log_in(api)
-        watched.master.client.wait(1, 10_000)  # for the replica to have it
+        with suppress(RedisError):  # unless the machine was so slow that it is the master no more
+            watched.master.client.wait(1, 10_000)  # for the replica to have it
         watched.master.kill()
         await every_route(api, tokens, "000000")
         assert (await eventually(lambda: api.check(tokens["token"]))).status_code == 200
@@ -135,7 +137,7 @@ async def test_a_master_that_dies_is_followed_by_its_replica(start: Start) -> No
 
 async def test_the_users_of_a_lost_cluster_node_get_503_and_the_others_notice_nothing(start: Start) -> None:
     with servers() as started:
-        cluster = Cluster(started)
+        cluster = Cluster(started, node_timeout=60_000)  # nobody is declared dead because this machine is slow
         api = await start(redis_url=cluster.url, sms_min_conversion=0)
         people = [await log_in(api, f"137{n:08}") for n in range(12)]
         lost = cluster.nodes[1]

@@ -81,8 +81,9 @@ class Database:
             await self._connected()
             return await work()
 
+        seconds = deadline.left(self._timeout)
         try:
-            return await _answer(connected(), deadline.left(self._timeout))
+            return await _answer(connected(), seconds)
         except UNREACHABLE as error:
             raise _unavailable(error) from error
 
