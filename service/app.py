@@ -135,8 +135,7 @@ def _join(context: Context, connection: Connection, database: Database, clock: C
     context.authorizations = Authorizations(settings, context.codes, users, sessions, clock)
     context.sessions = Sessions(sessions, clock)
     context.users = Users(users, context.sessions)
-    timeout = settings.redis_timeout + settings.database_timeout
-    context.health = Health({"redis": connection.ping, "database": database.ping}, timeout=timeout)
+    context.health = Health({"redis": connection.ping, "database": database.ping}, timeout=settings.stores_timeout)
 
 
 def limits_of(settings: Settings, connection: Connection, clock: Clock) -> Limits:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from config import Settings
-from service import audit, rotation, tokens
+from service import audit, deadline, rotation, tokens
 from service.audit import Event
 from service.codes import Codes, Loan
 from service.entities import AccessRecord, Clock, Device, EndReason, Identity, Session, TokenPair, User, UserStatus
@@ -119,7 +119,8 @@ class Authorizations:
 
     async def _give_back(self, loan: Loan) -> None:
         try:
-            await self._codes.release(loan)
+            with deadline.tidying():
+                await self._codes.release(loan)
         except ServiceUnavailable:
             log.warning("a login code could not be released; it can be tried again in a few seconds")
 
@@ -153,7 +154,8 @@ class Authorizations:
             spent = await self._codes.spend(loan)
         finally:
             if not spent:
-                await self._sessions.end(session.user_id, session.session_id, EndReason.REVOKED, session.created_at)
+                with deadline.tidying():
+                    await self._sessions.end(session.user_id, session.session_id, EndReason.REVOKED, session.created_at)
         if not spent:  # the login took longer than the loan
             raise InvalidCode
 

@@ -8,10 +8,12 @@ import hmac
 import logging
 import math
 import secrets
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import NoReturn
 
 from config import Settings
+from service import deadline
 from service.conversion import ConversionGuard
 from service.entities import Clock
 from service.errors import InvalidCode, ServiceUnavailable
@@ -19,7 +21,7 @@ from service.limits import Limits
 from service.stores.codes import CodeStore, Ended, Verdict
 
 LONGEST_LIFE = 600.0  # seconds; NIST SP 800-63B-4 section 3.1.3.2: out-of-band secrets are valid for 10 minutes at most
-LEAST_LEASE = 10.0  # seconds
+LEAST_LEASE = 3.0  # seconds
 
 log = logging.getLogger(__name__)
 
@@ -53,8 +55,9 @@ class Codes:
         self._limits = limits
         self._guard = guard
         self._clock = clock
-        # How long a login may take before its code can be tried again: more than all its time limits together.
-        self._lease = max(LEAST_LEASE, 6 * settings.redis_timeout + 2 * settings.database_timeout)
+        # How long a login may take before its code can be tried again: more than any login takes, and no longer than
+        # a person needs to type a code again whose first login broke down with the process or with Redis.
+        self._lease = max(LEAST_LEASE, 2 * settings.stores_timeout)
 
     def is_fixed(self, mobile: str) -> bool:
         """Whether this is a number of TEST_CODES, whose code is known."""
@@ -128,14 +131,19 @@ class Codes:
         self._limits.refuse("code_attempts", math.ceil(wait), mobile, message)
 
     async def _judge(self, loan: Loan, code: str) -> Verdict:
-        return await self._store.take(
-            loan.mobile,
-            self._digest(loan.mobile, code),
-            loan.holder,
-            now=self._clock(),
-            lease=self._lease,
-            attempts=self._settings.code_attempts,
-        )
+        try:
+            return await self._store.take(
+                loan.mobile,
+                self._digest(loan.mobile, code),
+                loan.holder,
+                now=self._clock(),
+                lease=self._lease,
+                attempts=self._settings.code_attempts,
+            )
+        except ServiceUnavailable:
+            with suppress(ServiceUnavailable), deadline.tidying():  # it may have been lent, and the answer lost
+                await self._store.release(loan.mobile, loan.holder)
+            raise
 
     async def _note_used(self, mobile: str) -> None:
         """The login has succeeded: what it leaves behind must not undo it."""

@@ -4,7 +4,7 @@ import logging
 import math
 
 from config import Settings
-from service import audit, texts
+from service import audit, deadline, texts
 from service.audit import Event
 from service.captchas import Captcha
 from service.codes import Code, Codes
@@ -61,7 +61,8 @@ class Delivery:
             await self._refuse_pumping(mobile)
             await self._limits.look_at_code(mobile, ip)
         try:
-            await captcha.verify(token, ip)
+            with deadline.stopped():
+                await captcha.verify(token, ip)
         except InvalidRequest:
             await self._limits.spend_address(mobile, ip)  # or one address could ask the provider for ever
             raise
@@ -90,7 +91,8 @@ class Delivery:
         mobile, minutes = reservation.mobile, texts.minutes(code.life)
         text = self._template.filled(code.digits, minutes)
         try:
-            await self._sender.send(TextMessage(mobile, code.digits, text, minutes))
+            with deadline.stopped():
+                await self._sender.send(TextMessage(mobile, code.digits, text, minutes))
         except TooManyRequests as refusal:
             await self._limits.give_back(reservation)  # the cool-down goes on: nobody makes us ask again at once
             wait = max(refusal.retry_after, math.ceil(reservation.cooldown))

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import NoReturn
 
 from config import Settings
-from service import addresses, audit
+from service import addresses, audit, deadline
 from service.audit import Event
 from service.entities import Clock
 from service.errors import ServiceUnavailable, TooManyRequests
@@ -170,6 +170,7 @@ class Limits:
 def _best_effort(otherwise: str) -> Iterator[None]:
     """For what undoes: where Redis has gone meanwhile, the failure that is being answered stays the answer."""
     try:
-        yield
+        with deadline.tidying():
+            yield
     except ServiceUnavailable:
         log.warning(otherwise)

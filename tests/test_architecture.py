@@ -30,6 +30,7 @@ ALLOWED: dict[str, set[str]] = {
         "settings",
         "models",
         "service.stores",
+        "service.deadline",
         "service.entities",
         "service.errors",
         "service.mobiles",
@@ -51,7 +52,7 @@ ALLOWED: dict[str, set[str]] = {
     "run": {"config", "service", "service.app", "service.server", "service.operations", "service.stores"},
 }
 # Modules directly in `service` that others may import by name.
-SHARED = {"service.addresses", "service.entities", "service.errors", "service.mobiles"}
+SHARED = {"service.addresses", "service.deadline", "service.entities", "service.errors", "service.mobiles"}
 PURE = {"addresses", "devices", "texts", "tokens", "rotation", "mobiles", "entities", "errors"}
 # Outside libraries that belong to one place.
 PLACES = {

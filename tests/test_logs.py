@@ -44,6 +44,7 @@ def request_id() -> Iterator[str]:
 
 
 def fail(text: str) -> None:
+    code = "".join(reversed("206864"))  # noqa: F841 - what must not be printed, not even by way of the source
     raise ValueError(text)
 
 

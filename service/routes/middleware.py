@@ -6,6 +6,7 @@ import time
 from sanic import HTTPResponse
 from sanic.constants import HTTP_METHODS
 
+from service import deadline
 from service.logs import CLIENT_IP, REQUEST_ID
 from service.routes.requests import BASE_PATH, App, Request, client_ip, request_id
 
@@ -25,8 +26,9 @@ def attach(app: App) -> None:
 
 
 async def begin(request: Request) -> None:
-    """Note the time, and what every log line of this request carries: its id, and where it comes from."""
+    """Note the time and how much of it there is, and what every log line of this request carries."""
     request.ctx.started = time.perf_counter()
+    deadline.begin(request.app.ctx.settings.stores_timeout)
     REQUEST_ID.set(request_id(request))
     CLIENT_IP.set(client_ip(request))
     tracing = request.app.ctx.observation.tracing

@@ -2,7 +2,7 @@
 
 Nothing is repeated by redis-py itself. `read` and a script that says so are repeated here after a broken connection,
 because running them twice does no harm; all else fails at once and the caller decides. The time limit holds for all of
-it: the wait for a free connection, connecting, the answer, and the repeats.
+it: the wait for a free connection, connecting, the answer, and the repeats. Where a request has less time left, that.
 """
 
 import asyncio
@@ -31,6 +31,7 @@ from redis.exceptions import (
     TryAgainError,
 )
 
+from service import deadline
 from service.errors import ServiceUnavailable
 from service.stores import clients
 from service.stores.meter import Meter, Observe, ignore, timed
@@ -145,7 +146,7 @@ class Connection:
     async def _told(self, call: Callable[[], Awaitable[Any]]) -> Any:
         """Make the call under the time limit, telling every way of being out of reach as ServiceUnavailable."""
         try:
-            async with asyncio.timeout(self._timeout), self._places:
+            async with asyncio.timeout(deadline.left(self._timeout)), self._places:
                 return await call()
         except UNREACHABLE as error:
             log.warning("redis cannot be reached: %s", type(error).__name__)

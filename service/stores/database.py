@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import sqlite3
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextvars import copy_context
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -13,6 +13,7 @@ from tortoise.context import TortoiseContext
 from tortoise.exceptions import DBConnectionError, IntegrityError, OperationalError
 from tortoise.migrations.executor import MigrationExecutor
 
+from service import deadline
 from service.errors import ServiceUnavailable
 from service.stores.meter import Meter, Observe, ignore, timed
 
@@ -77,10 +78,14 @@ class Database:
 
     async def within(self, work: Callable[[], Awaitable[Answer]]) -> Answer:
         """Do database work under the time limit, telling every way of being out of reach as ServiceUnavailable."""
+
+        async def connected() -> Answer:
+            await self._connected()
+            return await work()
+
+        seconds = deadline.left(self._timeout)
         try:
-            async with asyncio.timeout(self._timeout):
-                await self._connected()
-                return await work()
+            return await _answer(connected(), seconds)
         except UNREACHABLE as error:
             raise _unavailable(error) from error
 
@@ -148,7 +153,24 @@ class Database:
         return MigrationExecutor(self.client, {APP: self._config["apps"][APP]})
 
 
-def _succeeded(task: asyncio.Task[None]) -> bool:
+async def _answer(work: Coroutine[Any, Any, Answer], seconds: float) -> Answer:
+    """The answer of `work`. Raises TimeoutError after `seconds`, though cutting the work off may take longer.
+
+    asyncpg asks a server that hangs to cancel the statement, and waits as long again for it to do so.
+    """
+    task = asyncio.create_task(work)
+    task.add_done_callback(_succeeded)
+    try:
+        await asyncio.wait({task}, timeout=seconds)
+    finally:
+        if not task.done():
+            task.cancel()
+    if not task.done():
+        raise TimeoutError
+    return task.result()
+
+
+def _succeeded(task: asyncio.Task[Any]) -> bool:
     return not task.cancelled() and task.exception() is None
 
 
