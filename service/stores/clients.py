@@ -6,12 +6,13 @@ None of them repeats anything by itself, and none waits longer than `timeout` se
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from redis.asyncio import BlockingConnectionPool, Redis, RedisCluster
+from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.cluster import ClusterNode
 from redis.asyncio.retry import Retry
 from redis.asyncio.sentinel import Sentinel, SentinelConnectionPool
 from redis.backoff import NoBackoff
 
+from service.stores.cluster import ClusterClient
 from settings import redis_url
 from settings.redis_url import CLUSTER, Servers
 
@@ -43,6 +44,7 @@ def _master(servers: Servers, timeout: float, pool_size: int) -> tuple[Redis, Cl
         servers.places,
         sentinel_kwargs={
             **options,
+            **servers.tls,
             "username": servers.sentinel_username,
             "password": servers.sentinel_password,
         },
@@ -56,6 +58,7 @@ def _master(servers: Servers, timeout: float, pool_size: int) -> tuple[Redis, Cl
         username=servers.username,
         password=servers.password,
         **options,
+        **servers.tls,
     )
 
     async def close() -> None:
@@ -67,12 +70,14 @@ def _master(servers: Servers, timeout: float, pool_size: int) -> tuple[Redis, Cl
 
 
 def _cluster(servers: Servers, timeout: float, pool_size: int) -> tuple[Redis, Close]:
-    cluster: Any = RedisCluster(
+    cluster: Any = ClusterClient(
         startup_nodes=[ClusterNode(host, port) for host, port in servers.places],
         username=servers.username,
         password=servers.password,
         max_connections=CONNECTIONS_PER_OPERATION * pool_size,
+        reinitialize_steps=0,  # else every fifth slot that has moved closes all connections, those in use too
         **_options(timeout),
+        **servers.tls,
     )
     return cluster, cluster.aclose
 

@@ -80,7 +80,7 @@ class Connection:
     def __init__(self, url: str, *, timeout: float, pool_size: int) -> None:
         self.redis, self._close = clients.client(url, timeout=timeout, pool_size=pool_size)
         # The other pools make the next caller wait by themselves.
-        self._places = asyncio.Semaphore(pool_size) if url.startswith(redis_url.CLUSTER) else nullcontext()
+        self._places = asyncio.Semaphore(pool_size) if redis_url.is_cluster(url) else nullcontext()
         self._timeout = timeout
         self._retry = Retry(
             ExponentialWithJitterBackoff(base=0.01, cap=0.1), RETRIES, supported_errors=(ConnectionError,)

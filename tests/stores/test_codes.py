@@ -1,4 +1,4 @@
-"""CodeStore (section 4 of the contract) on a real server: judged atomically, lent to one, spent once."""
+"""CodeStore (section 4 of the contract) on every kind of Redis: judged atomically, lent to one, spent once."""
 
 import asyncio
 from collections.abc import Callable
@@ -13,6 +13,7 @@ from service.metrics import Metrics
 from service.stores.codes import CodeStore, Ended, Issued, Verdict
 from service.stores.connection import Connection
 from tests.conftest import Clock, Outbox
+from tests.stores.conftest import keys_of
 
 MOBILE = "13800138000"
 KEY = "code:{13800138000}"
@@ -26,9 +27,9 @@ Server = Any  # redis-py says `bytes | str` of its answers; here they are bytes
 class Number:
     """The code of one number, with the settings as they ship and a clock moved by hand."""
 
-    def __init__(self, connection: Connection, clock: Clock) -> None:
+    def __init__(self, connection: Connection, redis: Server, clock: Clock) -> None:
         self.store = CodeStore(connection)
-        self.redis: Server = connection.redis
+        self.redis = redis
         self.clock = clock
 
     async def issue(self, nonce: str = NONCE, digest: str = DIGEST) -> Issued | Ended:
@@ -55,8 +56,13 @@ class Number:
 
 
 @pytest.fixture
-async def number(connection: Connection, clock: Clock) -> Number:
-    return Number(connection, clock)
+def connection(connection_of_latch: Connection) -> Connection:
+    return connection_of_latch
+
+
+@pytest.fixture
+async def number(connection: Connection, redis: Server, clock: Clock) -> Number:
+    return Number(connection, redis, clock)
 
 
 # --- Issue ----------------------------------------------------------------------------------------------------------
@@ -65,7 +71,7 @@ async def number(connection: Connection, clock: Clock) -> Number:
 async def test_a_new_code_has_the_nonce_that_was_passed_and_the_life_that_was_wanted(number: Number) -> None:
     assert await number.issue() == Issued(NONCE, LIFE)
     assert LIFE - 1 < await number.life() <= LIFE
-    assert await number.redis.keys() == [KEY.encode()]
+    assert await keys_of(number.redis) == {KEY}
 
 
 async def test_a_resend_keeps_the_code_and_the_count_of_tries(number: Number) -> None:
@@ -137,7 +143,7 @@ async def test_a_right_try_is_lent_the_code(number: Number) -> None:
 
 async def test_a_try_without_a_code_is_wrong_and_leaves_nothing(number: Number) -> None:
     assert not await number.take()
-    assert await number.redis.keys() == []
+    assert await keys_of(number.redis) == set()
 
 
 async def test_a_try_at_another_number_is_wrong(number: Number) -> None:
@@ -225,7 +231,7 @@ async def test_a_spent_code_is_gone(number: Number) -> None:
     await number.issue()
     await number.take()
     assert await number.store.spend(MOBILE, "me")
-    assert await number.redis.keys() == []
+    assert await keys_of(number.redis) == set()
     assert not await number.take()
     assert not await number.store.spend(MOBILE, "me")
 
@@ -260,25 +266,25 @@ async def test_a_code_that_is_not_lent_can_be_neither_released_nor_spent(number:
 
 async def dump(redis: Server) -> str:
     """Every key, field and value, as text."""
-    found = [(key, await redis.hgetall(key)) for key in await redis.keys()]
+    found = [(key, await redis.hgetall(key)) for key in await keys_of(redis)]
     assert found
     return repr(found)
 
 
 async def test_redis_holds_no_code(
-    make_settings: Callable[..., Settings], connection: Connection, clock: Clock, outbox: Outbox
+    make_settings: Callable[..., Settings], connection: Connection, redis: Server, clock: Clock, outbox: Outbox
 ) -> None:
     # Ten digits, that none of the hexadecimal ones holds them by chance.
     settings = make_settings(code_length=10, sms_min_conversion=0)
     codes = codes_of(settings, connection, outbox, clock, Metrics())
     await codes.send(MOBILE, IP)
     code = outbox.code(MOBILE)
-    assert code not in await dump(connection.redis)
+    assert code not in await dump(redis)
     await codes.release(await codes.take(MOBILE, code, IP))
     loan = await codes.take(MOBILE, code, IP)
-    assert code not in await dump(connection.redis)
+    assert code not in await dump(redis)
     assert await codes.spend(loan)
-    assert await connection.redis.keys() == []
+    assert await keys_of(redis) == set()
 
 
 async def test_what_redis_holds_opens_nothing_without_the_pepper(
@@ -302,9 +308,9 @@ async def test_what_redis_holds_opens_nothing_without_the_pepper(
     ids=["a string", "parts missing", "no numbers", "a list"],
 )
 async def test_a_damaged_code_counts_as_none_and_the_next_one_mends_it(
-    connection: Connection, clock: Clock, garbage: tuple[str, ...]
+    connection: Connection, redis: Server, clock: Clock, garbage: tuple[str, ...]
 ) -> None:
-    number = Number(connection, clock)
+    number = Number(connection, redis, clock)
     await number.redis.execute_command(*garbage)
     assert not await number.take()
     assert not await number.store.release(MOBILE, "me")
