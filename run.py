@@ -91,7 +91,7 @@ def serve(settings: Settings, _: Namespace) -> int:
     try:
         with owned(settings.data_dir), _embedded_redis(settings):
             if not settings.redis_is_embedded:
-                _say(asyncio.run(_diagnose_redis(settings)))
+                _say(asyncio.run(_diagnose(settings, redis_alone=True)))
             if not asyncio.run(_database_is_current(settings)):
                 return FAILED
             with server.listening(settings) as listener:
@@ -213,18 +213,12 @@ async def _migrate(settings: Settings) -> list[str]:
         await database.close()
 
 
-async def _diagnose_redis(settings: Settings) -> list[diagnosis.Finding]:
-    connection, _ = connections(settings)
-    try:
-        return await diagnosis.of_redis(settings, connection)
-    finally:
-        await connection.close()
-
-
-async def _diagnose(settings: Settings) -> list[diagnosis.Finding]:
+async def _diagnose(settings: Settings, *, redis_alone: bool = False) -> list[diagnosis.Finding]:
     connection, database = connections(settings)
     await database.open()
     try:
+        if redis_alone:
+            return await diagnosis.of_redis(settings, connection)
         return await diagnosis.findings(settings, connection, database)
     finally:
         await connection.close()

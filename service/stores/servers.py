@@ -8,6 +8,7 @@ from typing import Any
 from redis.asyncio import RedisCluster
 from redis.exceptions import ResponseError
 
+from service.entities import Clock
 from service.errors import ServiceUnavailable
 from service.stores.connection import Connection
 
@@ -43,11 +44,11 @@ async def survey(connection: Connection) -> tuple[list[Server], list[str]]:
     return found, silent
 
 
-async def _of_one(name: str, ask: Callable[..., Awaitable[Any]]) -> Server:
+async def _of_one(name: str, ask: Callable[..., Awaitable[Any]], clock: Clock = time.time) -> Server:
     told = _parsed(await ask("INFO"))
-    before = time.time()
+    before = clock()
     seconds, microseconds = await ask("TIME")
-    after = time.time()
+    after = clock()
     theirs = int(seconds) + int(microseconds) / MICROSECONDS
     # What was said between the two moments is right; what is outside of them differs by this much at least.
     ahead = theirs - after if theirs > after else min(0.0, theirs - before)
