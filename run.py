@@ -87,9 +87,11 @@ def _with_dashed_tokens_last(arguments: Sequence[str]) -> list[str]:
 def serve(settings: Settings, _: Namespace) -> int:
     """Serve until SIGINT or SIGTERM."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # until Sanic's own handlers stand
-    _say_what_is_wrong(settings)
+    _say(diagnosis.of_settings(settings))
     try:
         with owned(settings.data_dir), _embedded_redis(settings):
+            if not settings.redis_is_embedded:
+                _say(asyncio.run(_diagnose(settings, redis_alone=True)))
             if not asyncio.run(_database_is_current(settings)):
                 return FAILED
             with server.listening(settings) as listener:
@@ -99,12 +101,14 @@ def serve(settings: Settings, _: Namespace) -> int:
     return DONE
 
 
-def _say_what_is_wrong(settings: Settings) -> None:
+def _say(findings: Sequence[diagnosis.Finding]) -> None:
     """Warn once, and not once per worker. Raises SettingsError where nobody could be served."""
-    for finding in diagnosis.of_settings(settings):
-        if finding.level is diagnosis.Level.BAD:
+    for finding in findings:
+        if finding.away:
+            log.warning("%s; serving all the same, and answering 503 until it does", finding.text)
+        elif finding.level is diagnosis.Level.BAD:
             raise SettingsError(finding.text)
-        if finding.level is diagnosis.Level.WARN:
+        elif finding.level is diagnosis.Level.WARN:
             log.warning(finding.text)
 
 
@@ -209,10 +213,12 @@ async def _migrate(settings: Settings) -> list[str]:
         await database.close()
 
 
-async def _diagnose(settings: Settings) -> list[diagnosis.Finding]:
+async def _diagnose(settings: Settings, *, redis_alone: bool = False) -> list[diagnosis.Finding]:
     connection, database = connections(settings)
     await database.open()
     try:
+        if redis_alone:
+            return await diagnosis.of_redis(settings, connection)
         return await diagnosis.findings(settings, connection, database)
     finally:
         await connection.close()

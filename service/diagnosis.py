@@ -1,5 +1,6 @@
 """Use case: is this installation fit to serve? What `run.py check` prints."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
@@ -8,9 +9,12 @@ from service import mobiles, senders, texts
 from service.errors import ServiceUnavailable
 from service.stores.connection import Connection
 from service.stores.database import Database
+from service.stores.servers import Server, survey
 from service.texts import Template
 
 OLDEST_REDIS = (6, 2)
+KEEPS_ALL = "noeviction"
+CLOCKS_APART = 1.0  # seconds
 
 
 class Level(Enum):
@@ -23,15 +27,16 @@ class Level(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One line of the answer."""
+    """One line of the answer. `away`: a store does not answer, and may yet come back."""
 
     level: Level
     text: str
+    away: bool = False
 
 
 async def findings(settings: Settings, connection: Connection, database: Database) -> list[Finding]:
     """Everything worth saying about the settings, Redis and the database."""
-    return [*of_settings(settings), *await _of_redis(settings, connection), *await _of_database(settings, database)]
+    return [*of_settings(settings), *await of_redis(settings, connection), *await _of_database(settings, database)]
 
 
 def of_settings(settings: Settings) -> list[Finding]:
@@ -52,34 +57,60 @@ def of_settings(settings: Settings) -> list[Finding]:
     return found
 
 
-async def _of_redis(settings: Settings, connection: Connection) -> list[Finding]:
+async def of_redis(settings: Settings, connection: Connection) -> list[Finding]:
+    """What the servers say of themselves. A start asks for it, too."""
     place = f"Redis at {public(settings.redis_location)}"
     try:
-        server = await connection.info("server")
-        policy = await connection.config("maxmemory-policy")
-        persistent = await connection.config("appendonly")
-        snapshots = await connection.config("save")
-    except ServiceUnavailable:
-        return [Finding(Level.BAD, f"{place} does not answer")]
-    version = str(server.get("redis_version", "0.0"))
-    found = [Finding(Level.GOOD, f"{place} answers, version {version}")]
-    if tuple(int(part) for part in version.split(".")[:2]) < OLDEST_REDIS:
-        found.append(Finding(Level.BAD, f"Redis {version} is too old; 6.2 is the oldest that is supported"))
-    if policy is None:
-        return [*found, Finding(Level.WARN, "CONFIG is not allowed: persistence and eviction policy are unknown")]
-    found.append(
-        Finding(Level.GOOD, "Redis evicts nothing")
-        if policy == "noeviction"
-        else Finding(Level.WARN, f"maxmemory-policy is {policy}: Redis may evict sessions; set noeviction")
-    )
-    found.append(
-        Finding(Level.GOOD, "Redis keeps its data over a restart")
-        if persistent == "yes" or snapshots
-        else Finding(
-            Level.WARN, "Redis keeps nothing over a restart: everybody would be logged out; set appendonly yes"
-        )
-    )
+        servers, silent = await survey(connection)
+    except ServiceUnavailable as error:
+        return [Finding(Level.BAD, f"{place} does not answer{_cause(error)}", away=True)]
+    versions = ", ".join(sorted({".".join(map(str, server.version)) for server in servers}))
+    found = [Finding(Level.GOOD, f"{place} answers, version {versions}")]
+    if silent:
+        found.append(Finding(Level.WARN, f"{place}: {', '.join(silent)} of its nodes does not answer"))
+    return [*found, *of_servers(servers)]
+
+
+def of_servers(servers: Sequence[Server]) -> list[Finding]:
+    """What is to be said of them. Pure."""
+    found = []
+    if old := [server for server in servers if server.version[:2] < OLDEST_REDIS]:
+        version = ".".join(map(str, old[0].version))
+        found.append(Finding(Level.BAD, f"Redis {version}{_on(old)} is too old; 6.2 is the oldest that is supported"))
+    for policy in sorted({server.policy for server in servers if server.policy not in {None, KEEPS_ALL}}, key=str):
+        evicting = [server for server in servers if server.policy == policy]
+        text = f"maxmemory-policy is {policy}{_on(evicting)}: Redis may evict sessions; set {KEEPS_ALL}"
+        found.append(Finding(Level.WARN, text))
+    if all(server.policy == KEEPS_ALL for server in servers):
+        found.append(Finding(Level.GOOD, "Redis evicts nothing"))
+    if forgetful := [server for server in servers if server.persistent is False]:
+        text = f"Redis keeps nothing over a restart{_on(forgetful)}: everybody would be logged out; set appendonly yes"
+        found.append(Finding(Level.WARN, text))
+    if all(server.persistent for server in servers):
+        found.append(Finding(Level.GOOD, "Redis keeps its data over a restart"))
+    if any(server.policy is None or server.persistent is None for server in servers):
+        found.append(Finding(Level.WARN, "CONFIG is not allowed: persistence or eviction policy is unknown"))
+    for server in servers:
+        if abs(server.ahead) > CLOCKS_APART:
+            text = (
+                f"the clock of Redis{_on([server])} and that of this machine are {abs(server.ahead):.1f} s apart: "
+                "sessions and codes would live that much shorter or longer; run NTP on both"
+            )
+            found.append(Finding(Level.WARN, text))
     return found
+
+
+def _on(servers: Sequence[Server]) -> str:
+    names = [server.name for server in servers if server.name]
+    return f" on {', '.join(names)}" if names else ""
+
+
+def _cause(error: BaseException) -> str:
+    """The class of what went wrong first; its text might hold a part of the URL."""
+    cause = error.__cause__
+    while cause and (deeper := cause.__cause__ or cause.__context__):
+        cause = deeper
+    return f" ({type(cause).__name__})" if cause else ""
 
 
 async def _of_database(settings: Settings, database: Database) -> list[Finding]:

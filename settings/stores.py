@@ -7,7 +7,15 @@ from pydantic import BaseModel, Field, SecretStr, field_validator
 
 from settings import redis_url
 
-REDIS_SCHEMES = ("redis", "rediss", "unix", redis_url.SENTINEL, redis_url.CLUSTER)
+REDIS_SCHEMES = (
+    "redis",
+    "rediss",
+    "unix",
+    redis_url.SENTINEL,
+    redis_url.CLUSTER,
+    redis_url.TLS_SENTINEL,
+    redis_url.TLS_CLUSTER,
+)
 DATABASE_OPTIONS = {"sslmode", "host", "schema", "application_name"}  # of a postgres:// URL
 DATABASE_SCHEMES = ("sqlite", "postgres", "postgresql")
 PATH_SCHEMES = {"unix", "sqlite"}  # these name a file, not a host
@@ -21,7 +29,7 @@ class StoreSettings(BaseModel):
         SecretStr(""),
         description=(
             "`redis://`, `rediss://`, `unix://`, `redis+sentinel://host:port,host:port/service/db` or "
-            "`redis+cluster://host:port,host:port`; empty: an embedded server in `DATA_DIR`"
+            "`redis+cluster://host:port,host:port`, with TLS `rediss+...`; empty: an embedded server in `DATA_DIR`"
         ),
     )
     redis_timeout: float = Field(
@@ -44,8 +52,11 @@ class StoreSettings(BaseModel):
     def _check_redis_url(cls, url: SecretStr) -> SecretStr:
         if redis_url.names_many(url.get_secret_value()):
             redis_url.parse(url.get_secret_value())
-            return url
-        return _with_scheme(url, REDIS_SCHEMES)
+        else:
+            _with_scheme(url, REDIS_SCHEMES)
+        if not all(Path(name).is_file() for name in redis_url.files_of(url.get_secret_value())):
+            raise ValueError(f"should name files that are there as {', '.join(sorted(redis_url.TLS_FILES))}")
+        return url
 
     @field_validator("database_url")
     @classmethod

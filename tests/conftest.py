@@ -139,14 +139,24 @@ def redis_server() -> Iterator[str]:
         server.stop()
 
 
-@pytest.fixture(scope="session", params=["one server", "sentinel", "cluster"])
-def any_redis(request: pytest.FixtureRequest, redis_server: str) -> Iterator[str]:
-    """The URL of each kind of Redis in turn."""
-    if request.param == "one server":
-        yield redis_server
-        return
-    with topologies.sentinels() if request.param == "sentinel" else topologies.cluster() as url:
+@pytest.fixture(scope="session")
+def sentinel_redis() -> Iterator[str]:
+    """The URL of a Sentinel."""
+    with topologies.sentinels() as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def cluster_redis() -> Iterator[str]:
+    """The URL of a Cluster."""
+    with topologies.cluster() as url:
+        yield url
+
+
+@pytest.fixture(scope="session", params=["redis_server", "sentinel_redis", "cluster_redis"])
+def any_redis(request: pytest.FixtureRequest) -> str:
+    """The URL of each kind of Redis in turn."""
+    return str(request.getfixturevalue(request.param))
 
 
 @pytest.fixture(scope="session")

@@ -30,6 +30,24 @@ PEPPER = "a pepper of the right length"
             "redis+cluster://me:pass@one:7000,two:7001",
             Servers("redis+cluster", (("one", 7000), ("two", 7001)), "me", "pass"),
         ),
+        (
+            f"rediss+cluster://one:7000?ssl_ca_certs={__file__}",
+            Servers(
+                "redis+cluster",
+                (("one", 7000),),
+                tls={"ssl": True, "ssl_check_hostname": True, "ssl_ca_certs": __file__},
+            ),
+        ),
+        (
+            "rediss+sentinel://one:26379/latch?sentinel_password=other&ssl_check_hostname=false",
+            Servers(
+                "redis+sentinel",
+                (("one", 26379),),
+                service="latch",
+                sentinel_password="other",
+                tls={"ssl": True, "ssl_check_hostname": False},
+            ),
+        ),
     ],
 )
 def test_a_url_of_many_servers_is_taken_apart(url: str, servers: Servers) -> None:
@@ -49,6 +67,11 @@ def test_a_url_of_many_servers_is_taken_apart(url: str, servers: Servers) -> Non
         ("REDIS_URL", "redis+sentinel://one:26379/latch?sentinel=x", "sentinel_password"),
         ("REDIS_URL", "redis+cluster://one:7000/1", "no path"),
         ("REDIS_URL", "redis+cluster://:hunter#2@one:7000", "host:port"),
+        ("REDIS_URL", f"redis+cluster://one:7000?ssl_ca_certs={__file__}", "no options"),
+        ("REDIS_URL", "rediss+cluster://one:7000?ssl_cert_reqs=none", "ssl_ca_certs"),
+        ("REDIS_URL", "rediss+cluster://one:7000?ssl_check_hostname=maybe", "true"),
+        ("REDIS_URL", "rediss+sentinel://one:26379/latch?ssl_ca_certs=/nowhere/ca.pem", "files that are there"),
+        ("REDIS_URL", "rediss://one:6380?ssl_keyfile=/nowhere/key.pem", "files that are there"),
         ("LIMIT_CODES_PER_NUMBER", "many", "5/hour;10/day"),
         ("LIMIT_CODES_PER_NUMBER", "0/hour", "from 1 to"),
         ("LIMIT_CODES_PER_NUMBER", "99999999999999999999/hour", "1,000,000"),

@@ -3,20 +3,16 @@
 None of them repeats anything by itself, and none waits longer than `timeout` seconds for a connection or an answer.
 """
 
-import asyncio
-import logging
-import time
 from collections.abc import Awaitable, Callable
-from typing import Any, Self
+from typing import Any
 
-from redis.asyncio import BlockingConnectionPool, Redis, RedisCluster
+from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.cluster import ClusterNode
 from redis.asyncio.retry import Retry
 from redis.asyncio.sentinel import Sentinel, SentinelConnectionPool
 from redis.backoff import NoBackoff
-from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import RedisError
 
+from service.stores.cluster import ClusterClient
 from settings import redis_url
 from settings.redis_url import CLUSTER, Servers
 
@@ -24,60 +20,10 @@ Close = Callable[[], Awaitable[None]]
 
 # A Cluster's pools do not wait for a free connection but refuse, and one operation may need several at once.
 CONNECTIONS_PER_OPERATION = 8
-RENEW_EVERY = 0.5  # seconds between two questions for a Cluster's layout, at least
-
-log = logging.getLogger(__name__)
 
 
 class _SentinelPool(SentinelConnectionPool, BlockingConnectionPool):
     """Connections to the master, as many as allowed; whoever comes when all are taken waits."""
-
-
-class _Cluster(RedisCluster):
-    """redis-py's client, but that a node that is lost does not take the others with it.
-
-    redis-py asks for the layout again after each broken connection, while everybody waits for the answer, and closes
-    every connection if none comes, those in use too. Here all go on with the layout that is known until a new one is.
-    """
-
-    _renewing: asyncio.Task[None] | None = None
-    _renewed = 0.0
-
-    async def initialize(self, additional_startup_nodes_info: Any = None, last_failed_node_name: Any = None) -> Self:
-        """Learn the layout; the first time before anything else, later in the background."""
-        if not self.nodes_manager.slots_cache:
-            await super().initialize(additional_startup_nodes_info, last_failed_node_name)
-            return self
-        self._initialize = False
-        busy = self._renewing and not self._renewing.done()
-        if not busy and time.monotonic() - self._renewed > RENEW_EVERY:
-            self._renewed = time.monotonic()
-            self._renewing = asyncio.create_task(self._renew(last_failed_node_name))
-        return self
-
-    async def aclose(self) -> None:
-        """What redis-py calls where the layout may have changed: ask for it again, and close nothing."""
-        self._initialize = True
-
-    async def end(self) -> None:
-        """Close every connection."""
-        if self._renewing:
-            self._renewing.cancel()
-            await asyncio.wait({self._renewing})
-        self._initialize = not self.nodes_manager.slots_cache
-        await super().aclose()
-
-    async def _execute_command(self, *arguments: Any, **options: Any) -> Any:
-        try:
-            return await super()._execute_command(*arguments, **options)
-        except RuntimeError as error:  # of a transport that redis-py closed, its node being lost, after we had taken it
-            raise RedisConnectionError("closed by redis-py") from error
-
-    async def _renew(self, failed: Any) -> None:
-        try:
-            await self.nodes_manager.initialize(last_failed_node_name=failed)
-        except (RedisError, RuntimeError, OSError) as error:
-            log.warning("the layout of the redis cluster cannot be learnt: %s", type(error).__name__)
 
 
 def client(url: str, *, timeout: float, pool_size: int) -> tuple[Redis, Close]:
@@ -98,6 +44,7 @@ def _master(servers: Servers, timeout: float, pool_size: int) -> tuple[Redis, Cl
         servers.places,
         sentinel_kwargs={
             **options,
+            **servers.tls,
             "username": servers.sentinel_username,
             "password": servers.sentinel_password,
         },
@@ -111,6 +58,7 @@ def _master(servers: Servers, timeout: float, pool_size: int) -> tuple[Redis, Cl
         username=servers.username,
         password=servers.password,
         **options,
+        **servers.tls,
     )
 
     async def close() -> None:
@@ -122,14 +70,15 @@ def _master(servers: Servers, timeout: float, pool_size: int) -> tuple[Redis, Cl
 
 
 def _cluster(servers: Servers, timeout: float, pool_size: int) -> tuple[Redis, Close]:
-    cluster: Any = _Cluster(
+    cluster: Any = ClusterClient(
         startup_nodes=[ClusterNode(host, port) for host, port in servers.places],
         username=servers.username,
         password=servers.password,
         max_connections=CONNECTIONS_PER_OPERATION * pool_size,
         require_full_coverage=False,  # the users of the nodes that are there are served
-        reinitialize_steps=0,  # a node that refuses a key names the one that has it, and that is remembered
+        reinitialize_steps=0,  # a redirect is remembered by itself; else every fifth one closes all connections
         **_options(timeout),
+        **servers.tls,
     )
     return cluster, cluster.end
 

@@ -83,7 +83,7 @@ class Connection:
         self.meter = Meter(pool_size, observe)
         self.redis, self._close = clients.client(url, timeout=timeout, pool_size=pool_size)
         # The other pools make the next caller wait by themselves.
-        self._places = asyncio.Semaphore(pool_size) if url.startswith(redis_url.CLUSTER) else nullcontext()
+        self._places = asyncio.Semaphore(pool_size) if redis_url.is_cluster(url) else nullcontext()
         self._timeout = timeout
         self._retry = Retry(
             ExponentialWithJitterBackoff(base=0.01, cap=0.1), RETRIES, supported_errors=(ConnectionError,)

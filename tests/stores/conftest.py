@@ -1,9 +1,84 @@
-"""An empty database of each kind."""
+"""An empty database of each kind, and an empty Redis of each kind."""
 
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 import pytest
+from redis.asyncio import RedisCluster
+
+from service.stores import clients
+from service.stores.connection import Connection
+from tests import topologies
+
+KINDS = {
+    "embedded": "redis_server",
+    "one server": "single_redis",
+    "sentinel": "sentinel_redis",
+    "cluster": "cluster_redis",
+    "packaged with TLS": "secure_redis",
+}
+
+
+@dataclass(frozen=True)
+class Place:
+    """A kind of Redis, its URL for Latch, and that for somebody who may do everything."""
+
+    kind: str
+    url: str
+    administrators: str
+
+
+@pytest.fixture(scope="session")
+def single_redis() -> Iterator[str]:
+    with topologies.single() as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def secure_redis() -> Iterator[str]:
+    with topologies.certified() as certificates, topologies.single(certificates) as url:
+        yield url
+
+
+@pytest.fixture(scope="session", params=KINDS)
+def place(request: pytest.FixtureRequest) -> Place:
+    """Each kind of Redis in turn. All but the embedded one hold Latch to deploy/redis/latch.acl."""
+    url = str(request.getfixturevalue(KINDS[request.param]))
+    return Place(request.param, url if request.param == "embedded" else topologies.as_latch(url), url)
+
+
+@pytest.fixture
+async def redis(place: Place, loop: Any) -> AsyncIterator[Any]:
+    """A client of an empty Redis that may do everything; of what it answers redis-py says too little."""
+    client, close = clients.client(place.administrators, timeout=10, pool_size=10)
+    await on_every_server(client, "FLUSHALL")
+    yield client
+    await close()
+
+
+async def on_every_server(redis: Any, *command: str) -> list[Any]:
+    """What each master answers to a command without a key."""
+    if not isinstance(redis, RedisCluster):
+        return [await redis.execute_command(*command)]
+    await redis.initialize()
+    return [await redis.execute_command(*command, target_nodes=node) for node in redis.get_primaries()]
+
+
+async def keys_of(redis: Any) -> set[str]:
+    """The names of all keys, on whatever server they are."""
+    return {key.decode() for names in await on_every_server(redis, "KEYS", "*") for key in names}
+
+
+@pytest.fixture
+async def connection_of_latch(place: Place, redis: Any) -> AsyncIterator[Connection]:
+    """What the stores use of it."""
+    few = place.url.startswith("rediss")  # a burst of handshakes would take longer than all else
+    connection = Connection(place.url, timeout=10, pool_size=4 if few else 32)
+    yield connection
+    await connection.close()
 
 
 @pytest.fixture(params=["sqlite", "postgres"])

@@ -1,4 +1,4 @@
-"""CodeStore (section 4 of the contract) on a real server: judged atomically, lent to one, spent once."""
+"""CodeStore (section 4 of the contract) on every kind of Redis: judged atomically, lent to one, spent once."""
 
 import asyncio
 from collections.abc import Callable
@@ -17,6 +17,7 @@ from service.stores.conversions import ConversionStore
 from service.stores.database import Database
 from service.stores.users import UserStore
 from tests.conftest import Clock
+from tests.stores.conftest import keys_of
 
 MOBILE = "13800138000"
 KEY = "code:{13800138000}"
@@ -30,9 +31,9 @@ Server = Any  # redis-py says `bytes | str` of its answers; here they are bytes
 class Number:
     """The code of one number, with the settings as they ship and a clock moved by hand."""
 
-    def __init__(self, connection: Connection, clock: Clock) -> None:
+    def __init__(self, connection: Connection, redis: Server, clock: Clock) -> None:
         self.store = CodeStore(connection)
-        self.redis: Server = connection.redis
+        self.redis = redis
         self.clock = clock
 
     async def issue(self, nonce: str = NONCE, digest: str = DIGEST) -> Issued | Ended:
@@ -59,8 +60,13 @@ class Number:
 
 
 @pytest.fixture
-async def number(connection: Connection, clock: Clock) -> Number:
-    return Number(connection, clock)
+def connection(connection_of_latch: Connection) -> Connection:
+    return connection_of_latch
+
+
+@pytest.fixture
+async def number(connection: Connection, redis: Server, clock: Clock) -> Number:
+    return Number(connection, redis, clock)
 
 
 # --- Issue ----------------------------------------------------------------------------------------------------------
@@ -69,7 +75,7 @@ async def number(connection: Connection, clock: Clock) -> Number:
 async def test_a_new_code_has_the_nonce_that_was_passed_and_the_life_that_was_wanted(number: Number) -> None:
     assert await number.issue() == Issued(NONCE, LIFE, DIGEST)
     assert LIFE - 1 < await number.life() <= LIFE
-    assert await number.redis.keys() == [KEY.encode()]
+    assert await keys_of(number.redis) == {KEY}
 
 
 async def test_a_resend_keeps_the_code_and_the_count_of_tries(number: Number) -> None:
@@ -139,7 +145,7 @@ async def test_a_right_try_is_lent_the_code(number: Number) -> None:
 
 async def test_a_try_without_a_code_is_wrong_and_leaves_nothing(number: Number) -> None:
     assert not await number.take()
-    assert await number.redis.keys() == []
+    assert await keys_of(number.redis) == set()
 
 
 async def test_a_try_at_another_number_is_wrong(number: Number) -> None:
@@ -227,7 +233,7 @@ async def test_a_spent_code_is_gone(number: Number) -> None:
     await number.issue()
     await number.take()
     assert await number.store.spend(MOBILE, "me")
-    assert await number.redis.keys() == []
+    assert await keys_of(number.redis) == set()
     assert not await number.take()
     assert not await number.store.spend(MOBILE, "me")
 
@@ -262,7 +268,7 @@ async def test_a_code_that_is_not_lent_can_be_neither_released_nor_spent(number:
 
 async def dump(redis: Server) -> str:
     """Every key, field and value, as text."""
-    found = [(key, await redis.hgetall(key)) for key in await redis.keys()]
+    found = [(key, await redis.hgetall(key)) for key in await keys_of(redis)]
     assert found
     return repr(found)
 
@@ -282,16 +288,16 @@ def codes_with(
     return make
 
 
-async def test_redis_holds_no_code(codes_with: Callable[..., Codes], connection: Connection) -> None:
+async def test_redis_holds_no_code(codes_with: Callable[..., Codes], redis: Server) -> None:
     # Ten digits, that none of the hexadecimal ones holds them by chance.
     codes = codes_with(code_length=10, sms_min_conversion=0)
     code = (await codes.issue(MOBILE)).digits
-    assert code not in await dump(connection.redis)
+    assert code not in await dump(redis)
     await codes.release(await codes.take(MOBILE, code, IP))
     loan = await codes.take(MOBILE, code, IP)
-    assert code not in await dump(connection.redis)
+    assert code not in await dump(redis)
     assert await codes.spend(loan)
-    assert await connection.redis.keys() == []
+    assert await keys_of(redis) == set()
 
 
 async def test_what_redis_holds_opens_nothing_without_the_pepper(codes_with: Callable[..., Codes]) -> None:
@@ -312,17 +318,17 @@ async def test_what_redis_holds_opens_nothing_without_the_pepper(codes_with: Cal
     ],
 )
 async def test_a_code_of_other_settings_is_replaced_by_one_that_works_and_its_tries_count_on(
-    codes_with: Callable[..., Codes], connection: Connection, before: dict[str, Any], after: dict[str, Any]
+    codes_with: Callable[..., Codes], redis: Server, before: dict[str, Any], after: dict[str, Any]
 ) -> None:
     old = await codes_with(**before).issue(MOBILE)
-    await connection.redis.hset(KEY, "attempts", "3")
+    await redis.hset(KEY, "attempts", "3")
     codes = codes_with(**after)
     new = await codes.issue(MOBILE)
     assert new.digits != old.digits
     if len(new.digits) == len(old.digits):
         with pytest.raises(InvalidCode):
             await codes.take(MOBILE, old.digits, IP)
-    assert int(await connection.redis.hget(KEY, "attempts") or 0) >= 3
+    assert int(await redis.hget(KEY, "attempts") or 0) >= 3
     assert await codes.spend(await codes.take(MOBILE, new.digits, IP))
 
 
@@ -349,9 +355,9 @@ async def test_a_code_that_nobody_could_type_in_time_is_made_anew_and_its_tries_
     ids=["a string", "parts missing", "no numbers", "a list"],
 )
 async def test_a_damaged_code_counts_as_none_and_the_next_one_mends_it(
-    connection: Connection, clock: Clock, garbage: tuple[str, ...]
+    connection: Connection, redis: Server, clock: Clock, garbage: tuple[str, ...]
 ) -> None:
-    number = Number(connection, clock)
+    number = Number(connection, redis, clock)
     await number.redis.execute_command(*garbage)
     assert not await number.take()
     assert not await number.store.release(MOBILE, "me")

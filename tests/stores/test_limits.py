@@ -1,7 +1,6 @@
-"""LimitStore and its neighbours on one server, behind a Sentinel, and on a Cluster."""
+"""LimitStore and its neighbours on every kind of Redis."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from types import SimpleNamespace
 from typing import Any
 
@@ -24,11 +23,8 @@ def budget(text: str, name: str = "codes", who: str = MOBILE) -> Budget:
 
 
 @pytest.fixture
-async def connection(any_redis: str, loop: Any) -> AsyncIterator[Connection]:
-    connection = Connection(any_redis, timeout=10, pool_size=32)
-    await connection.redis.flushall()
-    yield connection
-    await connection.close()
+def connection(connection_of_latch: Connection) -> Connection:
+    return connection_of_latch
 
 
 @pytest.fixture
@@ -142,13 +138,11 @@ async def test_a_clock_that_was_ahead_holds_nobody_up(connection: Connection, cl
 
 @pytest.mark.parametrize("garbage", [("SET", "x"), ("RPUSH", *"abc"), ("HSET", "a", "b")])
 async def test_a_limit_whose_key_holds_something_else_is_mended(
-    store: LimitStore, connection: Connection, garbage: tuple[str, ...]
+    store: LimitStore, redis: Any, garbage: tuple[str, ...]
 ) -> None:
     for ask in (store.spend, store.look):
-        await connection.redis.delete("limit:codes/13800138000/3/1/hour")
-        await connection.redis.execute_command(  # type: ignore[no-untyped-call]
-            garbage[0], "limit:codes/13800138000/3/1/hour", *garbage[1:]
-        )
+        await redis.delete("limit:codes/13800138000/3/1/hour")
+        await redis.execute_command(garbage[0], "limit:codes/13800138000/3/1/hour", *garbage[1:])
         assert await ask([budget("3/hour")]) is None
 
 
@@ -158,7 +152,7 @@ async def test_a_cool_down_without_steps_is_none(connection: Connection, clock: 
         assert await store.start(MOBILE, clock()) == Cooldown(0, 0)
 
 
-async def test_conversions_are_counted_over_a_sliding_hour(connection: Connection, clock: Clock) -> None:
+async def test_conversions_are_counted_over_a_sliding_hour(connection: Connection, redis: Any, clock: Clock) -> None:
     store = ConversionStore(connection)
     for minute in range(3):
         assert await store.add_sent("1380013", clock()) == Conversion(minute + 1, minute)
@@ -170,17 +164,17 @@ async def test_conversions_are_counted_over_a_sliding_hour(connection: Connectio
     assert await store.of("1380013", clock()) == Conversion(1, 1)
     clock.wait(60)
     assert await store.of("1380013", clock()) == Conversion(0, 0)
-    assert await connection.redis.hgetall("conversion:{1380013}") == {}
+    assert await redis.hgetall("conversion:{1380013}") == {}
 
 
 @pytest.mark.parametrize(
     "garbage", [("SET", "x"), ("RPUSH", "x"), ("HSET", "count", "many", "last", "x", "odd:field", "9")]
 )
 async def test_what_an_operator_leaves_in_a_key_is_none_and_mended(
-    connection: Connection, clock: Clock, garbage: tuple[str, ...]
+    connection: Connection, redis: Any, clock: Clock, garbage: tuple[str, ...]
 ) -> None:
     for key in (f"cooldown:{{{MOBILE}}}", "conversion:{1380013}"):
-        await connection.redis.execute_command(garbage[0], key, *garbage[1:])  # type: ignore[no-untyped-call]
+        await redis.execute_command(garbage[0], key, *garbage[1:])
     assert await CooldownStore(connection, (60,), HOLD).start(MOBILE, clock()) == Cooldown(0, 60)
     assert await ConversionStore(connection).add_sent("1380013", clock()) == Conversion(1, 0)
 
