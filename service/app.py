@@ -23,6 +23,7 @@ from service.conversion import ConversionGuard
 from service.entities import Clock
 from service.health import Health
 from service.limits import Limits, Observe
+from service.load import FAREWELL, Load
 from service.metrics import Metrics
 from service.routes import BLUEPRINTS, documents, middleware, schemas
 from service.routes.errors import EnvelopeErrorHandler
@@ -41,7 +42,8 @@ from service.users import Users
 
 NAME = "latch"
 BODY_LIMIT = 16 * 1024
-GRACEFUL_STOP = 10.0  # seconds that requests in flight get to be answered
+SLOWEST_REQUEST = 15  # seconds that a client gets to send one
+IDLE_CONNECTION = 75  # seconds; nginx closes its own connections to us after 60
 SLOWEST_ANSWER = 30.0  # seconds that a request gets; more where so many senders, tried in turn, may take longer
 BESIDES_SMS = 10.0  # of them, seconds for all that is not the sending of a message
 
@@ -62,6 +64,8 @@ def build(settings: Settings, *, name: str = NAME, clock: Clock = time.time, sen
     )
     app.ctx.settings = settings
     app.ctx.metrics = Metrics()
+    app.ctx.completion = Completion()
+    app.ctx.load = Load(settings.max_in_flight, lambda: app.ctx.completion.abandoned, app.ctx.metrics.observe_shed)
     Extend(
         app,
         extensions=[OpenAPIExtension, HTTPExtension],
@@ -88,11 +92,12 @@ def _attach_lifecycle(app: App, clock: Clock, sender: Sender) -> None:
 
     @app.before_server_stop
     async def drain(app: App) -> None:
-        await app.ctx.completion.drain(GRACEFUL_STOP)
+        left = await app.ctx.load.drain(settings.graceful_timeout)
+        app.config.GRACEFUL_SHUTDOWN_TIMEOUT = min(left, FAREWELL)  # no longer for clients that are slow to ask
 
     @app.after_server_stop
     async def stop(app: App) -> None:
-        await app.ctx.completion.drain(GRACEFUL_STOP)
+        await app.ctx.completion.drain(FAREWELL)  # what the end of the wait has cut off from its client
         if app.ctx.captcha:
             await app.ctx.captcha.close()
         await senders.close(sender)
@@ -113,7 +118,6 @@ def connections(settings: Settings) -> tuple[Connection, Database]:
 def _join(context: Context, connection: Connection, database: Database, clock: Clock, sender: Sender) -> None:
     settings = context.settings
     users = UserStore(database)
-    context.completion = Completion()
     context.captcha = Captcha(settings) if settings.captcha != "off" else None
     context.codes = codes_of(settings, connection, sender, clock, context.metrics)
     sessions = SessionStore(connection)
@@ -145,9 +149,10 @@ def _sanic_config(settings: Settings) -> dict[str, str | bool | int | float | No
         "ACCESS_LOG": False,  # it would print the numbers in GET /sms/codes/<mobile>; ours does not
         "AUTO_EXTEND": False,
         "FALLBACK_ERROR_FORMAT": "json",
-        "GRACEFUL_SHUTDOWN_TIMEOUT": GRACEFUL_STOP,
+        "KEEP_ALIVE_TIMEOUT": IDLE_CONNECTION,
         "MOTD": False,
         "REQUEST_MAX_SIZE": BODY_LIMIT,
+        "REQUEST_TIMEOUT": SLOWEST_REQUEST,
         "RESPONSE_TIMEOUT": max(SLOWEST_ANSWER, len(settings.sms_sender) * settings.sms_timeout + BESIDES_SMS),
     }
 

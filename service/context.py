@@ -6,6 +6,7 @@ from service.captcha import Captcha
 from service.codes import Codes
 from service.completion import Completion
 from service.health import Health
+from service.load import Load
 from service.metrics import Metrics
 from service.sessions import Sessions
 from service.users import Users
@@ -20,6 +21,7 @@ class Context:
     codes: Codes
     completion: Completion
     health: Health
+    load: Load
     metrics: Metrics
     sessions: Sessions
     users: Users

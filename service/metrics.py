@@ -39,6 +39,13 @@ class Metrics:
             registry=self._registry,
         )
         self.limit_hits = Counter("latch_limit_hits", "Requests refused by a limit", ["limit"], registry=self._registry)
+        self.shed = Counter(
+            "latch_requests_shed",
+            "Requests and connections refused because the worker has enough to do, or is stopping",
+            ["reason"],
+            registry=self._registry,
+        )
+        self._shed_by_reason: dict[str, Counter] = {}
 
     def observe_sms(self, sender: str, outcome: str) -> None:
         """Count what became of one message at one sender."""
@@ -47,6 +54,13 @@ class Metrics:
     def observe_limit(self, name: str) -> None:
         """Count one request that a limit refused."""
         self.limit_hits.labels(name).inc()
+
+    def observe_shed(self, reason: str) -> None:
+        """Count one request or connection that was refused before any work. Quick: there may be very many."""
+        counter = self._shed_by_reason.get(reason)
+        if counter is None:
+            counter = self._shed_by_reason[reason] = self.shed.labels(reason)
+        counter.inc()
 
     def observe(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count one answered request."""

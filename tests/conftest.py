@@ -31,6 +31,7 @@ from config import Settings
 from service.app import build, connections
 from service.entities import TextMessage
 from service.errors import SmsUnavailable
+from service.routes.protocol import BoundedProtocol
 from service.routes.requests import App
 from service.senders import Failover
 from service.stores.connection import Connection
@@ -61,7 +62,7 @@ class Server(pytest_sanic_utils.TestServer):  # type: ignore[misc]
 
     async def start_server(self) -> None:
         listener = socket.create_server((self.host, 0))
-        self.server = await self.app.create_server(sock=listener, return_asyncio_server=True)
+        self.server = await self.app.create_server(sock=listener, return_asyncio_server=True, protocol=BoundedProtocol)
         gc.disable()  # sanic-routing parses source here: a collection meanwhile fails on CPython 3.11 (gh-106905)
         try:
             await self.server.startup()

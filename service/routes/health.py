@@ -24,7 +24,9 @@ async def healthz(_request: Request) -> HTTPResponse:
 @health.get("/readyz")
 @openapi.definition(**documents.READYZ)
 async def readyz(request: Request) -> HTTPResponse:
-    """Redis and the database answer, or which of them does not."""
+    """Redis and the database answer, or which of them does not; or the server is stopping."""
+    if request.app.ctx.load.stopping:
+        raise ServiceUnavailable("Not ready: stopping.")
     stores = {name: "ok" if up else "unavailable" for name, up in (await request.app.ctx.health.readiness()).items()}
     if all(state == "ok" for state in stores.values()):
         return ok(stores)

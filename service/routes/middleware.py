@@ -6,7 +6,9 @@ import time
 from sanic import HTTPResponse
 from sanic.constants import HTTP_METHODS
 
+from service.errors import ServiceUnavailable
 from service.logs import CLIENT_IP, REQUEST_ID
+from service.routes.protocol import BoundedProtocol, kind_of
 from service.routes.requests import BASE_PATH, App, Request, client_ip, request_id
 
 UNMATCHED = "unmatched"
@@ -25,14 +27,24 @@ def attach(app: App) -> None:
 
 
 async def begin(request: Request) -> None:
-    """Note the time, and what every log line of this request carries: its id, and where it comes from."""
+    """Note the time, and what every log line of this request carries: its id, and where it comes from. Take a place."""
     request.ctx.started = time.perf_counter()
     REQUEST_ID.set(request_id(request))
     CLIENT_IP.set(client_ip(request))
+    _take_place(request)
+
+
+def _take_place(request: Request) -> None:
+    """Refuse what is too many and came in pieces; what came whole has its place already (`protocol.py`)."""
+    connection = request.stream.protocol if request.stream else None
+    if isinstance(connection, BoundedProtocol) and not connection.take(kind_of(request.method, request.path)):
+        raise ServiceUnavailable
 
 
 async def finish(request: Request, response: HTTPResponse) -> None:
     """Add what every answer carries, whoever made it; count it and log it. The path is logged as its template."""
+    if request.stream and request.app.ctx.load.stopping:
+        request.stream.keep_alive = False  # type: ignore[attr-defined]  # the next request belongs to another server
     response.headers["Cache-Control"] = "no-store"
     response.headers["X-Request-ID"] = request_id(request)
     seconds = time.perf_counter() - getattr(request.ctx, "started", time.perf_counter())
