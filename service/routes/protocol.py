@@ -7,6 +7,7 @@ and those of browser apps on other origins, whose answers need headers, are refu
 """
 
 import re
+import time
 from functools import partial
 from itertools import islice
 from random import choice
@@ -23,6 +24,7 @@ from service.routes.requests import BASE_PATH, sane_id
 
 SPARED = ("/healthz", "/readyz", "/metrics")  # whoever watches a server needs its answer most when it is overloaded
 WAITS = ("1", "2", "3")  # seconds: those who are refused together do not come back together
+FRESH = 1.0  # seconds in which a connection is not yet idle
 LOOKS = 64  # connections looked at for one that is idle
 
 _WHOLE = re.compile(
@@ -92,14 +94,23 @@ class BoundedProtocol(HttpProtocol):
             return
         super().connection_made(transport)  # type: ignore[no-untyped-call]
 
+    @property
+    def idle_since(self) -> float:
+        """When something was last sent or received, in seconds of a clock of its own."""
+        return self._time
+
     def _make_room(self) -> bool:
-        return any(other.close_if_idle() for other in list(islice(self.connections, LOOKS)))
+        """Close a connection that has been idle for a while. A new one is about to ask, and is let be."""
+        before = time.monotonic() - FRESH
+        return any(
+            other.idle_since < before and other.close_if_idle() for other in tuple(islice(self.connections, LOOKS))
+        )
 
     def data_received(self, data: bytes) -> None:
         """Refuse a request that is whole and too many; hand everything else to Sanic."""
         if self.transport is None:  # the connection was refused
             return
-        stage = self.http.stage if self.http else Stage.IDLE
+        stage = Stage.IDLE if self.http is None else self.http.stage
         if stage is Stage.IDLE:
             if self._kind is None and not self.recv_buffer and (whole := _Whole.of(data)) and not self._admit(whole):
                 return
@@ -138,7 +149,7 @@ class BoundedProtocol(HttpProtocol):
 
     async def receive_more(self) -> None:
         """Sanic asks for more: between two requests, nothing is in flight."""
-        if self.http and self.http.stage is Stage.IDLE:
+        if self.http is not None and self.http.stage is Stage.IDLE:
             self._give_back()
         await super().receive_more()  # type: ignore[no-untyped-call]
 
