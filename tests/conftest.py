@@ -40,7 +40,7 @@ from service.stores.embedded import EmbeddedRedis
 from settings.limits import LimitSettings
 from tests import topologies
 from tests.client import Api
-from tests.processes import Service
+from tests.processes import SERVICE_KEY, Service
 
 Sanic.test_mode = True
 
@@ -174,8 +174,11 @@ def postgres() -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def latch() -> Iterator[Service]:
-    """A running service with the settings as they ship, for tests that each log in with a number of their own."""
-    with tempfile.TemporaryDirectory(prefix="latch-") as name, Service(Path(name) / "data") as service:
+    """A running service with a service key and no limits, for tests that each log in with a number of their own."""
+    with (
+        tempfile.TemporaryDirectory(prefix="latch-") as name,
+        Service(Path(name) / "data", SERVICE_KEYS=SERVICE_KEY) as service,
+    ):
         yield service
 
 

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from sanic_ext.extensions.openapi.definitions import Parameter, RequestBody, Response
+from sanic_ext.extensions.openapi.types import String
 
 from service.errors import (
     InvalidCode,
@@ -21,6 +22,7 @@ from service.routes.errors import REFRESH_STATUS
 from service.routes.schemas import (
     ACCESS,
     CAPTCHA_TOKEN,
+    CODE,
     EXAMPLE_MOBILE,
     EXAMPLE_SESSION,
     EXAMPLE_TOKEN,
@@ -33,6 +35,8 @@ from service.routes.schemas import (
     TIME,
     TOKENS,
     TOO_LARGE,
+    TYPED_MOBILE,
+    TYPED_PATTERN,
     USER_ID,
     count,
     failures,
@@ -51,12 +55,15 @@ Log in with a code sent by SMS; hold an opaque access token and a longer-lived r
 A success is `{"message": "ok", "data": {...}}`; a failure is `{"message", "error", "request_id"}`.
 """.strip()
 
+_TYPED = String(pattern=TYPED_PATTERN)  # type: ignore[no-untyped-call]
+_KEEP = String(enum=["current"])  # type: ignore[no-untyped-call]
+
 LOG_IN: dict[str, Any] = {
     "summary": "Log in",
     "description": "Checks the code, creates the user or updates `last_login`, opens a session.",
     "tag": "authorizations",
     "parameter": [Parameter("X-Device-Name", str, "header", description="shown in the user's list of devices")],
-    "body": json_body({"mobile": MOBILE, "code": text("123456")}),
+    "body": json_body({"mobile": TYPED_MOBILE, "code": CODE}),
     "response": [
         success({**TOKENS, "is_new_user": {"type": "boolean"}}, "logged in"),
         *failures(InvalidRequest, InvalidCode, UserDisabled, TooManyRequests, ServiceUnavailable),
@@ -89,7 +96,7 @@ LOG_OUT: dict[str, Any] = {
     "description": "Ends the session of an access or a refresh token, both at once. A dead token is fine (RFC 7009).",
     "tag": "authorizations",
     "response": [
-        Response(status=204, description="logged out, or nothing to end"),
+        Response({}, status=204, description="logged out, or nothing to end"),
         *failures(InvalidToken, ServiceUnavailable),
         *refusals(TOO_LARGE),
     ],
@@ -103,7 +110,7 @@ SEND_CODE: dict[str, Any] = {
     "summary": "Send a login code",
     "description": "A resend while the code is good sends the same code and does not reset the count of wrong tries.",
     "tag": "codes",
-    "body": json_body({"mobile": MOBILE, "captcha_token": CAPTCHA_TOKEN}, optional=("captcha_token",)),
+    "body": json_body({"mobile": TYPED_MOBILE, "captcha_token": CAPTCHA_TOKEN}, optional=("captcha_token",)),
     "response": [*_SENT, *refusals(TOO_LARGE, NOT_JSON)],
 }
 SEND_CODE_GET: dict[str, Any] = {
@@ -111,7 +118,7 @@ SEND_CODE_GET: dict[str, Any] = {
     "description": "As `POST /sms/codes`, which keeps the number out of addresses and logs.",
     "tag": "codes",
     "parameter": [
-        Parameter("mobile", str, "path", required=True, example=EXAMPLE_MOBILE),
+        Parameter("mobile", _TYPED, "path", required=True, example=EXAMPLE_MOBILE),
         Parameter("captcha_token", str, "query", required=False, description=SOLVED_CAPTCHA),
     ],
     "response": _SENT,
@@ -155,7 +162,7 @@ END_SESSION: dict[str, Any] = {
     "tag": "sessions",
     "parameter": [Parameter("session_id", str, "path", required=True, example=EXAMPLE_SESSION)],
     "response": [
-        Response(status=204, description="ended"),
+        Response({}, status=204, description="ended"),
         *failures(InvalidToken, SessionEnded, NotFound, ServiceUnavailable),
         *refusals(TOO_LARGE),
     ],
@@ -165,9 +172,9 @@ END_SESSIONS: dict[str, Any] = {
     "summary": "End all of my sessions",
     "description": "`?keep=current` spares the caller's own.",
     "tag": "sessions",
-    "parameter": [Parameter("keep", str, "query", required=False, example="current")],
+    "parameter": [Parameter("keep", _KEEP, "query", required=False, example="current")],
     "response": [
-        Response(status=204, description="ended"),
+        Response({}, status=204, description="ended"),
         *failures(InvalidRequest, InvalidToken, SessionEnded, ServiceUnavailable),
         *refusals(TOO_LARGE),
     ],
@@ -189,7 +196,8 @@ INTROSPECT: dict[str, Any] = {
     "description": "For backends that hold one of SERVICE_KEYS. Without the envelope. Refresh tokens are never active.",
     "tag": "introspection",
     "body": RequestBody(
-        {"application/x-www-form-urlencoded": {"schema": record({"token": text(EXAMPLE_TOKEN)})}}, required=True
+        {"application/x-www-form-urlencoded": {"schema": record({"token": text(EXAMPLE_TOKEN, minLength=1)})}},
+        required=True,
     ),
     "response": [
         Response({"application/json": {"schema": _ACTIVE}}, status=200, description='active, or {"active": false}'),
