@@ -2,12 +2,14 @@
 
 First its capacity is measured, then requests arrive at a rate of their own, ten times that, however slowly it answers,
 from a process of their own. All is told as ratios of one run, because machines differ and neighbours disturb.
+What the worker achieves in a second of processor time does not depend on who else uses the machine.
 `--limit` is MAX_IN_FLIGHT; with one that nobody reaches, it shows what happens without a bound.
 """
 
 import argparse
 import asyncio
 import multiprocessing
+import os
 import tempfile
 import time
 from collections import deque
@@ -35,6 +37,7 @@ class Tally:
     refused: list[float] = field(default_factory=list)
     unsent: int = 0  # no connection was free
     seconds: float = 0.0
+    processor: float = 0.0  # seconds that the worker used
 
     @property
     def goodput(self) -> float:
@@ -108,6 +111,12 @@ def resident(pid: int) -> float:
     return pages * 4096 / 1e6
 
 
+def processor(pid: int) -> float:
+    """Seconds of processor time that a process has used."""
+    fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def measure(limit: int) -> None:
     """Run the service, press on it, and print the ratios."""
     with (
@@ -118,7 +127,10 @@ def measure(limit: int) -> None:
         token = service.log_in()["token"]
 
         def phase(connections: int, rate: float = 0.0, seconds: float = SECONDS) -> Tally:
-            return pool.apply(_press, (service.port, token, connections, seconds, rate))
+            used = processor(service.process.pid)
+            tally = pool.apply(_press, (service.port, token, connections, seconds, rate))
+            tally.processor = processor(service.process.pid) - used
+            return tally
 
         phase(BUSY, seconds=1.0)
         alone = phase(1, seconds=2.0)
@@ -130,6 +142,8 @@ def measure(limit: int) -> None:
     offered = pressed.asked / pressed.seconds / capacity.goodput
     print(f"MAX_IN_FLIGHT {limit}: offered {offered:.1f} times the capacity, on {CONNECTIONS} connections")
     print(f"  goodput, of the capacity                  {pressed.goodput / capacity.goodput:7.2f}")
+    efficiency = (len(pressed.served) / pressed.processor) / (len(capacity.served) / capacity.processor)
+    print(f"  the same, for each second of processor    {efficiency:7.2f}")
     for part in (0.5, 0.99, 1.0):
         ratio = share(pressed.served, part) / share(alone.served, 0.5)
         print(f"  answer, {part:4.0%}, times the unloaded median {ratio:7.1f}  ({share(pressed.served, part):.3f} s)")
