@@ -125,7 +125,10 @@ class BoundedProtocol(HttpProtocol):
             return True
         if self.transport is not None:
             self.transport.pause_reading()
-            self.app.ctx.load.when_there_is_time(partial(self._turn_away, whole))
+            if self.http is None:  # Sanic is about to begin with this connection, and would have it read again
+                self._turn_away(whole)
+            else:
+                self.app.ctx.load.when_there_is_time(partial(self._turn_away, whole))
         return False
 
     def _turn_away(self, whole: _Whole) -> None:

@@ -131,8 +131,12 @@ async def test_a_refused_connection_can_be_used_again_and_answers_stay_in_order(
     reader, writer = await asyncio.open_connection("127.0.0.1", api.port)
     assert load.take(Kind.DATABASE)
     for _ in range(3):
-        writer.write(f"{USER}\r\n".encode())
-        assert (await answer(reader))[0] == 503
+        writer.write(f"{USER}X-Request-ID: first\r\n\r\n".encode())
+        await asyncio.sleep(0)
+        writer.write(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")  # before the first is answered
+        answers = [await answer(reader) for _ in range(2)]
+        assert [status for status, _, _ in answers] == [503, 200]
+        assert answers[0][1]["x-request-id"] == "first"
     load.give_back(Kind.DATABASE)
     writer.write(f"{USER}\r\n{USER}\r\nGET /healthz HTTP/1.1\r\nHost: x\r\n\r\n".encode())
     assert [(await answer(reader))[0] for _ in range(3)] == [401, 401, 200]
