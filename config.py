@@ -39,6 +39,13 @@ class Settings(CaptchaSettings, SmsSettings, LimitSettings, CodeSettings, StoreS
     host: str = Field("127.0.0.1", min_length=1, description="address to listen on")
     port: int = Field(8000, ge=1, le=65535, description="TCP port to listen on")
     workers: int = Field(1, ge=1, le=256, description="worker processes")
+    max_in_flight: int = Field(
+        512, ge=1, le=100_000, description="requests of a kind that a worker has in flight; more are refused with 503"
+    )
+    max_connections: int = Field(4_096, ge=8, le=1_000_000, description="connections to a worker, at most")
+    graceful_timeout: int = Field(
+        10, ge=0, le=3_600, description="seconds that requests in flight get to be answered when the service stops"
+    )
 
     access_ttl: Seconds = Field(3_600, description="life of an access token, seconds (less a random 0-5 %)")
     refresh_ttl: Seconds = Field(1_209_600, description="life of a session without a refresh, seconds")

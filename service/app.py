@@ -24,6 +24,7 @@ from service.delivery import Delivery
 from service.entities import Clock
 from service.health import Health
 from service.limits import Limits
+from service.load import FAREWELL, Load
 from service.observation import Observation
 from service.routes import BLUEPRINTS, documents, middleware, schemas
 from service.routes.errors import EnvelopeErrorHandler
@@ -44,7 +45,8 @@ from settings.fields import OFF
 
 NAME = "latch"
 BODY_LIMIT = 16 * 1024
-GRACEFUL_STOP = 10.0  # seconds that requests in flight get to be answered
+SLOWEST_REQUEST = 15  # seconds that a client gets to send one
+IDLE_CONNECTION = 75  # seconds; nginx closes its own connections to us after 60
 SLOWEST_ANSWER = 30.0  # seconds that a request gets; more where so many senders, tried in turn, may take longer
 BESIDES_SMS = 10.0  # of them, seconds for all that is neither sending a message nor verifying a captcha
 
@@ -65,6 +67,9 @@ def build(settings: Settings, *, name: str = NAME, clock: Clock = time.time, sen
     )
     app.ctx.settings = settings
     app.ctx.observation = Observation(settings)
+    app.ctx.completion = Completion()
+    shed = app.ctx.observation.metrics.observe_shed
+    app.ctx.load = Load(settings.max_in_flight, lambda: app.ctx.completion.abandoned, shed)
     Extend(
         app,
         extensions=[OpenAPIExtension, HTTPExtension],
@@ -92,11 +97,12 @@ def _attach_lifecycle(app: App, clock: Clock, sender: Sender) -> None:
 
     @app.before_server_stop
     async def drain(app: App) -> None:
-        await app.ctx.completion.drain(GRACEFUL_STOP)
+        left = await app.ctx.load.drain(settings.graceful_timeout)
+        app.config.GRACEFUL_SHUTDOWN_TIMEOUT = min(left, FAREWELL)  # no longer for clients that are slow to ask
 
     @app.after_server_stop
     async def stop(app: App) -> None:
-        await app.ctx.completion.drain(GRACEFUL_STOP)
+        await app.ctx.completion.drain(FAREWELL)  # what the end of the wait has cut off from its client
         if app.ctx.captcha:
             await app.ctx.captcha.close()
         await senders.close(sender)
@@ -125,7 +131,6 @@ def connections(settings: Settings, observation: Observation | None = None) -> t
 def _join(context: Context, connection: Connection, database: Database, clock: Clock, sender: Sender) -> None:
     settings = context.settings
     users = UserStore(database)
-    context.completion = Completion()
     context.captcha = Captcha(settings) if settings.captcha != OFF else None
     limits = limits_of(settings, connection, clock)
     guard = ConversionGuard(settings, ConversionStore(connection), users, limits, clock)
@@ -153,9 +158,10 @@ def _sanic_config(settings: Settings) -> dict[str, str | bool | int | float | No
         "ACCESS_LOG": False,  # it would print the numbers in GET /sms/codes/<mobile>; ours does not
         "AUTO_EXTEND": False,
         "FALLBACK_ERROR_FORMAT": "json",
-        "GRACEFUL_SHUTDOWN_TIMEOUT": GRACEFUL_STOP,
+        "KEEP_ALIVE_TIMEOUT": IDLE_CONNECTION,
         "MOTD": False,
         "REQUEST_MAX_SIZE": BODY_LIMIT,
+        "REQUEST_TIMEOUT": SLOWEST_REQUEST,
         "RESPONSE_TIMEOUT": _slowest_answer(settings),
     }
 

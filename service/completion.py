@@ -19,6 +19,12 @@ class Completion:
 
     def __init__(self) -> None:
         self._running: set[asyncio.Task[Any]] = set()
+        self._abandoned: set[asyncio.Task[Any]] = set()
+
+    @property
+    def abandoned(self) -> int:
+        """How much work goes on though its caller has gone."""
+        return len(self._abandoned)
 
     async def of(self, work: Coroutine[Any, Any, Answer]) -> Answer:
         """The answer of `work`. If the caller is cancelled, the work goes on, and its failure is logged."""
@@ -28,6 +34,9 @@ class Completion:
         try:
             return await asyncio.shield(task)
         except asyncio.CancelledError:
+            if not task.done():
+                self._abandoned.add(task)
+                task.add_done_callback(self._abandoned.discard)
             task.add_done_callback(_report)
             raise
 

@@ -7,6 +7,7 @@ from service.codes import Codes
 from service.completion import Completion
 from service.delivery import Delivery
 from service.health import Health
+from service.load import Load
 from service.observation import Observation
 from service.sessions import Sessions
 from service.users import Users
@@ -22,6 +23,7 @@ class Context:
     completion: Completion
     delivery: Delivery
     health: Health
+    load: Load
     observation: Observation
     sessions: Sessions
     users: Users

@@ -15,7 +15,7 @@ from typing import Literal
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
-from service import VERSION, audit
+from service import VERSION, audit, load
 from service.audit import Event
 from service.entities import EndReason
 from service.outcomes import OUTCOMES, Attempt
@@ -65,6 +65,10 @@ class Metrics:
             Event.REFRESH_TOKEN_REUSED: lambda _: self._ended(EndReason.REUSED),
             Event.INTROSPECTION_REFUSED: lambda _: self.introspections_refused.inc(),
         }
+
+    def observe_shed(self, reason: str) -> None:
+        """Count one request or connection that was refused before any work. Quick: there may be very many."""
+        self._shed_by_reason[reason].inc()
 
     def observe(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count one answered request."""
@@ -127,6 +131,10 @@ class Metrics:
             "latch_request_seconds", "Seconds from the request's head to its answer", BUCKETS, "method", "route"
         )
         self.limit_hits = self._counter("latch_limit_hits", "Requests refused by a limit", "limit")
+        self.shed = self._counter(
+            "latch_requests_shed", "Requests refused because the worker has enough to do, or is stopping", "reason"
+        )
+        self._shed_by_reason = {reason: self.shed.labels(reason) for reason in load.REASONS}
         self.introspections_refused = self._counter(
             "latch_introspections_refused", "Calls of /introspect without a valid service key"
         )

@@ -1,8 +1,8 @@
 """Puts the app on the network: one process, or several under Sanic's worker manager, until a signal ends them."""
 
 import logging
-import math
 import os
+import resource
 import signal
 import socket
 import time
@@ -19,12 +19,14 @@ import config
 from config import Settings, SettingsError
 from service.app import build
 from service.metrics import SHARED_DIR
+from service.routes.protocol import BoundedProtocol
 from service.routes.requests import App
 
 BACKLOG = 1024  # connections that wait to be accepted
-REST = 1.0  # seconds between two starts of a worker that dies again and again
-STARTS_WITHIN = 30.0  # seconds; a worker that takes longer is not waited for
 STOPPING = {signal.SIGINT, signal.SIGTERM}
+SPARE_FILES = 256  # for all that a worker opens besides connections
+ENDED = {ProcessState.FAILED, ProcessState.COMPLETED}
+RESTART_PAUSE = 1.0  # seconds between two looks at workers that have died: one that cannot start is no busy loop
 
 log = logging.getLogger(__name__)
 
@@ -43,18 +45,65 @@ def listening(settings: Settings) -> Iterator[socket.socket]:
 def serve_on(listener: socket.socket, settings: Settings) -> None:
     """One worker serves in this process; more are processes of their own, under Sanic's manager."""
     alone = settings.workers == 1
+    _allow_files(settings.max_connections + SPARE_FILES)
     if not alone:
         _share_metrics(settings)
-    app = build(settings)
-    app.prepare(sock=listener, workers=settings.workers, single_process=alone, motd=False)
+    app = _build(settings)
+    app.prepare(sock=listener, workers=settings.workers, single_process=alone, motd=False, protocol=BoundedProtocol)
     if alone:
         app.after_server_start(_say_where)
         Sanic.serve_single(primary=app)
     else:
         app.main_process_ready(_hold_signals)
-        app.main_process_ready(_replace_the_dead)
+        app.main_process_ready(partial(_supervise, listener))
         app.main_process_ready(_say_where)
         Sanic.serve(primary=app, app_loader=AppLoader(factory=partial(_build_in_worker, settings)))
+
+
+def _build(settings: Settings) -> App:
+    app = build(settings)
+    app.before_server_stop(_stop_once)
+    return app
+
+
+def _allow_files(wanted: int) -> None:
+    """Ask for as many open files as the bound on connections needs: the usual 1024 are fewer."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    allowed = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    if soft != resource.RLIM_INFINITY and soft < allowed:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
+
+
+def _stop_once(_app: App) -> None:
+    """The stop that has begun ends in time. A second signal would cut requests off, and leave the embedded Redis."""
+    for number in STOPPING:
+        signal.signal(number, signal.SIG_IGN)
+
+
+def _supervise(listener: socket.socket, app: App) -> None:
+    """Start workers again that have died, which Sanic's manager leaves to us, and stop without haste."""
+    manager = app.manager
+    look, shut_down = manager._sync_states, manager.shutdown  # noqa: SLF001 - there is no public way
+    looked = 0.0
+
+    def look_and_start_again() -> None:
+        nonlocal looked
+        look()  # type: ignore[no-untyped-call]
+        if manager._shutting_down or time.monotonic() - looked < RESTART_PAUSE:  # noqa: SLF001
+            return
+        looked = time.monotonic()
+        for process in manager.processes:
+            if process.state in ENDED:
+                log.error("worker %s has died (%s); starting it again", process.pid, process.exitcode)
+                process.restart()
+
+    def shut_down_once() -> None:
+        _stop_once(app)
+        listener.close()  # or else connections would wait here for workers that have closed theirs
+        shut_down()  # type: ignore[no-untyped-call]
+
+    manager._sync_states = look_and_start_again  # type: ignore[method-assign]  # noqa: SLF001
+    manager.shutdown = shut_down_once  # type: ignore[method-assign]
 
 
 def _say_where(app: App) -> None:
@@ -78,40 +127,16 @@ def _hold_signals(app: App) -> None:
     manager.wait_for_ack = wait_and_let_go  # type: ignore[method-assign]
 
 
-def _replace_the_dead(app: App) -> None:
-    """Start a worker again that died: killed for want of memory, say. Sanic's manager notes it, and that is all.
-
-    Signals wait until the new one is up, as in `_hold_signals`: until then it would not hear that it should stop.
-    """
-    manager = app.manager
-    note_states = manager._sync_states  # noqa: SLF001 - the one place in its loop where it has just looked
-    replaced: dict[str, float] = {}  # when, by name: one that dies at once must not keep the machine busy
-
-    def note_and_replace() -> None:
-        note_states()  # type: ignore[no-untyped-call]
-        for process in manager.processes:
-            died = process.state is ProcessState.FAILED and not manager._shutting_down  # noqa: SLF001
-            if died and time.monotonic() - replaced.get(process.name, -math.inf) > REST:
-                log.error("worker %s has died and is replaced", process.pid)
-                replaced[process.name] = time.monotonic()
-                signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
-                process.restart()
-        if not any(process.state < ProcessState.ACKED and is_young(process.name) for process in manager.processes):
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPPING)
-
-    def is_young(name: str) -> bool:
-        return time.monotonic() - replaced.get(name, -math.inf) < STARTS_WITHIN
-
-    manager._sync_states = note_and_replace  # type: ignore[method-assign]  # noqa: SLF001
-
-
 def _build_in_worker(settings: Settings) -> App:
     """Build the app in a worker that hears of a Ctrl-C from the manager alone, not also from the terminal."""
     os.setpgid(0, 0)
+    held = signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
     for number in STOPPING:
-        signal.signal(number, signal.SIG_IGN)  # drops what has been waiting; Sanic sets its handlers later
+        # Drops what has been waiting; Sanic sets its handlers later. A worker that takes a dead one's place may be told
+        # to stop meanwhile, and has nothing to lose.
+        signal.signal(number, signal.SIG_IGN if held >= STOPPING else signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPPING)
-    return build(settings)
+    return _build(settings)
 
 
 def _share_metrics(settings: Settings) -> None:

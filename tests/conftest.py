@@ -31,6 +31,7 @@ from config import Settings
 from service.app import build, connections
 from service.entities import TextMessage
 from service.errors import SmsUnavailable, TooManyRequests
+from service.routes.protocol import BoundedProtocol
 from service.routes.requests import App
 from service.senders import Failover
 from service.stores.connection import Connection
@@ -39,7 +40,7 @@ from service.stores.embedded import EmbeddedRedis
 from settings.limits import LimitSettings
 from tests import topologies
 from tests.client import Api
-from tests.processes import Service
+from tests.processes import SERVICE_KEY, Service
 
 Sanic.test_mode = True
 
@@ -61,7 +62,7 @@ class Server(pytest_sanic_utils.TestServer):  # type: ignore[misc]
 
     async def start_server(self) -> None:
         listener = socket.create_server((self.host, 0))
-        self.server = await self.app.create_server(sock=listener, return_asyncio_server=True)
+        self.server = await self.app.create_server(sock=listener, return_asyncio_server=True, protocol=BoundedProtocol)
         gc.disable()  # sanic-routing parses source here: a collection meanwhile fails on CPython 3.11 (gh-106905)
         try:
             await self.server.startup()
@@ -188,8 +189,11 @@ def postgres() -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def latch() -> Iterator[Service]:
-    """A running service with the settings as they ship, for tests that each log in with a number of their own."""
-    with tempfile.TemporaryDirectory(prefix="latch-") as name, Service(Path(name) / "data") as service:
+    """A running service with a service key and no limits, for tests that each log in with a number of their own."""
+    with (
+        tempfile.TemporaryDirectory(prefix="latch-") as name,
+        Service(Path(name) / "data", SERVICE_KEYS=SERVICE_KEY) as service,
+    ):
         yield service
 
 

@@ -29,6 +29,7 @@ from tests.client import BASE, MOBILE, bearer
 ROOT = Path(__file__).parent.parent
 PORTS = range(20_000, 32_000)  # below those that Linux, macOS and Windows give to outgoing connections
 PATIENCE = 50.0  # seconds; what takes one here may take many on a busy machine
+SERVICE_KEY = "a-key-of-thirty-two-characters-at-least"
 
 AS_SHIPPED = {name.upper(): str(field.default) for name, field in LimitSettings.model_fields.items()}
 UNLIMITED = dict.fromkeys(AS_SHIPPED, "off")  # most tests log in more often than people may

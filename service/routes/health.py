@@ -6,7 +6,7 @@ from sanic import Blueprint, HTTPResponse
 from sanic_ext import openapi
 
 from service.errors import ServiceUnavailable
-from service.routes import documents
+from service.routes import backend_documents
 from service.routes.answers import failure, ok
 from service.routes.errors import STATUS
 from service.routes.requests import Request
@@ -15,16 +15,18 @@ health = Blueprint("health")
 
 
 @health.get("/healthz")
-@openapi.definition(**documents.HEALTHZ)
+@openapi.definition(**backend_documents.HEALTHZ)
 async def healthz(_request: Request) -> HTTPResponse:
     """The process answers. No I/O."""
     return ok({"status": "alive"})
 
 
 @health.get("/readyz")
-@openapi.definition(**documents.READYZ)
+@openapi.definition(**backend_documents.READYZ)
 async def readyz(request: Request) -> HTTPResponse:
-    """Redis and the database answer, or which of them does not."""
+    """Redis and the database answer, or which of them does not; or the server is stopping."""
+    if request.app.ctx.load.stopping:
+        raise ServiceUnavailable("Not ready: stopping.")
     stores = {name: "ok" if up else "unavailable" for name, up in (await request.app.ctx.health.readiness()).items()}
     if all(state == "ok" for state in stores.values()):
         return ok(stores)
@@ -35,7 +37,7 @@ async def readyz(request: Request) -> HTTPResponse:
 
 
 @health.get("/metrics")
-@openapi.definition(**documents.METRICS)
+@openapi.definition(**backend_documents.METRICS)
 async def metrics(request: Request) -> HTTPResponse:
     """All workers' metrics in Prometheus' text format."""
     metrics = request.app.ctx.observation.metrics

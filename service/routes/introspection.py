@@ -10,7 +10,7 @@ from sanic_ext import openapi
 from service import audit
 from service.audit import Event
 from service.errors import InvalidRequest, InvalidToken, SessionEnded
-from service.routes import documents
+from service.routes import backend_documents
 from service.routes.answers import JSON
 from service.routes.errors import STATUS
 from service.routes.requests import BASE_PATH, Request, bearer
@@ -21,7 +21,7 @@ FORM = "application/x-www-form-urlencoded"
 
 
 @introspection.post("/")
-@openapi.definition(**documents.INTROSPECT)
+@openapi.definition(**backend_documents.INTROSPECT)
 async def introspect(request: Request) -> HTTPResponse:
     """Answer for one token, without the envelope. Whatever is not a live access token is inactive, and no more."""
     _require_service_key(request)

@@ -7,7 +7,9 @@ from sanic import HTTPResponse
 from sanic.constants import HTTP_METHODS
 
 from service import deadline
+from service.errors import ServiceUnavailable
 from service.logs import CLIENT_IP, REQUEST_ID
+from service.routes.protocol import BoundedProtocol, kind_of
 from service.routes.requests import BASE_PATH, App, Request, client_ip, request_id
 
 UNMATCHED = "unmatched"
@@ -26,7 +28,7 @@ def attach(app: App) -> None:
 
 
 async def begin(request: Request) -> None:
-    """Note the time and how much of it there is, and what every log line of this request carries."""
+    """Note the time and how much of it there is, and what every log line of this request carries. Take a place."""
     request.ctx.started = time.perf_counter()
     deadline.begin(request.app.ctx.settings.stores_timeout)
     REQUEST_ID.set(request_id(request))
@@ -34,10 +36,20 @@ async def begin(request: Request) -> None:
     tracing = request.app.ctx.observation.tracing
     if tracing and request.path.startswith(BASE_PATH):  # not what load balancers and Prometheus ask all the time
         request.ctx.span = tracing.begin(_method(request), request.headers)
+    _take_place(request)
+
+
+def _take_place(request: Request) -> None:
+    """Refuse what is too many and came in pieces; what came whole has its place already (`protocol.py`)."""
+    connection = request.stream.protocol if request.stream else None
+    if isinstance(connection, BoundedProtocol) and not connection.take(kind_of(request.method, request.path)):
+        raise ServiceUnavailable
 
 
 async def finish(request: Request, response: HTTPResponse) -> None:
     """Add what every answer carries, whoever made it; count it and log it. The path is logged as its template."""
+    if request.stream and request.app.ctx.load.stopping:
+        request.stream.keep_alive = False  # type: ignore[attr-defined]  # the next request belongs to another server
     response.headers["Cache-Control"] = "no-store"
     response.headers["X-Request-ID"] = request_id(request)
     seconds = time.perf_counter() - getattr(request.ctx, "started", time.perf_counter())

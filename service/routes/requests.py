@@ -1,7 +1,7 @@
 """What every route needs of a request: its types, its id, its client and its token."""
 
 import re
-import uuid
+from random import getrandbits
 from typing import Any
 
 from sanic import Request as SanicRequest
@@ -46,10 +46,14 @@ def request_id(request: Request) -> str:
     """The caller's `X-Request-ID` if it is a sane one (64 of `A-Za-z0-9._-` at most), else a new one."""
     known: str | None = getattr(request.ctx, "request_id", None)
     if known is None:
-        sent = request.headers.getone("x-request-id", "")
-        known = sent if _SANE_ID.fullmatch(sent) else uuid.uuid4().hex
+        known = sane_id(request.headers.getone("x-request-id", ""))
         request.ctx.request_id = known
     return known
+
+
+def sane_id(sent: str) -> str:
+    """What was sent as `X-Request-ID` if it is sane, else a new one: no secret, and much quicker than `uuid4`."""
+    return sent if _SANE_ID.fullmatch(sent) else f"{getrandbits(128):032x}"
 
 
 def bearer(request: Request) -> str | None:

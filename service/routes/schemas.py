@@ -38,7 +38,14 @@ def count(example: int, description: str = "") -> Schema:
     return {**schema, "description": description} if description else schema
 
 
-MOBILE = text(EXAMPLE_MOBILE, description="Spaces, hyphens and one leading +86 are dropped.")
+MOBILE = text(EXAMPLE_MOBILE, pattern="^1[3-9][0-9]{9}$")
+TYPED_PATTERN = r"^[ -]*(\+[ -]*8[ -]*6[ -]*)?1[ -]*[3-9]([ -]*[0-9]){9}[ -]*$"
+TYPED_MOBILE = text(
+    EXAMPLE_MOBILE,
+    description="Spaces, hyphens and one leading +86 are dropped.",
+    pattern=TYPED_PATTERN,
+)
+CODE = text("123456", description="As many digits as the server's CODE_LENGTH.", pattern="^[0-9]{6}$")
 SOLVED_CAPTCHA = "A solved captcha, good once. Needed where the server's CAPTCHA is on, ignored where it is off."
 CAPTCHA_TOKEN = text("0.Wq3vXb7c-made-up", description=SOLVED_CAPTCHA)
 SESSION_ID = text(EXAMPLE_SESSION)
