@@ -38,7 +38,8 @@ def configure(settings: Settings) -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         _add_request,
     ]
-    for_people = structlog.dev.ConsoleRenderer(colors=False, pad_event_to=0)
+    plain = structlog.dev.plain_traceback  # where `rich` is installed, the default would print every local variable
+    for_people = structlog.dev.ConsoleRenderer(colors=False, pad_event_to=0, exception_formatter=plain)
     for_machines = structlog.processors.JSONRenderer()
     is_json = settings.log_format == "json"
     tail = [structlog.processors.format_exc_info, for_machines] if is_json else [for_people]
