@@ -1,4 +1,4 @@
-"""The OpenAPI description of what other backends and those who watch the service call; the rest is in `documents.py`."""
+"""The OpenAPI description of what other backends and those who watch the service call. Apps: `documents.py`."""
 
 from typing import Any
 
