@@ -27,7 +27,7 @@ COPY models models
 COPY service service
 # Readable whatever the umask of the checkout was. The import proves the image whole and leaves the bytecode of all that
 # a start needs, Python's own included: neither can be written later, and compiling takes seconds in every process.
-RUN chmod -R u=rwX,go=rX . && python -c "import run, tortoise.backends.asyncpg, urllib.request"
+RUN chmod -R u=rwX,go=rX . && python -c "import run, tortoise.backends.asyncpg, urllib.request, service.senders.aliyun, service.senders.tencent, service.senders.twilio"
 
 ENV PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \

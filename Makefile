@@ -6,6 +6,7 @@ BIN    := $(VENV)/bin
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
 BOTH   := --extra embedded --extra postgres
 SMS    := --extra aliyun --extra tencent --extra twilio
+TRACES := --extra otel
 
 .DEFAULT_GOAL := help
 .PHONY: help run test check fmt migrate migration doctor lock clean
@@ -40,7 +41,7 @@ doctor: $(VENV)/run.stamp ## check settings and connections
 
 lock: $(VENV)/dev.stamp ## renew the lock files from pyproject.toml
 	$(BIN)/python -m pip install --quiet uv
-	$(COMPILE) $(BOTH) $(SMS) --group dev -o requirements-dev.lock pyproject.toml
+	$(COMPILE) $(BOTH) $(SMS) $(TRACES) --group dev -o requirements-dev.lock pyproject.toml
 	@# pytest-sanic holds websockets down; what runs in production starts from the same versions without that bound.
 	cp requirements-dev.lock requirements.lock
 	$(COMPILE) $(BOTH) --upgrade-package websockets -o requirements.lock pyproject.toml

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from settings.captcha import CaptchaSettings
 from settings.codes import CodeSettings
 from settings.fields import SECRET_MIN_LENGTH, Seconds, listed, long_enough
 from settings.limits import LimitSettings
@@ -23,7 +24,7 @@ class SettingsError(Exception):
     """One line per bad setting: its name and what it should be. Never the value, which may be a secret."""
 
 
-class Settings(SmsSettings, LimitSettings, CodeSettings, StoreSettings, BaseSettings):
+class Settings(CaptchaSettings, SmsSettings, LimitSettings, CodeSettings, StoreSettings, BaseSettings):
     """The settings of section 6 of the contract. Field `access_ttl` is the environment variable `ACCESS_TTL`."""
 
     model_config = SettingsConfigDict(
@@ -57,6 +58,11 @@ class Settings(SmsSettings, LimitSettings, CodeSettings, StoreSettings, BaseSett
         "INFO", description="least level logged"
     )
     log_format: Literal["text", "json"] = Field("text", description="for people, or one JSON object a line")
+    otel_exporter_otlp_endpoint: str = Field(
+        "",
+        pattern="^$|^https?://[^/]",
+        description="OpenTelemetry collector that gets traces, like `http://127.0.0.1:4318`; empty: none",
+    )
 
     @field_validator("cors_origins", "service_keys", mode="before")
     @classmethod

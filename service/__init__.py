@@ -2,3 +2,5 @@
 
 The files in this folder say what the service does and know neither HTTP nor Redis nor SQL.
 """
+
+VERSION = "0.1.0"  # as in pyproject.toml

@@ -3,6 +3,7 @@
 import re
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
+UNKNOWN = "unknown"  # where there is none: a client on a Unix socket
 IPV6_SITE = 64  # bits: what one customer gets at the least (RFC 6177), so one customer may use all of it
 # As some proxies write them: 192.0.2.1:4711, [2001:db8::1], [2001:db8::1]:4711.
 _WITH_PORT = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([0-9.]+))(?::[0-9]{1,5})?", re.ASCII)

@@ -15,15 +15,16 @@ from sanic_ext.extensions.openapi.extension import OpenAPIExtension
 from config import Settings
 from service import logs, senders
 from service.authorizations import Authorizations
-from service.captcha import Captcha
+from service.captchas import Captcha
 from service.codes import Codes
 from service.completion import Completion
 from service.context import Context
 from service.conversion import ConversionGuard
+from service.delivery import Delivery
 from service.entities import Clock
 from service.health import Health
-from service.limits import Limits, Observe
-from service.metrics import Metrics
+from service.limits import Limits
+from service.observation import Observation
 from service.routes import BLUEPRINTS, documents, middleware, schemas
 from service.routes.errors import EnvelopeErrorHandler
 from service.routes.requests import App, TolerantRequest
@@ -35,15 +36,17 @@ from service.stores.conversions import ConversionStore
 from service.stores.cooldowns import CooldownStore
 from service.stores.database import Database
 from service.stores.limits import LimitStore
+from service.stores.meter import ignore
 from service.stores.sessions import SessionStore
 from service.stores.users import UserStore
 from service.users import Users
+from settings.fields import OFF
 
 NAME = "latch"
 BODY_LIMIT = 16 * 1024
 GRACEFUL_STOP = 10.0  # seconds that requests in flight get to be answered
 SLOWEST_ANSWER = 30.0  # seconds that a request gets; more where so many senders, tried in turn, may take longer
-BESIDES_SMS = 10.0  # of them, seconds for all that is not the sending of a message
+BESIDES_SMS = 10.0  # of them, seconds for all that is neither sending a message nor verifying a captcha
 
 log = logging.getLogger(__name__)
 
@@ -61,7 +64,7 @@ def build(settings: Settings, *, name: str = NAME, clock: Clock = time.time, sen
         configure_logging=False,
     )
     app.ctx.settings = settings
-    app.ctx.metrics = Metrics()
+    app.ctx.observation = Observation(settings)
     Extend(
         app,
         extensions=[OpenAPIExtension, HTTPExtension],
@@ -72,19 +75,20 @@ def build(settings: Settings, *, name: str = NAME, clock: Clock = time.time, sen
         app.ext.openapi.add_security_scheme(scheme, "http", scheme="bearer")
     app.blueprint(BLUEPRINTS)
     middleware.attach(app)
-    _attach_lifecycle(app, clock, sender or senders.chosen(settings, app.ctx.metrics.observe_sms))
+    _attach_lifecycle(app, clock, sender or senders.chosen(settings, app.ctx.observation.sms))
     return app
 
 
 def _attach_lifecycle(app: App, clock: Clock, sender: Sender) -> None:
-    settings = app.ctx.settings
-    connection, database = connections(settings)
+    settings, observation = app.ctx.settings, app.ctx.observation
+    connection, database = connections(settings, observation)
 
     @app.before_server_start
     async def start(app: App) -> None:
         logs.configure(settings)
         await database.open()
         _join(app.ctx, connection, database, clock, sender)
+        observation.start({"redis": connection.meter, "database": database.meter})
 
     @app.before_server_stop
     async def drain(app: App) -> None:
@@ -98,14 +102,22 @@ def _attach_lifecycle(app: App, clock: Clock, sender: Sender) -> None:
         await senders.close(sender)
         await connection.close()
         await database.close()
-        app.ctx.metrics.retire()
+        await observation.stop()
 
 
-def connections(settings: Settings) -> tuple[Connection, Database]:
+def connections(settings: Settings, observation: Observation | None = None) -> tuple[Connection, Database]:
     """The two stores that the settings name, not yet connected."""
-    connection = Connection(settings.redis_location, timeout=settings.redis_timeout, pool_size=settings.redis_pool_size)
+    connection = Connection(
+        settings.redis_location,
+        timeout=settings.redis_timeout,
+        pool_size=settings.redis_pool_size,
+        observe=observation.store("redis") if observation else ignore,
+    )
     database = Database(
-        settings.database_location, timeout=settings.database_timeout, pool_size=settings.database_pool_size
+        settings.database_location,
+        timeout=settings.database_timeout,
+        pool_size=settings.database_pool_size,
+        observe=observation.store("database") if observation else ignore,
     )
     return connection, database
 
@@ -114,27 +126,23 @@ def _join(context: Context, connection: Connection, database: Database, clock: C
     settings = context.settings
     users = UserStore(database)
     context.completion = Completion()
-    context.captcha = Captcha(settings) if settings.captcha != "off" else None
-    context.codes = codes_of(settings, connection, sender, clock, context.metrics)
+    context.captcha = Captcha(settings) if settings.captcha != OFF else None
+    limits = limits_of(settings, connection, clock)
+    guard = ConversionGuard(settings, ConversionStore(connection), users, limits, clock)
+    context.codes = Codes(settings, CodeStore(connection), limits, guard, clock)
+    context.delivery = Delivery(settings, context.codes, sender, limits, guard, context.captcha)
     sessions = SessionStore(connection)
     context.authorizations = Authorizations(settings, context.codes, users, sessions, clock)
     context.sessions = Sessions(sessions, clock)
     context.users = Users(users, context.sessions)
-    timeout = settings.redis_timeout + settings.database_timeout
-    context.health = Health({"redis": connection.ping, "database": database.ping}, timeout=timeout)
+    context.health = Health({"redis": connection.ping, "database": database.ping}, timeout=settings.stores_timeout)
 
 
-def limits_of(settings: Settings, connection: Connection, clock: Clock, observe: Observe) -> Limits:
-    """The limits of section 5 of the contract; `observe` hears the name of each that refuses."""
-    cooldowns = CooldownStore(connection, settings.cooldown_steps)
-    return Limits(settings, LimitStore(connection, clock), cooldowns, clock, observe)
-
-
-def codes_of(settings: Settings, connection: Connection, sender: Sender, clock: Clock, metrics: Metrics) -> Codes:
-    """Login codes with all that guards them."""
-    limits = limits_of(settings, connection, clock, metrics.observe_limit)
-    guard = ConversionGuard(settings, ConversionStore(connection), limits, clock)
-    return Codes(settings, CodeStore(connection), sender, limits, guard, clock)
+def limits_of(settings: Settings, connection: Connection, clock: Clock) -> Limits:
+    """The limits of section 5 of the contract."""
+    hold = len(settings.sms_sender) * settings.sms_timeout + BESIDES_SMS
+    cooldowns = CooldownStore(connection, settings.cooldown_steps, hold)
+    return Limits(settings, LimitStore(connection, clock), cooldowns, clock)
 
 
 def _sanic_config(settings: Settings) -> dict[str, str | bool | int | float | None]:
@@ -148,8 +156,14 @@ def _sanic_config(settings: Settings) -> dict[str, str | bool | int | float | No
         "GRACEFUL_SHUTDOWN_TIMEOUT": GRACEFUL_STOP,
         "MOTD": False,
         "REQUEST_MAX_SIZE": BODY_LIMIT,
-        "RESPONSE_TIMEOUT": max(SLOWEST_ANSWER, len(settings.sms_sender) * settings.sms_timeout + BESIDES_SMS),
+        "RESPONSE_TIMEOUT": _slowest_answer(settings),
     }
+
+
+def _slowest_answer(settings: Settings) -> float:
+    """Seconds: senders are tried in turn, after the captcha."""
+    captcha = settings.captcha_timeout if settings.captcha != OFF else 0
+    return max(SLOWEST_ANSWER, len(settings.sms_sender) * settings.sms_timeout + captcha + BESIDES_SMS)
 
 
 def _extension_config(settings: Settings) -> dict[str, Any]:

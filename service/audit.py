@@ -1,9 +1,11 @@
 """The audit trail: one structured log line per security event, under names that do not change (docs/audit.md).
 
 The request's id and the client's address are added by `logs.py`; mobile numbers are masked here.
+Whoever counts can follow the trail: the use cases tell of an event once, in one place.
 """
 
 import logging
+from collections.abc import Callable
 from enum import StrEnum
 
 from service import mobiles
@@ -29,7 +31,29 @@ class Event(StrEnum):
 
 WARNINGS = {Event.REFRESH_TOKEN_REUSED, Event.INTROSPECTION_REFUSED}
 
+TEST_CODE = "test_code"  # the reason of events of the numbers in TEST_CODES, which get no messages
+
+Follower = Callable[[StrEnum, str | None], None]  # is told an event and its reason, on the path of a request
+
 log = logging.getLogger("latch.audit")
+_followers: list[Follower] = []
+
+
+def follow(follower: Follower) -> None:
+    """Tell this follower of every event from now on."""
+    _followers.append(follower)
+
+
+def unfollow(follower: Follower) -> None:
+    """Tell it no more. Who does not follow may be named, too."""
+    if follower in _followers:
+        _followers.remove(follower)
+
+
+def tell(event: StrEnum, reason: str | None) -> None:
+    """Tell the followers alone."""
+    for follower in _followers:
+        follower(event, reason)
 
 
 def record(
@@ -49,3 +73,4 @@ def record(
     }
     level = logging.WARNING if event in WARNINGS else logging.INFO
     log.log(level, event.value, extra={name: value for name, value in fields.items() if value is not None})
+    tell(event, reason)

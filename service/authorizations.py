@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from config import Settings
-from service import audit, rotation, tokens
+from service import audit, deadline, rotation, tokens
 from service.audit import Event
 from service.codes import Codes, Loan
 from service.entities import AccessRecord, Clock, Device, EndReason, Identity, Session, TokenPair, User, UserStatus
@@ -20,6 +20,7 @@ from service.errors import (
     SessionEnded,
     UserDisabled,
 )
+from service.outcomes import Attempt, told
 from service.stores.sessions import Found, SessionStore
 from service.stores.users import UserStore
 from service.tokens import Token
@@ -43,6 +44,7 @@ class Authorizations:
         self._sessions = sessions
         self._clock = clock
 
+    @told(Attempt.LOGIN)
     async def log_in(self, mobile: str, code: str, device: Device) -> tuple[TokenPair, bool]:
         """Trade a code for a session; the second part tells whether the user is new.
 
@@ -60,9 +62,11 @@ class Authorizations:
         except Exception:
             await self._give_back(loan)
             raise
-        audit.record(Event.LOGIN, user_id=user.id, session_id=pair.session_id, mobile=mobile)
+        reason = audit.TEST_CODE if self._codes.is_fixed(mobile) else None
+        audit.record(Event.LOGIN, user_id=user.id, session_id=pair.session_id, mobile=mobile, reason=reason)
         return pair, is_new
 
+    @told(Attempt.REFRESH)
     async def refresh(self, text: str) -> TokenPair:
         """Apply the refresh rule. Raises InvalidRefreshToken, SessionEnded, ServiceUnavailable."""
         token = tokens.parse(text)
@@ -115,7 +119,8 @@ class Authorizations:
 
     async def _give_back(self, loan: Loan) -> None:
         try:
-            await self._codes.release(loan)
+            with deadline.tidying():
+                await self._codes.release(loan)
         except ServiceUnavailable:
             log.warning("a login code could not be released; it can be tried again in a few seconds")
 
@@ -149,7 +154,8 @@ class Authorizations:
             spent = await self._codes.spend(loan)
         finally:
             if not spent:
-                await self._sessions.end(session.user_id, session.session_id, EndReason.REVOKED, session.created_at)
+                with deadline.tidying():
+                    await self._sessions.end(session.user_id, session.session_id, EndReason.REVOKED, session.created_at)
         if not spent:  # the login took longer than the loan
             raise InvalidCode
 
@@ -167,7 +173,7 @@ class Authorizations:
             )
             if secret is None:
                 await self._end_as_stolen(session, now)
-                raise SessionEnded(EndReason.REUSED)
+                raise SessionEnded(EndReason.REUSED, just_now=True)
             expires_at = self._expiry(session.created_at, now)
             refreshed = replace(session, refresh=state, refreshed_at=now, expires_at=expires_at)
             new_token, access = self._access_for(refreshed)

@@ -1,4 +1,4 @@
-"""Use cases: send a login code, and judge, lend and spend it.
+"""Use cases: issue a login code, and judge, lend and spend it.
 
 Nothing that is stored opens anything without the pepper: the code is derived from the number and a random nonce, and
 what a try is compared with is a keyed digest. Comparing keyed digests takes a time that tells a guesser nothing.
@@ -8,24 +8,30 @@ import hmac
 import logging
 import math
 import secrets
+from contextlib import suppress
 from dataclasses import dataclass
+from typing import NoReturn
 
 from config import Settings
-from service import audit, texts
-from service.audit import Event
+from service import deadline
 from service.conversion import ConversionGuard
-from service.entities import Clock, CodeSent, TextMessage
-from service.errors import InvalidCode, InvalidRequest, ServiceUnavailable, SmsUnavailable, TooManyRequests
-from service.limits import Limits, Reservation
-from service.senders import Sender
-from service.stores.codes import CodeStore, Ended, Issued, Verdict
-from service.texts import Template
+from service.entities import Clock
+from service.errors import InvalidCode, ServiceUnavailable
+from service.limits import Limits
+from service.stores.codes import CodeStore, Ended, Verdict
 
 LONGEST_LIFE = 600.0  # seconds; NIST SP 800-63B-4 section 3.1.3.2: out-of-band secrets are valid for 10 minutes at most
-LEAST_LEASE = 10.0  # seconds
-FIXED = "fixed"  # stands for the nonce of a code that is not derived
+LEAST_LEASE = 3.0  # seconds
 
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """The digits that are good for a number now, and for how many more seconds."""
+
+    digits: str
+    life: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,52 +43,35 @@ class Loan:
 
 
 class Codes:
-    """The life of a login code (section 4 of the contract)."""
+    """The life of a login code (section 4 of the contract). `service/delivery.py` sends it."""
 
     def __init__(
-        self,
-        settings: Settings,
-        store: CodeStore,
-        sender: Sender,
-        limits: Limits,
-        guard: ConversionGuard,
-        clock: Clock,
+        self, settings: Settings, store: CodeStore, limits: Limits, guard: ConversionGuard, clock: Clock
     ) -> None:
         self._settings = settings
         self._pepper = settings.code_pepper.get_secret_value().encode()
         self._fixed = settings.fixed_codes
-        self._template = Template(settings.sms_text, settings.sms_domain, settings.sms_app_hash)
         self._store = store
-        self._sender = sender
         self._limits = limits
         self._guard = guard
         self._clock = clock
-        # How long a login may take before its code can be tried again: more than all its time limits together.
-        self._lease = max(LEAST_LEASE, 6 * settings.redis_timeout + 2 * settings.database_timeout)
+        # How long a login may take before its code can be tried again: more than any login takes, and no longer than
+        # a person needs to type a code again whose first login broke down with the process or with Redis.
+        self._lease = max(LEAST_LEASE, 2 * settings.stores_timeout)
 
-    async def look(self, mobile: str, ip: str) -> None:
-        """Raise what a limit would make of `send`. Spends nothing."""
-        if mobile not in self._fixed:
-            await self._refuse_pumping(mobile)
-            await self._limits.look_at_code(mobile, ip)
+    def is_fixed(self, mobile: str) -> bool:
+        """Whether this is a number of TEST_CODES, whose code is known."""
+        return mobile in self._fixed
 
-    async def send(self, mobile: str, ip: str) -> CodeSent:
-        """Send the code that is good for this number, a new one or the one sent before.
+    async def issue(self, mobile: str) -> Code:
+        """The code that is good for this number, a new one or the one issued before.
 
-        Raises InvalidRequest for a number that gets no codes, TooManyRequests, SmsUnavailable, ServiceUnavailable.
+        Raises TooManyRequests where wrong tries have ended it.
         """
-        if mobile in self._fixed:
-            return await self._send_nothing(mobile, ip)
-        await self._refuse_pumping(mobile)
-        reservation = await self._limits.reserve_code(mobile, ip)
-        try:
-            issued = await self._send(mobile)
-        except Exception as error:
-            await self._limits.give_back(reservation, asked=isinstance(error, SmsUnavailable))
-            raise
-        audit.record(Event.CODE_SENT, mobile=mobile)
-        resend_after = await self._note_sent(reservation)
-        return CodeSent(mobile, expires_in=math.floor(issued.life), resend_after=resend_after)
+        nonce = secrets.token_hex(16)
+        code = await self._issue(mobile, nonce, afresh=False)
+        # One made with another pepper or length, or under other TEST_CODES, is of no use to whom it is sent now.
+        return code or await self._issue(mobile, nonce, afresh=True) or self._ended(mobile, self._settings.code_ttl)
 
     async def take(self, mobile: str, code: str, ip: str) -> Loan:
         """Judge one try. Raises InvalidCode: wrong, expired, spent, ended and never sent are one and the same.
@@ -90,26 +79,27 @@ class Codes:
         Only a try at a code that could be right counts as a wrong one: otherwise anybody could lock a number out
         without as much as asking for a code. Raises TooManyRequests, too.
         """
+        if not await self._store.is_open(mobile, self._settings.code_attempts):
+            await self._limits.allow_login(mobile, ip)
+            raise InvalidCode
         await self._limits.reserve_try(mobile, ip)
         loan = Loan(mobile, secrets.token_hex(8))
-        verdict = await self._store.take(
-            mobile,
-            self._digest(mobile, code),
-            loan.holder,
-            now=self._clock(),
-            lease=self._lease,
-            attempts=self._settings.code_attempts,
-        )
-        if verdict is Verdict.UNJUDGED:
-            await self._limits.give_back_try(mobile)
+        verdict = Verdict.UNJUDGED
+        try:
+            verdict = await self._judge(loan, code)
+        finally:
+            if verdict is Verdict.UNJUDGED:
+                await self._limits.give_back_try(mobile)
         if verdict is not Verdict.RIGHT:
             raise InvalidCode
         return loan
 
     async def release(self, loan: Loan) -> None:
         """Give a code back unspent."""
-        await self._store.release(loan.mobile, loan.holder)
-        await self._limits.give_back_try(loan.mobile)
+        try:
+            await self._store.release(loan.mobile, loan.holder)
+        finally:
+            await self._limits.give_back_try(loan.mobile)
 
     async def spend(self, loan: Loan) -> bool:
         """Spend a code. False where the loan has run out."""
@@ -118,64 +108,56 @@ class Codes:
             await self._note_used(loan.mobile)
         return spent
 
-    async def _refuse_pumping(self, mobile: str) -> None:
-        allowed, blocked = self._settings.sms_allow_prefixes, self._settings.sms_block_prefixes
-        if (allowed and not mobile.startswith(allowed)) or mobile.startswith(blocked):
-            raise InvalidRequest({"mobile": "is of a range that gets no messages from us"})
-        await self._guard.check(mobile)
-
-    async def _send(self, mobile: str) -> Issued:
-        nonce = secrets.token_hex(16)
-        issued = await self._issue(mobile, nonce, self._code(mobile, nonce))
-        code, minutes = self._code(mobile, issued.nonce), texts.minutes(issued.life)
-        await self._sender.send(TextMessage(mobile, code, self._template.filled(code, minutes), minutes))
-        return issued
-
-    async def _send_nothing(self, mobile: str, ip: str) -> CodeSent:
-        """A number of TEST_CODES: its code is known, so nobody is told it."""
-        await self._limits.ask_for_test_code(mobile, ip)
-        issued = await self._issue(mobile, FIXED, self._fixed[mobile])
-        if issued.nonce != FIXED:  # sent before the number was listed
-            await self._store.forget(mobile)
-            issued = await self._issue(mobile, FIXED, self._fixed[mobile])
-        audit.record(Event.CODE_SENT, mobile=mobile, reason="test_code")
-        return CodeSent(mobile, expires_in=math.floor(issued.life), resend_after=0)
-
-    async def _issue(self, mobile: str, nonce: str, code: str) -> Issued:
+    async def _issue(self, mobile: str, nonce: str, *, afresh: bool) -> Code | None:
+        """None where the code that lies there is not one that these settings would send."""
         issued = await self._store.issue(
             mobile,
             nonce,
-            self._digest(mobile, code),
+            self._digest(mobile, self._digits(mobile, nonce)),
             now=self._clock(),
             life=self._settings.code_ttl,
             longest=LONGEST_LIFE,
             attempts=self._settings.code_attempts,
+            afresh=afresh,
         )
         if isinstance(issued, Ended):
-            audit.record(Event.LIMIT_HIT, mobile=mobile, reason="code_attempts")
-            raise TooManyRequests(math.ceil(issued.wait), "Too many wrong codes for this number. Please wait.")
-        return issued
+            self._ended(mobile, issued.wait)
+        digits = self._digits(mobile, issued.nonce)
+        is_ours = hmac.compare_digest(issued.digest, self._digest(mobile, digits))
+        return Code(digits, issued.life) if is_ours else None
 
-    async def _note_sent(self, reservation: Reservation) -> int:
-        """Count the code, and answer the seconds until the next. The message is out: nothing may fail any more."""
+    def _ended(self, mobile: str, wait: float) -> NoReturn:
+        message = "Too many wrong codes for this number. Please wait."
+        self._limits.refuse("code_attempts", math.ceil(wait), mobile, message)
+
+    async def _judge(self, loan: Loan, code: str) -> Verdict:
         try:
-            await self._guard.note_sent(reservation.mobile)
-            return await self._limits.resend_after(reservation)
+            return await self._store.take(
+                loan.mobile,
+                self._digest(loan.mobile, code),
+                loan.holder,
+                now=self._clock(),
+                lease=self._lease,
+                attempts=self._settings.code_attempts,
+            )
         except ServiceUnavailable:
-            log.warning("a code that was sent could not be counted")
-            return math.ceil(reservation.cooldown)
+            with suppress(ServiceUnavailable), deadline.tidying():  # it may have been lent, and the answer lost
+                await self._store.release(loan.mobile, loan.holder)
+            raise
 
     async def _note_used(self, mobile: str) -> None:
         """The login has succeeded: what it leaves behind must not undo it."""
         try:
             await self._limits.forget_tries(mobile)
-            if mobile not in self._fixed:
+            if not self.is_fixed(mobile):
                 await self._guard.note_used(mobile)
         except ServiceUnavailable:
             log.warning("the wrong tries of a number that has logged in could not be forgotten")
 
-    def _code(self, mobile: str, nonce: str) -> str:
+    def _digits(self, mobile: str, nonce: str) -> str:
         """CODE_LENGTH digits. 64 bits cut to at most ten digits: no digit is likelier than another by 1 in 10^9."""
+        if self.is_fixed(mobile):
+            return self._fixed[mobile]
         number = int.from_bytes(self._hmac("code", mobile, nonce)[:8], "big")
         return str(number % 10**self._settings.code_length).zfill(self._settings.code_length)
 

@@ -2,11 +2,12 @@
 
 from config import Settings
 from service.authorizations import Authorizations
-from service.captcha import Captcha
+from service.captchas import Captcha
 from service.codes import Codes
 from service.completion import Completion
+from service.delivery import Delivery
 from service.health import Health
-from service.metrics import Metrics
+from service.observation import Observation
 from service.sessions import Sessions
 from service.users import Users
 
@@ -19,7 +20,8 @@ class Context:
     captcha: Captcha | None  # None: off
     codes: Codes
     completion: Completion
+    delivery: Delivery
     health: Health
-    metrics: Metrics
+    observation: Observation
     sessions: Sessions
     users: Users

@@ -64,14 +64,15 @@ class InvalidRefreshToken(ServiceError):
 
 
 class SessionEnded(ServiceError):
-    """The token was good once, and its session was ended on purpose."""
+    """The token was good once, and its session was ended on purpose; `just_now` where that very token did it."""
 
     code = "session_ended"
     message = "This session has ended. Please log in again."
 
-    def __init__(self, reason: str) -> None:
+    def __init__(self, reason: str, *, just_now: bool = False) -> None:
         super().__init__()
         self.reason = reason
+        self.just_now = just_now
 
 
 class UserDisabled(ServiceError):
@@ -100,14 +101,18 @@ class TooManyRequests(ServiceError):
 
 
 class SmsUnavailable(ServiceError):
-    """The SMS provider refused or timed out. `reason` is for the log: an error code, never a number or a key."""
+    """The SMS provider refused or timed out. `reason` is for the log: an error code, never a number or a key.
+
+    `definite`: the provider has said no. Otherwise nobody knows, and the message may arrive all the same.
+    """
 
     code = "sms_unavailable"
     message = "The message could not be sent. Please try again."
 
-    def __init__(self, reason: str = "") -> None:
+    def __init__(self, reason: str = "", *, definite: bool = True) -> None:
         super().__init__()
         self.reason = reason
+        self.definite = definite
 
 
 class ServiceUnavailable(ServiceError):

@@ -6,24 +6,22 @@ Every limit is looked at before any is spent, so a refused request costs nothing
 import asyncio
 import logging
 import math
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import NoReturn
 
 from config import Settings
-from service import addresses, audit
+from service import addresses, audit, deadline
 from service.audit import Event
 from service.entities import Clock
 from service.errors import ServiceUnavailable, TooManyRequests
 from service.stores.cooldowns import CooldownStore
-from service.stores.limits import Budget, LimitStore, items_of
+from service.stores.limits import ALL, Budget, LimitStore, items_of
+from settings.fields import OFF
 
 PREFIX_DIGITS = 7  # an operator's block of numbers in China: ten thousand of them
 COOLDOWN = "code_cooldown"
-OFF = "off"
-ALL = "all"
-
-Observe = Callable[[str], None]
 
 log = logging.getLogger(__name__)
 
@@ -42,14 +40,11 @@ class Reservation:
 class Limits:
     """A method returns where the request is allowed, and raises TooManyRequests with the seconds to wait where not."""
 
-    def __init__(
-        self, settings: Settings, store: LimitStore, cooldowns: CooldownStore, clock: Clock, observe: Observe
-    ) -> None:
+    def __init__(self, settings: Settings, store: LimitStore, cooldowns: CooldownStore, clock: Clock) -> None:
         self._settings = settings
         self._store = store
         self._cooldowns = cooldowns
         self._clock = clock
-        self._observe = observe
 
     async def look_at_code(self, mobile: str, ip: str) -> None:
         """Raise what `reserve_code` would. Spends nothing."""
@@ -59,7 +54,7 @@ class Limits:
         if refusal and refusal.wait >= running.wait:
             self.refuse(refusal.name, refusal.wait, mobile)
         if running.wait:
-            self.refuse(COOLDOWN, running.wait, mobile)
+            self.refuse(COOLDOWN, math.ceil(running.wait), mobile)
 
     async def reserve_code(self, mobile: str, ip: str) -> Reservation:
         """Spend what the sending of one code costs."""
@@ -68,43 +63,55 @@ class Limits:
         by_number, by_address = self._by_number(mobile), self._by_address(ip)
         cooldown = await self._cooldowns.start(mobile, now)
         if cooldown.wait:
-            self.refuse(COOLDOWN, cooldown.wait, mobile)
-        reservation = Reservation(mobile, now, cooldown.length, by_number, by_address)
-        refusal = await self._store.spend((*by_number, *by_address))
-        if refusal:
-            await self._cooldowns.undo(mobile, now)
-            self.refuse(refusal.name, refusal.wait, mobile)
-        return reservation
-
-    async def give_back(self, reservation: Reservation, *, asked: bool) -> None:
-        """Undo a reservation whose code was not sent; if it was `asked` for in good order, its address still pays."""
+            self.refuse(COOLDOWN, math.ceil(cooldown.wait), mobile)
         try:
-            await self._cooldowns.undo(reservation.mobile, reservation.started)
-            budgets = reservation.by_number if asked else (*reservation.by_number, *reservation.by_address)
-            await self._store.give_back(budgets)
+            refusal = await self._store.spend((*by_number, *by_address))
         except ServiceUnavailable:
-            log.warning("what a code that was not sent has spent could not be given back")
+            await self._take_back_cooldown(mobile, now)
+            raise
+        if refusal:
+            await self._take_back_cooldown(mobile, now)
+            self.refuse(refusal.name, refusal.wait, mobile)
+        return Reservation(mobile, now, cooldown.length, by_number, by_address)
+
+    async def undo(self, reservation: Reservation) -> None:
+        """Undo a reservation of which nobody else has heard."""
+        await self.undo_cooldown(reservation)
+        await self._refund((*reservation.by_number, *reservation.by_address))
+
+    async def undo_cooldown(self, reservation: Reservation) -> None:
+        """The number need not wait: its code was not sent, or nobody knows."""
+        await self._take_back_cooldown(reservation.mobile, reservation.started)
+
+    async def give_back(self, reservation: Reservation) -> None:
+        """The provider did not take the message: only the address, which made us ask, has spent one."""
+        await self._refund(reservation.by_number)
 
     async def resend_after(self, reservation: Reservation) -> int:
-        """Whole seconds until the next code to this number may be asked for."""
+        """Confirm a reservation: the code was sent. Answers the whole seconds until the next may be asked for."""
+        await self._cooldowns.confirm(reservation.mobile, reservation.started)
         budgets = [budget for budget in reservation.by_number if budget.name == "codes_per_number"]
         refusal = await self._store.look(budgets)
-        return max(math.ceil(reservation.cooldown), _seconds(refusal.wait) if refusal else 0)
+        return max(math.ceil(reservation.cooldown), refusal.wait if refusal else 0)
 
-    async def ask_for_test_code(self, mobile: str, ip: str) -> None:
-        """Nothing is sent to a test number, so its asking costs the address alone."""
+    async def spend_address(self, mobile: str, ip: str) -> None:
+        """For what asks for a code and sends nothing: a test number, a captcha that was not solved."""
         await self._spend(self._by_address(ip), mobile)
+
+    async def allow_login(self, mobile: str, ip: str) -> None:
+        """Spend one attempt of the address."""
+        await self._spend(self._logins(ip), mobile)
 
     async def reserve_try(self, mobile: str, ip: str) -> None:
         """Spend one attempt of the address and one wrong try of the number, before it is known to be wrong.
 
         Otherwise more tries at once than are allowed would all be judged.
         """
-        await self._spend((*self._budget("logins_per_ip", addresses.counted(ip)), *self._tries(mobile)), mobile)
+        await self._spend((*self._logins(ip), *self._tries(mobile)), mobile)
 
     async def give_back_try(self, mobile: str) -> None:
         """The try was not a wrong one."""
-        await self._store.give_back(self._tries(mobile))
+        await self._refund(self._tries(mobile))
 
     async def forget_tries(self, mobile: str) -> None:
         """The number's owner is here: its wrong tries are forgotten."""
@@ -115,11 +122,22 @@ class Limits:
         await self._store.forget((*self._tries(mobile), *self._budget("codes_per_number", mobile)))
         await self._cooldowns.forget(mobile)
 
-    def refuse(self, name: str, wait: float, mobile: str | None = None) -> NoReturn:
-        """Note which limit refuses, and raise TooManyRequests."""
-        self._observe(name)
+    def note(self, name: str, mobile: str | None = None) -> None:
+        """Note which limit refuses."""
         audit.record(Event.LIMIT_HIT, mobile=mobile, reason=name)
-        raise TooManyRequests(_seconds(wait))
+
+    def refuse(self, name: str, seconds: int, mobile: str | None = None, message: str | None = None) -> NoReturn:
+        """Note which limit refuses, and raise TooManyRequests."""
+        self.note(name, mobile)
+        raise TooManyRequests(seconds, message)
+
+    async def _refund(self, budgets: tuple[Budget, ...]) -> None:
+        with _best_effort("what was spent for nothing could not be given back"):
+            await self._store.give_back(budgets)
+
+    async def _take_back_cooldown(self, mobile: str, started: float) -> None:
+        with _best_effort("the cool-down of a code that was not sent could not be taken back"):
+            await self._cooldowns.undo(mobile, started)
 
     def _by_number(self, mobile: str) -> tuple[Budget, ...]:
         return (
@@ -130,6 +148,9 @@ class Limits:
 
     def _by_address(self, ip: str) -> tuple[Budget, ...]:
         return self._budget("codes_per_ip", addresses.counted(ip))
+
+    def _logins(self, ip: str) -> tuple[Budget, ...]:
+        return self._budget("logins_per_ip", addresses.counted(ip))
 
     def _tries(self, mobile: str) -> tuple[Budget, ...]:
         return self._budget("tries_per_number", mobile)
@@ -145,6 +166,11 @@ class Limits:
             self.refuse(refusal.name, refusal.wait, mobile)
 
 
-def _seconds(wait: float) -> int:
-    """Whole seconds after which there is room for certain: a moment leaves its window just after its time."""
-    return math.floor(wait) + 1
+@contextmanager
+def _best_effort(otherwise: str) -> Iterator[None]:
+    """For what undoes: where Redis has gone meanwhile, the failure that is being answered stays the answer."""
+    try:
+        with deadline.tidying():
+            yield
+    except ServiceUnavailable:
+        log.warning(otherwise)

@@ -26,7 +26,14 @@ _TOKEN = re.compile(r"(?:(?<![A-Za-z0-9_-])|(?<=%20)|(?<=\\[nrt]))[A-Za-z0-9_-]{
 LIBRARIES = ("sanic.root", "sanic.error", "sanic.server", "sanic.access", "sanic.websockets")
 
 # The least level of libraries that print what they handle: statements with their values, addresses with their queries.
-TALKATIVE = {"aiosqlite": logging.INFO, "asyncio": logging.INFO, "httpx": logging.WARNING, "httpcore": logging.WARNING}
+TALKATIVE = {
+    "aiosqlite": logging.INFO,
+    "asyncio": logging.INFO,
+    "httpx": logging.WARNING,
+    "httpcore": logging.WARNING,
+    "tencentcloud_sdk_common": logging.INFO,  # whole requests: the number, the code and the signature
+    "twilio.async_http_client": logging.WARNING,  # ten lines for each message
+}
 
 
 def configure(settings: Settings) -> None:
@@ -38,7 +45,9 @@ def configure(settings: Settings) -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         _add_request,
     ]
-    for_people = structlog.dev.ConsoleRenderer(colors=False, pad_event_to=0)
+    # Where `rich` is installed the renderer would print the local variables of every frame: codes and tokens.
+    plain = structlog.dev.plain_traceback
+    for_people = structlog.dev.ConsoleRenderer(colors=False, pad_event_to=0, exception_formatter=plain)
     for_machines = structlog.processors.JSONRenderer()
     is_json = settings.log_format == "json"
     tail = [structlog.processors.format_exc_info, for_machines] if is_json else [for_people]

@@ -1,68 +1,206 @@
-"""Prometheus metrics, added up over all workers when `run.py` has given them a folder to share.
+"""Prometheus metrics, added up over all workers when `run.py` has given them a folder to share (docs/metrics.md).
 
-prometheus-client decides how to count when it is first imported, by the variable PROMETHEUS_MULTIPROC_DIR.
+prometheus-client decides how to count when it is first imported, by the variable PROMETHEUS_MULTIPROC_DIR. In that mode
+a worker cannot ask another one for a value: gauges are set from time to time, by `sampling.py`.
 """
 
 import os
+import re
+from collections.abc import Callable, Sequence
+from enum import StrEnum
+from itertools import product
+from pathlib import Path
+from typing import Literal
 
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
+
+from service import VERSION, audit
+from service.audit import Event
+from service.entities import EndReason
+from service.outcomes import OUTCOMES, Attempt
+from service.senders import failover
+from service.stores import meter
 
 SHARED_DIR = "PROMETHEUS_MULTIPROC_DIR"
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
+STORE_BUCKETS = (0.00025, 0.0005, *BUCKETS[:-1])
+SMS_BUCKETS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
+STORE_OUTCOMES = (meter.OK, meter.UNAVAILABLE)
+SMS_OUTCOMES = (failover.SENT, failover.FAILED, failover.REFUSED)
+
+Mode = Literal["livesum", "livemax"]  # live: of workers that still run
 
 
 class Metrics:
-    """What is counted. One instance per app; labels hold route templates, never a number or a token."""
+    """What is counted. One instance per app; labels hold route templates, never a number, an id or a token.
+
+    Every combination of labels that is known beforehand is there from the start, at 0: Prometheus cannot tell a counter
+    that appears from one that has always been as high.
+    """
 
     content_type = CONTENT_TYPE_LATEST
 
-    def __init__(self) -> None:
-        self._registry = CollectorRegistry()
-        self.requests = Counter(
-            "latch_requests",
-            "Requests answered",
-            ["method", "route", "status"],
-            registry=self._registry,
-        )
-        self.latency = Histogram(
-            "latch_request_seconds",
-            "Seconds from the request's head to its answer",
-            ["method", "route"],
-            buckets=BUCKETS,
-            registry=self._registry,
-        )
-        self.sms = Counter(
-            "latch_sms",
-            "Messages handed to a sender: sent, failed, or refused because the number gets too many",
-            ["sender", "outcome"],
-            registry=self._registry,
-        )
-        self.limit_hits = Counter("latch_limit_hits", "Requests refused by a limit", ["limit"], registry=self._registry)
-
-    def observe_sms(self, sender: str, outcome: str) -> None:
-        """Count what became of one message at one sender."""
-        self.sms.labels(sender, outcome).inc()
-
-    def observe_limit(self, name: str) -> None:
-        """Count one request that a limit refused."""
-        self.limit_hits.labels(name).inc()
+    def __init__(self, *, senders: Sequence[str] = (), limits: Sequence[str] = ()) -> None:
+        self.registry = CollectorRegistry()
+        self._count_requests()
+        self._count_logins_and_codes()
+        self._count_sessions()
+        self._measure_stores()
+        self._measure_workers()
+        for sender, outcome in product(senders, SMS_OUTCOMES):
+            self.sms.labels(sender, outcome)
+        for limit in limits:
+            self.limit_hits.labels(limit)
+        self._answers: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
+        self._on_event: dict[StrEnum, Callable[[str | None], None]] = {
+            Attempt.LOGIN: lambda outcome: self.logins.labels(outcome).inc(),
+            Attempt.REFRESH: lambda outcome: self.refreshes.labels(outcome).inc(),
+            Event.CODE_SENT: lambda reason: self.codes_sent.inc(reason != audit.TEST_CODE),
+            Event.LOGIN: self._logged_in,
+            Event.LIMIT_HIT: lambda limit: self.limit_hits.labels(limit).inc(),
+            Event.LOGOUT: lambda _: self._ended(EndReason.LOGGED_OUT),
+            Event.SESSION_REVOKED: lambda reason: self._ended(reason or EndReason.REVOKED),
+            Event.SESSION_REPLACED: lambda _: self._ended(EndReason.REPLACED),
+            Event.REFRESH_TOKEN_REUSED: lambda _: self._ended(EndReason.REUSED),
+            Event.INTROSPECTION_REFUSED: lambda _: self.introspections_refused.inc(),
+        }
 
     def observe(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count one answered request."""
-        self.requests.labels(method, route, str(status)).inc()
-        self.latency.labels(method, route).observe(seconds)
+        answer = method, route, status
+        if answer not in self._answers:  # looking a label up costs more than counting
+            self._answers[answer] = self.requests.labels(*answer), self.latency.labels(method, route)
+        count, latency = self._answers[answer]
+        count.inc()
+        latency.observe(seconds)
+
+    def observe_event(self, event: StrEnum, reason: str | None) -> None:
+        """Count one event of the audit trail, or one attempt."""
+        if on_event := self._on_event.get(event):
+            on_event(reason)
+
+    def observe_sms(self, sender: str, outcome: str, seconds: float) -> None:
+        """Count what became of one message at one sender."""
+        self.sms.labels(sender, outcome).inc()
+        self.sms_seconds.labels(sender).observe(seconds)
+
+    def observe_store(self, store: str) -> Callable[[str, float], None]:
+        """What counts the operations on one store, by outcome and seconds."""
+        observers = {outcome: self.store_seconds.labels(store, outcome).observe for outcome in STORE_OUTCOMES}
+        return lambda outcome, seconds: observers[outcome](seconds)
 
     def exposition(self) -> bytes:
         """All metrics in Prometheus' text format."""
-        if SHARED_DIR not in os.environ:
-            return generate_latest(self._registry)
+        folder = os.environ.get(SHARED_DIR)
+        if folder is None:
+            return generate_latest(self.registry)
+        _forget_the_killed(Path(folder))
         shared = CollectorRegistry()
         MultiProcessCollector(shared)  # type: ignore[no-untyped-call]
         return generate_latest(shared)
 
-    @staticmethod
-    def retire() -> None:
+    def begin(self, workers: int) -> None:
+        """This process serves from now on, as one of so many workers."""
+        audit.follow(self.observe_event)
+        self.worker_starts.inc()
+        self.workers.set(1)
+        self.workers_configured.set(workers)
+        self.build_info.labels(VERSION).set(1)
+
+    def retire(self) -> None:
         """Tell the other workers that this one is gone."""
+        audit.unfollow(self.observe_event)
         if SHARED_DIR in os.environ:
             mark_process_dead(os.getpid())  # type: ignore[no-untyped-call]
+
+    def _logged_in(self, reason: str | None) -> None:
+        self.sessions_opened.inc()
+        self.codes_verified.inc(reason != audit.TEST_CODE)
+
+    def _ended(self, reason: str) -> None:
+        self.sessions_ended.labels(reason).inc()
+
+    def _count_requests(self) -> None:
+        self.requests = self._counter("latch_requests", "Requests answered", "method", "route", "status")
+        self.latency = self._histogram(
+            "latch_request_seconds", "Seconds from the request's head to its answer", BUCKETS, "method", "route"
+        )
+        self.limit_hits = self._counter("latch_limit_hits", "Requests refused by a limit", "limit")
+        self.introspections_refused = self._counter(
+            "latch_introspections_refused", "Calls of /introspect without a valid service key"
+        )
+
+    def _count_logins_and_codes(self) -> None:
+        self.logins = self._counter("latch_logins", "Attempts to log in, by what became of them", "outcome")
+        self.refreshes = self._counter("latch_refreshes", "Refreshes, by what became of them", "outcome")
+        for attempts, attempt in ((self.logins, Attempt.LOGIN), (self.refreshes, Attempt.REFRESH)):
+            for outcome in OUTCOMES[attempt]:
+                attempts.labels(outcome)
+        self.codes_sent = self._counter(
+            "latch_codes_sent", "Login codes that a sender has accepted, but for TEST_CODES"
+        )
+        self.codes_verified = self._counter(
+            "latch_codes_verified", "Login codes traded for a session, but for TEST_CODES"
+        )
+        self.sms = self._counter(
+            "latch_sms",
+            "Messages handed to a sender: sent, failed, or refused because the number gets too many",
+            "sender",
+            "outcome",
+        )
+        self.sms_seconds = self._histogram(
+            "latch_sms_seconds", "Seconds until a sender took a message or did not", SMS_BUCKETS, "sender"
+        )
+
+    def _count_sessions(self) -> None:
+        self.sessions_opened = self._counter("latch_sessions_opened", "Sessions opened")
+        self.sessions_ended = self._counter("latch_sessions_ended", "Live sessions ended on purpose", "reason")
+        for reason in EndReason:
+            self.sessions_ended.labels(reason)
+
+    def _measure_stores(self) -> None:
+        self.store_seconds = self._histogram(
+            "latch_store_seconds",
+            "Seconds of an operation on a store, the wait for a connection included",
+            STORE_BUCKETS,
+            "store",
+            "outcome",
+        )
+        self.store_operations = self._gauge(
+            "latch_store_operations", "Most operations under way or waiting at once of late", "livesum", "store"
+        )
+        self.store_connections = self._gauge(
+            "latch_store_connections_max", "Connections that may be opened to a store", "livesum", "store"
+        )
+
+    def _measure_workers(self) -> None:
+        self.workers = self._gauge("latch_workers", "Workers that serve", "livesum")
+        self.workers_configured = self._gauge("latch_workers_configured", "Workers that should serve", "livemax")
+        self.worker_starts = self._counter("latch_worker_starts", "Workers that have begun to serve")
+        self.worker_cpu = self._counter("latch_worker_cpu_seconds", "CPU seconds spent by the workers")
+        self.worker_memory = self._gauge("latch_worker_memory_bytes", "Resident memory of the workers", "livesum")
+        self.loop_lag = self._gauge(
+            "latch_event_loop_lag_seconds", "Longest delay of a worker's event loop of late", "livemax"
+        )
+        self.build_info = self._gauge("latch_build_info", "1, with the version as a label", "livemax", "version")
+
+    def _counter(self, name: str, text: str, *labels: str) -> Counter:
+        return Counter(name, text, labels, registry=self.registry)
+
+    def _gauge(self, name: str, text: str, mode: Mode, *labels: str) -> Gauge:
+        return Gauge(name, text, labels, registry=self.registry, multiprocess_mode=mode)
+
+    def _histogram(self, name: str, text: str, buckets: tuple[float, ...], *labels: str) -> Histogram:
+        return Histogram(name, text, labels, registry=self.registry, buckets=buckets)
+
+
+def _forget_the_killed(folder: Path) -> None:
+    """Drop the gauges of workers that had no time to take their leave: they would be added up for ever."""
+    for path in folder.glob("gauge_live*.db"):
+        found = re.search(r"_(\d+)\.db$", path.name)
+        if found:
+            try:
+                os.kill(int(found[1]), 0)
+            except ProcessLookupError:
+                mark_process_dead(int(found[1]))  # type: ignore[no-untyped-call]

@@ -108,7 +108,7 @@ async def opened(settings: Settings) -> AsyncIterator[Operations]:
     await database.open()
     try:
         sessions = Sessions(SessionStore(connection), time.time)
-        limits = limits_of(settings, connection, time.time, lambda _: None)
+        limits = limits_of(settings, connection, time.time)
         yield Operations(Users(UserStore(database), sessions), sessions, limits, CodeStore(connection))
     finally:
         await connection.close()

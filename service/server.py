@@ -1,14 +1,18 @@
 """Puts the app on the network: one process, or several under Sanic's worker manager, until a signal ends them."""
 
+import logging
+import math
 import os
 import signal
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 
 from sanic import Sanic
 from sanic.server.socket import bind_socket
+from sanic.worker.constants import ProcessState
 from sanic.worker.loader import AppLoader
 
 import config
@@ -18,7 +22,11 @@ from service.metrics import SHARED_DIR
 from service.routes.requests import App
 
 BACKLOG = 1024  # connections that wait to be accepted
+REST = 1.0  # seconds between two starts of a worker that dies again and again
+STARTS_WITHIN = 30.0  # seconds; a worker that takes longer is not waited for
 STOPPING = {signal.SIGINT, signal.SIGTERM}
+
+log = logging.getLogger(__name__)
 
 
 @contextmanager
@@ -44,6 +52,7 @@ def serve_on(listener: socket.socket, settings: Settings) -> None:
         Sanic.serve_single(primary=app)
     else:
         app.main_process_ready(_hold_signals)
+        app.main_process_ready(_replace_the_dead)
         app.main_process_ready(_say_where)
         Sanic.serve(primary=app, app_loader=AppLoader(factory=partial(_build_in_worker, settings)))
 
@@ -67,6 +76,33 @@ def _hold_signals(app: App) -> None:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPPING)
 
     manager.wait_for_ack = wait_and_let_go  # type: ignore[method-assign]
+
+
+def _replace_the_dead(app: App) -> None:
+    """Start a worker again that died: killed for want of memory, say. Sanic's manager notes it, and that is all.
+
+    Signals wait until the new one is up, as in `_hold_signals`: until then it would not hear that it should stop.
+    """
+    manager = app.manager
+    note_states = manager._sync_states  # noqa: SLF001 - the one place in its loop where it has just looked
+    replaced: dict[str, float] = {}  # when, by name: one that dies at once must not keep the machine busy
+
+    def note_and_replace() -> None:
+        note_states()  # type: ignore[no-untyped-call]
+        for process in manager.processes:
+            died = process.state is ProcessState.FAILED and not manager._shutting_down  # noqa: SLF001
+            if died and time.monotonic() - replaced.get(process.name, -math.inf) > REST:
+                log.error("worker %s has died and is replaced", process.pid)
+                replaced[process.name] = time.monotonic()
+                signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
+                process.restart()
+        if not any(process.state < ProcessState.ACKED and is_young(process.name) for process in manager.processes):
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPPING)
+
+    def is_young(name: str) -> bool:
+        return time.monotonic() - replaced.get(name, -math.inf) < STARTS_WITHIN
+
+    manager._sync_states = note_and_replace  # type: ignore[method-assign]  # noqa: SLF001
 
 
 def _build_in_worker(settings: Settings) -> App:

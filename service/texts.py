@@ -29,7 +29,7 @@ class Template:
 
     def filled(self, code: str, minutes: int) -> str:
         """The whole message."""
-        lines = [self.text.format(code=code, minutes=minutes)]
+        lines = [self.text.replace("{code}", code).replace("{minutes}", str(minutes))]
         if self.app_hash:
             lines.append(self.app_hash)
         if self.domain:

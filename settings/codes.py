@@ -1,10 +1,13 @@
 """Login codes: their length, life and number of tries, and the fixed ones for app-store review."""
 
+import re
 from typing import Self
 
 from pydantic import BaseModel, Field, SecretStr, field_validator, model_validator
 
 from settings.fields import SECRET_MIN_LENGTH, listed, long_enough
+
+MOBILE = re.compile(r"1[3-9][0-9]{9}", re.ASCII)
 
 
 class CodeSettings(BaseModel):
@@ -36,7 +39,7 @@ class CodeSettings(BaseModel):
         for pair in _pairs(self.test_codes):
             mobile, _, code = pair.partition("=")
             numbers.append(mobile)
-            if not (_is_digits(mobile, 11) and "13" <= mobile < "2" and _is_digits(code, self.code_length)):
+            if not (MOBILE.fullmatch(mobile) and _is_digits(code, self.code_length)):
                 raise ValueError(
                     f"TEST_CODES: should be like 13800138000={'0' * self.code_length}, with commas between: "
                     f"11 digits from 13 to 19 on, and a code of CODE_LENGTH digits"

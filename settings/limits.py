@@ -1,10 +1,13 @@
 """How much is allowed: of codes sent, of wrong tries, of logins (section 5 of the contract)."""
 
-from limits import parse_many
+from limits import RateLimitItem, parse_many
 from pydantic import BaseModel, Field, field_validator
 
-OFF = "off"
-LONGEST_COOLDOWN = 3600  # seconds: a number's cool-down is forgotten after an hour's rest
+from settings.fields import OFF
+
+MOST = 1_000_000  # Redis keeps a moment for each
+LONGEST_WINDOW = 366 * 86_400  # seconds
+COOLDOWN_REST = 3600  # seconds after which a number's cool-downs are forgotten
 
 
 class LimitSettings(BaseModel):
@@ -36,8 +39,11 @@ class LimitSettings(BaseModel):
             items = parse_many(limit)
         except ValueError:
             items = []
-        if not items or any(item.amount < 1 or item.get_expiry() < 1 for item in items):
-            raise ValueError("should be like 5/hour;10/day, with amounts of 1 or more, or off")
+        windows = {item.get_expiry() for item in items}  # two of one length would be one key, spent twice
+        if not items or len(windows) < len(items) or not all(map(_is_sane, items)):
+            raise ValueError(
+                f"should be like 5/hour;10/day, amounts from 1 to {MOST:,}, each window once and a year at most, or off"
+            )
         return limit
 
     @field_validator("limit_code_cooldown")
@@ -46,8 +52,8 @@ class LimitSettings(BaseModel):
         if steps.strip().lower() == OFF:
             return OFF
         parts = [part.strip() for part in steps.split(",")]
-        if not all(part.isascii() and part.isdigit() and 1 <= int(part) <= LONGEST_COOLDOWN for part in parts):
-            raise ValueError(f"should be seconds like 60,60,120,300, each from 1 to {LONGEST_COOLDOWN}, or off")
+        if not all(part.isascii() and part.isdigit() and 1 <= int(part) <= COOLDOWN_REST for part in parts):
+            raise ValueError(f"should be seconds like 60,60,120,300, each from 1 to {COOLDOWN_REST}, or off")
         return steps
 
     @property
@@ -56,3 +62,7 @@ class LimitSettings(BaseModel):
         if self.limit_code_cooldown == OFF:
             return ()
         return tuple(int(part) for part in self.limit_code_cooldown.split(","))
+
+
+def _is_sane(item: RateLimitItem) -> bool:
+    return 1 <= item.amount <= MOST and 1 <= item.get_expiry() <= LONGEST_WINDOW

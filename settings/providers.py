@@ -1,12 +1,12 @@
-"""What each SMS provider and the captcha need: addresses, keys, templates. docs/sms.md tells where they come from."""
+"""What each SMS provider needs: addresses, keys, templates. docs/sms.md tells where they come from."""
 
 import base64
 import binascii
 import json
-import re
-from typing import Literal, Self
 
-from pydantic import BaseModel, Field, SecretStr, field_validator, model_validator
+from pydantic import BaseModel, Field, SecretStr, field_validator
+
+from settings.fields import PLACEHOLDERS, placeholders
 
 # The settings that a sender cannot do without. The keys are the names that SMS_SENDER takes.
 REQUIRED: dict[str, tuple[str, ...]] = {
@@ -25,7 +25,7 @@ REQUIRED: dict[str, tuple[str, ...]] = {
 }
 HOST = r"^[A-Za-z0-9.-]+(:[0-9]+)?$"
 WEBHOOK_KEY = range(24, 65)  # bytes, as Standard Webhooks says
-FEW, SOME = "012345", "10"  # what the placeholders of a template are tried with: a bare 012345 is no JSON
+SAMPLE_CODE, SAMPLE_MINUTES = "012345", "10"  # to try a template with: a bare 012345 is no JSON
 
 
 class ProviderSettings(BaseModel):
@@ -56,17 +56,6 @@ class ProviderSettings(BaseModel):
     twilio_auth_token: SecretStr = Field(SecretStr(""), description="Auth Token")
     twilio_from: str = Field("", description="sending number `+...`, or Messaging Service SID `MG...`")
 
-    captcha: Literal["off", "turnstile", "hcaptcha"] = Field(
-        "off", description="captcha that must be solved before a code is sent: `off`, `turnstile` or `hcaptcha`"
-    )
-    captcha_secret: SecretStr = Field(SecretStr(""), description="secret key of the captcha's site")
-    captcha_url: str = Field(
-        "",
-        pattern="^$|^https?://[^/]",
-        description="where its tokens are verified; empty: at the provider of `CAPTCHA`",
-    )
-    captcha_timeout: float = Field(5.0, gt=0, le=20, description="seconds to wait for the captcha's provider")
-
     @field_validator("webhook_secret")
     @classmethod
     def _check_webhook_secret(cls, secret: SecretStr) -> SecretStr:
@@ -81,26 +70,20 @@ class ProviderSettings(BaseModel):
     @classmethod
     def _check_aliyun_param(cls, param: str) -> str:
         try:
-            filled = json.loads(param.replace("{code}", FEW).replace("{minutes}", SOME))
+            filled = json.loads(param.replace("{code}", SAMPLE_CODE).replace("{minutes}", SAMPLE_MINUTES))
         except ValueError:
             filled = None
         texts = filled.values() if isinstance(filled, dict) else ()
-        if not any(FEW in str(text) for text in texts) or not all(isinstance(text, str) for text in texts):
+        if not any(SAMPLE_CODE in str(text) for text in texts) or not all(isinstance(text, str) for text in texts):
             raise ValueError('should be a JSON object of strings that holds {code}, like {"code":"{code}"}')
         return param
 
     @field_validator("tencent_template_params")
     @classmethod
     def _check_tencent_params(cls, params: str) -> str:
-        if "{code}" not in params or set(re.findall(r"\{[^}]*\}?", params)) - {"{code}", "{minutes}"}:
+        if "{code}" not in params or placeholders(params) - PLACEHOLDERS:
             raise ValueError("should hold {code}, and may hold {minutes}, with commas between: {code},{minutes}")
         return params
-
-    @model_validator(mode="after")
-    def _check_captcha(self) -> Self:
-        if self.captcha != "off" and not self.captcha_secret.get_secret_value():
-            raise ValueError(f"CAPTCHA_SECRET: should be set when CAPTCHA is {self.captcha}")
-        return self
 
     def value(self, name: str) -> str:
         """The text of a setting, a secret one or not."""

@@ -42,6 +42,9 @@ class StoreSettings(BaseModel):
     database_timeout: float = Field(
         1.5, gt=0, le=60, description="seconds to wait for a database connection, and for each statement"
     )
+    stores_timeout: float = Field(
+        1.5, gt=0, le=60, description="seconds that a request may wait for Redis and the database, all told"
+    )
     database_pool_size: int = Field(10, ge=1, le=1_000, description="PostgreSQL connections per worker, at most")
 
     @field_validator("redis_url")

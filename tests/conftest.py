@@ -30,7 +30,7 @@ import config
 from config import Settings
 from service.app import build, connections
 from service.entities import TextMessage
-from service.errors import SmsUnavailable
+from service.errors import SmsUnavailable, TooManyRequests
 from service.routes.requests import App
 from service.senders import Failover
 from service.stores.connection import Connection
@@ -111,11 +111,16 @@ class Outbox:
 
     messages: list[TextMessage] = field(default_factory=list)
     refuses: bool = False
+    too_many: int = 0  # seconds, of a provider's own "too frequent for this number"
+    asked: int = 0
     before: Callable[[], Awaitable[None]] | None = None
 
     async def send(self, message: TextMessage) -> None:
         if self.before:
             await self.before()
+        self.asked += 1
+        if self.too_many:
+            raise TooManyRequests(self.too_many)
         if self.refuses:
             raise SmsUnavailable
         self.messages.append(message)
@@ -236,8 +241,9 @@ def make_settings(redis_server: str, migrated_database: Path, tmp_path: Path) ->
             "database_url": f"sqlite://{database}",
             "code_pepper": "a pepper for the tests alone",
             "log_level": "DEBUG",
-            "redis_timeout": 10,  # these two are not what most tests are about, and machines may be slow
+            "redis_timeout": 10,  # these three are not what most tests are about, and machines may be slow
             "database_timeout": 10,
+            "stores_timeout": 10,
             **NO_LIMITS,
             **overrides,
         }

@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 import config
-from service.captcha import LONGEST, SITEVERIFY, Captcha
+from service.captchas.siteverify import LONGEST, SITEVERIFY, Captcha
 from service.errors import InvalidRequest, ServiceUnavailable
 from tests.client import BASE, MOBILE, Api, error
 from tests.conftest import Outbox, Start
@@ -170,7 +170,11 @@ async def refusal(captcha: Captcha, token: str) -> str:
 
 
 def told(caplog: pytest.LogCaptureFixture) -> list[tuple[str, str]]:
-    return [(record.levelname, record.getMessage()) for record in caplog.records if record.name == "service.captcha"]
+    return [
+        (record.levelname, record.getMessage())
+        for record in caplog.records
+        if record.name == "service.captchas.siteverify"
+    ]
 
 
 def unused_port() -> int:

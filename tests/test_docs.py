@@ -27,7 +27,8 @@ def shown(default: object) -> str:
 
 
 def documented_settings() -> list[list[str]]:
-    return [*table("Settings"), *table("Settings", (ROOT / "docs" / "sms.md").read_text(encoding="utf-8"))]
+    pages = [README, *((ROOT / "docs" / name).read_text(encoding="utf-8") for name in ("sms.md", "abuse.md"))]
+    return [row for page in pages for row in table("Settings", page)]
 
 
 def test_the_readme_lists_every_setting_with_its_default() -> None:
@@ -71,6 +72,6 @@ def test_links_lead_somewhere(path: Path) -> None:
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.name))
 def test_files_that_are_named_exist(path: Path) -> None:
-    pattern = r"`((?:service|models|tests|docs|deploy|bench)/[\w./-]+)`"
+    pattern = r"`((?:service|settings|models|tests|docs|deploy|bench)/[\w./-]+)`"
     for name in re.findall(pattern, path.read_text(encoding="utf-8")):
         assert (ROOT / name).exists(), name

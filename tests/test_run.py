@@ -6,6 +6,7 @@ import re
 import signal
 import socket
 import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -81,13 +82,25 @@ def without_ids_and_times(text: str) -> str:
     return found.sub("", text)
 
 
-def test_metrics_add_up_over_the_workers(folder: Path) -> None:
-    with Service(folder, WORKERS=2) as service:
+def test_metrics_add_up_over_the_workers_and_every_line_of_a_json_log_parses(folder: Path) -> None:
+    with Service(folder, WORKERS=2, LOG_FORMAT="json", LOG_LEVEL="DEBUG") as service:
         for _ in range(30):
             with httpx.Client(base_url=service.http.base_url, verify=False, trust_env=False) as client:
                 client.get(f"{BASE}/user")
+        service.log_in()
         text = service.http.get("/metrics").text
         assert 'latch_requests_total{method="GET",route="/app/v1_0/user",status="401"} 30.0' in text
+        for total in ("workers 2", "workers_configured 2", "worker_starts_total 2", 'logins_total{outcome="ok"} 1'):
+            assert f"\nlatch_{total}.0\n" in text
+        assert 'latch_store_connections_max{store="redis"} 128.0' in text
+        for junk in (b"GET / HTTP/1.1\r\nbroken\r\n\r\n", b"\x00\xff\r\n\r\n", b"GET /%ff HTTP/1.1\r\nHost: x\r\n\r\n"):
+            with socket.create_connection(("127.0.0.1", service.port)) as connection:
+                connection.sendall(junk)
+        assert service.stop() == 0
+        before, _, shown = service.text().partition("\nLatch listens on")
+        lines = [json.loads(line) for line in (before + shown.partition("Ctrl-C.\n")[2]).splitlines() if line]
+    assert {line["logger"] for line in lines} >= {"sanic.server", "latch.audit", "service.access"}
+    assert all({"event", "level", "timestamp"} <= set(line) for line in lines)
 
 
 def test_a_redis_that_a_killed_run_left_behind_is_taken_over(folder: Path) -> None:
@@ -133,7 +146,7 @@ def test_a_missing_sdk_stops_the_start_before_anything_is_served(folder: Path, w
     settings = {**chosen, "PYTHONPATH": folder.parent, "WORKERS": workers, "PORT": free_port()}
     result = run("", folder, "", **settings)
     assert result.returncode == 2
-    assert result.stderr.strip().endswith('type: python -m pip install "twilio>=9.4"')
+    assert result.stderr.strip().endswith(f'type: {sys.executable} -m pip install "twilio>=9.4"')
     assert not folder.exists() or not list(folder.glob("*redis*"))
     result = run("check", folder, "", **settings)
     assert result.returncode == 1

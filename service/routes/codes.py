@@ -28,9 +28,5 @@ async def send_code(request: Request) -> HTTPResponse:
 
 
 async def _send(request: Request, asked: payloads.CodeRequest) -> HTTPResponse:
-    context, ip = request.app.ctx, client_ip(request)
-    if context.captcha:
-        await context.codes.look(asked.mobile, ip)  # a request that is refused anyway does not use its captcha up
-        await context.captcha.verify(asked.captcha_token, ip)
-    sent = await context.codes.send(asked.mobile, ip)
+    sent = await request.app.ctx.delivery.send_code(asked.mobile, client_ip(request), asked.captcha_token)
     return ok({"mobile": sent.mobile, "expires_in": sent.expires_in, "resend_after": sent.resend_after})

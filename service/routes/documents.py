@@ -96,7 +96,14 @@ LOG_OUT: dict[str, Any] = {
     "secured": {ACCESS: []},
 }
 _SENT = [
-    success({"mobile": MOBILE, "expires_in": count(300), "resend_after": count(60)}, "sent"),
+    success(
+        {
+            "mobile": MOBILE,
+            "expires_in": count(300, "seconds for which the code is good"),
+            "resend_after": count(60, "seconds until the next code may be asked for"),
+        },
+        "sent",
+    ),
     *failures(InvalidRequest, TooManyRequests, SmsUnavailable, ServiceUnavailable),
 ]
 SEND_CODE: dict[str, Any] = {

@@ -38,6 +38,6 @@ async def readyz(request: Request) -> HTTPResponse:
 @openapi.definition(**documents.METRICS)
 async def metrics(request: Request) -> HTTPResponse:
     """All workers' metrics in Prometheus' text format."""
-    metrics = request.app.ctx.metrics
+    metrics = request.app.ctx.observation.metrics
     text = await asyncio.to_thread(metrics.exposition)
     return HTTPResponse(text, content_type=metrics.content_type)

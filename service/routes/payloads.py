@@ -7,8 +7,8 @@ from typing import Any
 import orjson
 from sanic.exceptions import SanicException
 
-from service import captcha, mobiles
-from service.captcha import Captcha
+from service import mobiles
+from service.captchas import Captcha, siteverify
 from service.errors import InvalidRequest
 from service.routes.requests import Request
 
@@ -102,7 +102,7 @@ def _code(text: str, length: int, problems: dict[str, str]) -> str:
 def _captcha_token(fields: dict[str, Any], gate: Captcha | None, problems: dict[str, str]) -> str:
     if gate is None:
         return ""
-    token = _string(fields, captcha.FIELD, problems)
+    token = _string(fields, siteverify.FIELD, problems)
     if problem := gate.problem(token):
-        problems.setdefault(captcha.FIELD, problem)
+        problems.setdefault(siteverify.FIELD, problem)
     return token

@@ -76,4 +76,4 @@ def client_ip(request: Request) -> str:
         forwarded = [hop.strip() for line in request.headers.getall("x-forwarded-for", []) for hop in line.split(",")]
         if len(forwarded) >= hops and (address := addresses.parse(forwarded[-hops])):
             return address
-    return addresses.parse(request.ip) or "unknown"
+    return addresses.parse(request.ip) or addresses.UNKNOWN

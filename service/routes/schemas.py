@@ -32,9 +32,10 @@ def text(example: str, **more: Any) -> Schema:
     return {"type": "string", "example": example, **more}
 
 
-def count(example: int) -> Schema:
+def count(example: int, description: str = "") -> Schema:
     """A number of things or seconds, with an example."""
-    return {"type": "integer", "minimum": 0, "example": example}
+    schema: Schema = {"type": "integer", "minimum": 0, "example": example}
+    return {**schema, "description": description} if description else schema
 
 
 MOBILE = text(EXAMPLE_MOBILE, description="Spaces, hyphens and one leading +86 are dropped.")

@@ -5,6 +5,7 @@ number gets too many, and SmsUnavailable, with the provider's error code, where 
 `Failover` sets the time limits, and catches whatever else a provider's library may raise.
 """
 
+import sys
 from importlib import import_module
 from types import ModuleType
 
@@ -12,12 +13,12 @@ from config import Settings, SettingsError
 from service.senders.console import ConsoleSender
 from service.senders.failover import Closing, Failover, Observe, Sender
 from service.senders.file import FileSender
+from service.senders.webhook import WebhookSender
 
 __all__ = ["Closing", "Failover", "Observe", "Sender", "check", "chosen", "close"]
 
 # The senders that have a module to import only when they are chosen, with what must be installed for it.
 PACKAGES = {
-    "webhook": ("httpx>=0.27", "standardwebhooks>=1.0"),
     "aliyun": ("alibabacloud-dysmsapi20170525>=4.1",),
     "tencent": ("tencentcloud-sdk-python-sms>=3.0.1000",),
     "twilio": ("twilio>=9.4",),
@@ -48,6 +49,8 @@ def _made(name: str, settings: Settings) -> Sender:
         return ConsoleSender()
     if name == "file":
         return FileSender(settings.data_dir / "sms.jsonl")
+    if name == "webhook":
+        return WebhookSender(settings)
     made: Sender = getattr(_module(name), f"{name.capitalize()}Sender")(settings)
     return made
 
@@ -61,5 +64,5 @@ def _module(name: str) -> ModuleType:
         packages = " ".join(f'"{package}"' for package in PACKAGES[name])
         raise SettingsError(
             f"SMS_SENDER: {name} needs a package that cannot be imported ({error.name}); "
-            f"type: python -m pip install {packages}"
+            f"type: {sys.executable} -m pip install {packages}"
         ) from None

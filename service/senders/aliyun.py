@@ -62,7 +62,8 @@ class AliyunSender:
             raise _refusal(error.code, error.message) from error
         except UnretryableException as error:
             what = error.inner_exception
-            raise SmsUnavailable("no answer" if isinstance(what, RetryError) else type(what).__name__) from error
+            reason = "no answer" if isinstance(what, RetryError) else type(what).__name__
+            raise SmsUnavailable(reason, definite=False) from error
         if response.body.code != OK:
             raise _refusal(response.body.code, response.body.message)
 

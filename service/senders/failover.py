@@ -5,13 +5,16 @@ A number that gets too many is not passed on: its carrier protects the phone, an
 
 import asyncio
 import logging
+import time
+import traceback
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from service.entities import TextMessage
 from service.errors import SmsUnavailable, TooManyRequests
 
-Observe = Callable[[str, str], None]  # is told a sender's name and one of the outcomes below
+Observe = Callable[[str, str, float], None]  # is told a sender's name, one of the outcomes below, and the seconds
 SENT, FAILED, REFUSED = "sent", "failed", "refused"
 
 log = logging.getLogger(__name__)
@@ -46,23 +49,28 @@ class Failover:
         Raises TooManyRequests where one says that the number gets too many, SmsUnavailable where all failed.
         """
         failure: Exception | None = None
+        definite = True
         for name, sender in self._senders:
+            began = time.perf_counter()
             try:
                 async with asyncio.timeout(self._timeout):
                     await sender.send(message)
             except TooManyRequests as refusal:
-                self._observe(name, REFUSED)
+                self._observe(name, REFUSED, time.perf_counter() - began)
                 log.warning("%s refuses: too many messages to this number; wait %s s", name, refusal.retry_after)
                 raise
             except Exception as error:  # noqa: BLE001 - whatever an SDK raises, the next sender may still deliver
-                self._observe(name, FAILED)
-                log.warning("%s did not take a message: %s", name, self._reason(error))
+                self._observe(name, FAILED, time.perf_counter() - began)
+                known = isinstance(error, SmsUnavailable | TimeoutError)
+                level = logging.WARNING if known else logging.ERROR
+                log.log(level, "%s did not take a message: %s", name, self._reason(error))
                 failure = error
+                definite = definite and isinstance(error, SmsUnavailable) and error.definite
             else:
-                self._observe(name, SENT)
+                self._observe(name, SENT, time.perf_counter() - began)
                 log.info("%s took a message", name)
                 return
-        raise SmsUnavailable("every sender failed") from failure
+        raise SmsUnavailable("every sender failed", definite=definite) from failure
 
     async def close(self) -> None:
         """Close the senders that hold connections, each whatever becomes of the others."""
@@ -79,4 +87,7 @@ class Failover:
             return error.reason
         if isinstance(error, TimeoutError):
             return f"no answer within {self._timeout:g} s"
-        return type(error.__cause__ or error).__name__
+        if isinstance(error, SmsUnavailable):
+            return type(error.__cause__ or error).__name__
+        places = [f"{Path(frame.filename).name}:{frame.lineno}" for frame in traceback.extract_tb(error.__traceback__)]
+        return f"{type(error).__name__} at {' > '.join(places[-3:])}"

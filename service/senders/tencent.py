@@ -6,7 +6,6 @@ https://cloud.tencent.com/document/product/382/55981
 """
 
 import asyncio
-import logging
 from concurrent.futures import ThreadPoolExecutor
 
 from tencentcloud.common.credential import Credential
@@ -38,8 +37,6 @@ class TencentSender:
     """Sends without retries. `protocol` is of the API's endpoint."""
 
     def __init__(self, settings: Settings, protocol: str = "https") -> None:
-        # At DEBUG it prints whole requests: the number, the code and the signature.
-        logging.getLogger("tencentcloud_sdk_common").setLevel(logging.INFO)
         self._sdk_app_id = settings.tencent_sdk_app_id
         self._sign_name = settings.tencent_sign_name
         self._template_id = settings.tencent_template_id

@@ -3,7 +3,6 @@
 https://www.twilio.com/docs/messaging/api/message-resource
 """
 
-import logging
 from typing import Any
 
 from aiohttp import ClientError, ClientSession
@@ -35,7 +34,6 @@ class TwilioSender:
     """Sends without retries. `api` is where the API is."""
 
     def __init__(self, settings: Settings, api: str = "https://api.twilio.com") -> None:
-        logging.getLogger("twilio.async_http_client").setLevel(logging.WARNING)  # at INFO, ten lines for each message
         self._account_sid = settings.twilio_account_sid
         self._auth_token = settings.twilio_auth_token.get_secret_value()
         self._timeout = settings.sms_timeout
@@ -53,7 +51,7 @@ class TwilioSender:
         except (TwilioRestException, TwilioServiceException) as error:
             raise _refusal(error.code, error.status) from error
         except (TwilioException, ClientError) as error:
-            raise SmsUnavailable(type(error).__name__) from error
+            raise SmsUnavailable(type(error).__name__, definite=False) from error
         if sent.error_code:
             raise _refusal(sent.error_code, CREATED)
         if not sent.sid:

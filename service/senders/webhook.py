@@ -3,7 +3,6 @@
 The receiver is shown in docs/sms.md. https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
 """
 
-import logging
 import secrets
 from datetime import UTC, datetime
 from typing import Any
@@ -24,9 +23,6 @@ class WebhookSender:
     """Posts once: a message that may have arrived is never posted again."""
 
     def __init__(self, settings: Settings) -> None:
-        # At INFO httpx prints each URL, and httpcore at DEBUG the headers: either may hold the receiver's own secrets.
-        for library in ("httpx", "httpcore"):
-            logging.getLogger(library).setLevel(logging.WARNING)
         self._url = settings.webhook_url
         self._webhook = Webhook(settings.webhook_secret.get_secret_value())
         self._client = httpx.AsyncClient(timeout=settings.sms_timeout, follow_redirects=False)
@@ -38,7 +34,7 @@ class WebhookSender:
         try:
             response = await self._client.post(self._url, content=body, headers=self._headers(body, now))
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise SmsUnavailable(type(error).__name__) from error
+            raise SmsUnavailable(type(error).__name__, definite=isinstance(error, httpx.ConnectError)) from error
         if response.status_code == httpx.codes.TOO_MANY_REQUESTS:
             raise TooManyRequests(_wait(response.headers.get("retry-after", "")))
         if not response.is_success:

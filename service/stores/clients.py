@@ -75,11 +75,12 @@ def _cluster(servers: Servers, timeout: float, pool_size: int) -> tuple[Redis, C
         username=servers.username,
         password=servers.password,
         max_connections=CONNECTIONS_PER_OPERATION * pool_size,
-        reinitialize_steps=0,  # else every fifth slot that has moved closes all connections, those in use too
+        require_full_coverage=False,  # the users of the nodes that are there are served
+        reinitialize_steps=0,  # a redirect is remembered by itself; else every fifth one closes all connections
         **_options(timeout),
         **servers.tls,
     )
-    return cluster, cluster.aclose
+    return cluster, cluster.end
 
 
 def _options(timeout: float) -> dict[str, Any]:

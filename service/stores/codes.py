@@ -6,8 +6,9 @@ Each method is one script, so that of any number of tries at once exactly as man
 from dataclasses import dataclass
 from enum import IntEnum
 
-from service.stores.connection import Connection, Script
+from service.stores.connection import Connection, Script, milliseconds
 
+LEAST_LIFE = 60.0  # seconds; a code with less left is not worth sending again
 ISSUE = Script("issue_code", repeatable=True)
 TAKE = Script("take_code", repeatable=False)  # a wrong try that is repeated would count twice
 RELEASE = Script("release_code", repeatable=True)
@@ -16,10 +17,11 @@ SPEND = Script("spend_code", repeatable=False)  # the second run could not tell 
 
 @dataclass(frozen=True, slots=True)
 class Issued:
-    """The nonce of the code that is good now, and how long it is, in seconds."""
+    """The nonce and the digest of the code that is good now, and how long it is, in seconds."""
 
     nonce: str
     life: float
+    digest: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,19 +46,35 @@ class CodeStore:
         self._connection = connection
 
     async def issue(
-        self, mobile: str, nonce: str, digest: str, *, now: float, life: float, longest: float, attempts: int
+        self,
+        mobile: str,
+        nonce: str,
+        digest: str,
+        *,
+        now: float,
+        life: float,
+        longest: float,
+        attempts: int,
+        afresh: bool = False,
     ) -> Issued | Ended:
-        """The code that is good for this number: the one sent before, or a new one from `nonce`."""
-        good, found, milliseconds = await self._connection.run(
-            ISSUE,
-            [_key(mobile)],
-            [nonce, digest, _milliseconds(now), _milliseconds(life), _milliseconds(longest), attempts],
-        )
-        return Issued(found.decode(), milliseconds / 1000) if good else Ended(milliseconds / 1000)
+        """The code that is good for this number: the one sent before, or a new one from `nonce`, always if `afresh`.
+
+        Either way the tries at it have been counted since the first.
+        """
+        times = [milliseconds(seconds) for seconds in (now, life, longest)]
+        least = milliseconds(min(LEAST_LIFE, life / 2))
+        arguments: list[str | int] = [nonce, digest, *times, attempts, least, int(afresh)]
+        good, found, left, of = await self._connection.run(ISSUE, [_key(mobile)], arguments)
+        return Issued(found.decode(), left / 1000, of.decode()) if good else Ended(left / 1000)
+
+    async def is_open(self, mobile: str, attempts: int) -> bool:
+        """Whether there is a code to try, with tries left."""
+        tried = await self._connection.read("HGET", _key(mobile), "attempts")
+        return tried is not None and tried.isdigit() and int(tried) < attempts
 
     async def take(self, mobile: str, digest: str, holder: str, *, now: float, lease: float, attempts: int) -> Verdict:
         """Judge one try; if it is right and nobody else holds the code, lend it to `holder` for `lease` seconds."""
-        arguments: list[str | int] = [digest, attempts, holder, _milliseconds(now), _milliseconds(lease)]
+        arguments: list[str | int] = [digest, attempts, holder, milliseconds(now), milliseconds(lease)]
         return Verdict(await self._connection.run(TAKE, [_key(mobile)], arguments))
 
     async def release(self, mobile: str, holder: str) -> bool:
@@ -74,7 +92,3 @@ class CodeStore:
 
 def _key(mobile: str) -> str:
     return f"code:{{{mobile}}}"
-
-
-def _milliseconds(seconds: float) -> int:
-    return round(seconds * 1000)

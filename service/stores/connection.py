@@ -2,7 +2,7 @@
 
 Nothing is repeated by redis-py itself. `read` and a script that says so are repeated here after a broken connection,
 because running them twice does no harm; all else fails at once and the caller decides. The time limit holds for all of
-it: the wait for a free connection, connecting, the answer, and the repeats.
+it: the wait for a free connection, connecting, the answer, and the repeats. Where a request has less time left, that.
 """
 
 import asyncio
@@ -30,8 +30,10 @@ from redis.exceptions import (
     TryAgainError,
 )
 
+from service import deadline
 from service.errors import ServiceUnavailable
 from service.stores import clients
+from service.stores.meter import Meter, Observe, ignore, timed
 from settings import redis_url
 
 LUA = Path(__file__).parent / "lua"
@@ -73,10 +75,11 @@ class Connection:
     """What the stores speak to Redis through. Raises ServiceUnavailable where Redis cannot be reached or cannot serve.
 
     `url` is a redis-py URL, `timeout` is in seconds and holds for connecting, for waiting on the pool, and for each
-    operation; `pool_size` is the most connections opened.
+    operation; `pool_size` is the most connections opened; `observe` is told of every operation.
     """
 
-    def __init__(self, url: str, *, timeout: float, pool_size: int) -> None:
+    def __init__(self, url: str, *, timeout: float, pool_size: int, observe: Observe = ignore) -> None:
+        self.meter = Meter(pool_size, observe)
         self.redis, self._close = clients.client(url, timeout=timeout, pool_size=pool_size)
         # The other pools make the next caller wait by themselves.
         self._places = asyncio.Semaphore(pool_size) if redis_url.is_cluster(url) else nullcontext()
@@ -85,10 +88,12 @@ class Connection:
             ExponentialWithJitterBackoff(base=0.01, cap=0.1), RETRIES, supported_errors=(ConnectionError,)
         )
 
+    @timed(lambda command: command)
     async def read(self, command: str, *arguments: str) -> Any:
         """One command that changes nothing, repeated after a broken connection."""
         return await self._repeated(lambda: self.redis.execute_command(command, *arguments))  # type: ignore[no-untyped-call]
 
+    @timed(lambda script: script.name)
     async def run(self, script: Script, keys: Sequence[str], arguments: Sequence[str | bytes | int]) -> Any:
         """One script, by its digest; sent whole where the server does not know it (a restart, a failover)."""
 
@@ -100,13 +105,15 @@ class Connection:
 
         return await (self._repeated(call) if script.repeatable else self._told(call))
 
+    @timed(lambda _: "limits")
     async def ask(self, call: Callable[[], Awaitable[Any]]) -> Any:
         """What another library asks on our connections, under the same time limit and told in the same way."""
         return await self._told(call)
 
-    async def delete(self, *keys: str) -> int:
+    @timed(lambda _: "DEL")
+    async def delete(self, key: str, *keys: str) -> int:
         """Delete keys of one slot. How many there were."""
-        return int(await self._repeated(lambda: self.redis.delete(*keys)))
+        return int(await self._repeated(lambda: self.redis.delete(key, *keys)))
 
     async def ping(self) -> None:
         """Return if Redis answers."""
@@ -122,7 +129,7 @@ class Connection:
     async def _told(self, call: Callable[[], Awaitable[Any]]) -> Any:
         """Make the call under the time limit, telling every way of being out of reach as ServiceUnavailable."""
         try:
-            async with asyncio.timeout(self._timeout), self._places:
+            async with asyncio.timeout(deadline.left(self._timeout)), self._places:
                 return await call()
         except UNREACHABLE as error:
             log.warning("redis cannot be reached: %s", type(error).__name__)
@@ -132,6 +139,11 @@ class Connection:
                 log.warning("redis cannot serve: %s", found[2])
                 raise ServiceUnavailable from error
             raise
+
+
+def milliseconds(seconds: float) -> int:
+    """As Redis takes times."""
+    return round(seconds * 1000)
 
 
 async def _note(error: Exception) -> None:

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from service.stores.connection import Connection, Script
 
 COUNT = Script("count_conversion", repeatable=False)  # a second run would count twice
+LOOK = Script("count_conversion", repeatable=True)  # counts nothing
 MINUTE = 60  # seconds
 KEPT = 60  # minutes
-ALL = "all"  # stands for every prefix together
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,4 +42,5 @@ class ConversionStore:
 
     async def _count(self, prefix: str, now: float, *, sent: int, used: int) -> Conversion:
         arguments = [math.floor(now / MINUTE), KEPT, sent, used]
-        return Conversion(*await self._connection.run(COUNT, [f"conversion:{{{prefix}}}"], arguments))
+        script = COUNT if sent or used else LOOK
+        return Conversion(*await self._connection.run(script, [f"conversion:{{{prefix}}}"], arguments))

@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 
-from service.stores.connection import Connection, Script
+from service.stores.connection import Connection, Script, milliseconds
+from settings.limits import COOLDOWN_REST
 
-REST = 3600  # seconds after which a number's cool-downs are forgotten (section 5 of the contract)
 START = Script("start_cooldown", repeatable=False)  # a second run would meet the cool-down of the first
-UNDO = Script("undo_cooldown", repeatable=True)
+END_HOLD = Script("end_cooldown_hold", repeatable=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,10 +18,15 @@ class Cooldown:
 
 
 class CooldownStore:
-    """Starts cool-downs and takes them back. `steps` are their lengths in seconds; the last one repeats."""
+    """Starts cool-downs, confirms them and takes them back.
 
-    def __init__(self, connection: Connection, steps: tuple[int, ...]) -> None:
+    `steps` are their lengths in seconds; the last one repeats. One that is neither confirmed nor taken back within
+    `hold` seconds lapses, whatever became of who started it.
+    """
+
+    def __init__(self, connection: Connection, steps: tuple[int, ...], hold: float) -> None:
         self._connection = connection
+        self._hold = milliseconds(hold)
         self._steps = steps
 
     async def look(self, mobile: str, now: float) -> Cooldown:
@@ -32,25 +37,28 @@ class CooldownStore:
         """Start a cool-down if none runs. Of many at once one starts it."""
         return await self._ask(mobile, now, start=True)
 
+    async def confirm(self, mobile: str, started: float) -> bool:
+        """The code was sent. False where the cool-down that was started then is not the last one."""
+        return await self._end_hold(mobile, started, sent=True)
+
     async def undo(self, mobile: str, started: float) -> bool:
         """Take back the cool-down that was started then. False where it is not the last one."""
-        return bool(await self._connection.run(UNDO, [_key(mobile)], [_milliseconds(started)]))
+        return await self._end_hold(mobile, started, sent=False)
 
     async def forget(self, mobile: str) -> bool:
         """Forget a number's cool-downs. False where there were none."""
         return bool(await self._connection.delete(_key(mobile)))
 
+    async def _end_hold(self, mobile: str, started: float, *, sent: bool) -> bool:
+        return bool(await self._connection.run(END_HOLD, [_key(mobile)], [milliseconds(started), int(sent)]))
+
     async def _ask(self, mobile: str, now: float, *, start: bool) -> Cooldown:
         if not self._steps:
             return Cooldown(0, 0)
-        arguments = [_milliseconds(now), _milliseconds(REST), int(start), *self._steps]
+        arguments = [milliseconds(now), milliseconds(COOLDOWN_REST), self._hold, int(start), *self._steps]
         wait, length = await self._connection.run(START, [_key(mobile)], arguments)
         return Cooldown(wait / 1000, length / 1000)
 
 
 def _key(mobile: str) -> str:
     return f"cooldown:{{{mobile}}}"
-
-
-def _milliseconds(seconds: float) -> int:
-    return round(seconds * 1000)

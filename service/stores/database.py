@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import sqlite3
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextvars import copy_context
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -13,7 +13,9 @@ from tortoise.context import TortoiseContext
 from tortoise.exceptions import DBConnectionError, IntegrityError, OperationalError
 from tortoise.migrations.executor import MigrationExecutor
 
+from service import deadline
 from service.errors import ServiceUnavailable
+from service.stores.meter import Meter, Observe, ignore, timed
 
 try:  # asyncpg is an extra; without it there is no PostgreSQL to fail
     from asyncpg import InterfaceError, InternalClientError, PostgresConnectionError
@@ -47,11 +49,12 @@ Answer = TypeVar("Answer")
 class Database:
     """One pool (PostgreSQL) or one connection (SQLite) per worker. Connects at the first statement.
 
-    `timeout` in seconds holds for connecting and for each statement. Raises ServiceUnavailable where the database
-    cannot be reached or cannot serve.
+    `timeout` in seconds holds for connecting and for each statement; `observe` is told of each. Raises
+    ServiceUnavailable where the database cannot be reached or cannot serve.
     """
 
-    def __init__(self, url: str, *, timeout: float, pool_size: int) -> None:
+    def __init__(self, url: str, *, timeout: float, pool_size: int, observe: Observe = ignore) -> None:
+        self.meter = Meter(1 if url.startswith("sqlite") else pool_size, observe)
         self._config = _config(url, timeout=timeout, pool_size=pool_size)
         self._timeout = timeout
         self._context = TortoiseContext()
@@ -75,17 +78,23 @@ class Database:
 
     async def within(self, work: Callable[[], Awaitable[Answer]]) -> Answer:
         """Do database work under the time limit, telling every way of being out of reach as ServiceUnavailable."""
+
+        async def connected() -> Answer:
+            await self._connected()
+            return await work()
+
+        seconds = deadline.left(self._timeout)
         try:
-            async with asyncio.timeout(self._timeout):
-                await self._connected()
-                return await work()
+            return await _answer(connected(), seconds)
         except UNREACHABLE as error:
             raise _unavailable(error) from error
 
+    @timed(lambda statement: statement.split(maxsplit=1)[0].upper())
     async def rows(self, statement: str, values: Sequence[object]) -> list[dict[str, Any]]:
         """Run one statement and answer its rows. It commits by itself: a cancelled one leaves nothing open."""
         return await self.within(lambda: self.client.execute_query_dict(statement, list(values)))
 
+    @timed(lambda _: "query")
     async def query(self, make: Callable[[], Awaitable[Answer]]) -> Answer:
         """Run a query of Tortoise's models, made by `make`.
 
@@ -144,7 +153,24 @@ class Database:
         return MigrationExecutor(self.client, {APP: self._config["apps"][APP]})
 
 
-def _succeeded(task: asyncio.Task[None]) -> bool:
+async def _answer(work: Coroutine[Any, Any, Answer], seconds: float) -> Answer:
+    """The answer of `work`. Raises TimeoutError after `seconds`, though cutting the work off may take longer.
+
+    asyncpg asks a server that hangs to cancel the statement, and waits as long again for it to do so.
+    """
+    task = asyncio.create_task(work)
+    task.add_done_callback(_succeeded)
+    try:
+        await asyncio.wait({task}, timeout=seconds)
+    finally:
+        if not task.done():
+            task.cancel()
+    if not task.done():
+        raise TimeoutError
+    return task.result()
+
+
+def _succeeded(task: asyncio.Task[Any]) -> bool:
     return not task.cancelled() and task.exception() is None
 
 

@@ -4,19 +4,27 @@ Its moving window never allows more than an amount within any window of its leng
 """
 
 import asyncio
-from collections.abc import Sequence
+import logging
+import math
+import re
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from limits import RateLimitItem, parse_many
 from limits.aio.storage import RedisStorage
 from limits.aio.strategies import MovingWindowRateLimiter
+from redis.exceptions import ResponseError
 
 from service.entities import Clock
-from service.stores.connection import Connection
+from service.stores.connection import UNABLE, Connection
 
 PREFIX = "limit"
+ALL = "all"  # whom a budget that is everybody's belongs to
+FOREIGN = re.compile("WRONGTYPE|user_script|compare")  # a value of another type, or a list of something else
 CONTENDED = 5  # times to try again when others are spending and giving back at the same moment
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +46,10 @@ def items_of(name: str, text: str) -> tuple[RateLimitItem, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A budget without room, and the seconds until it has some."""
+    """A budget without room, and the whole seconds until it has some."""
 
     name: str
-    wait: float
+    wait: int
 
 
 class _Storage(RedisStorage):
@@ -65,7 +73,8 @@ class LimitStore:
 
     def __init__(self, connection: Connection, clock: Clock) -> None:
         self._connection = connection
-        self._limiter = MovingWindowRateLimiter(_Storage(connection.redis))
+        self._storage = _Storage(connection.redis)
+        self._limiter = MovingWindowRateLimiter(self._storage)
         self._clock = clock
 
     async def look(self, budgets: Sequence[Budget]) -> Refusal | None:
@@ -88,7 +97,7 @@ class LimitStore:
             refusal = await self.look(budgets)
             if refusal:
                 return refusal  # else somebody has given back meanwhile what was in the way
-        return Refusal(full.name, 0) if full else None
+        return Refusal(full.name, 1) if full else None
 
     async def give_back(self, budgets: Sequence[Budget]) -> None:
         """Undo one `spend`."""
@@ -109,19 +118,34 @@ class LimitStore:
         """
         spent: list[tuple[Budget, RateLimitItem]] = []
         for budget, item in windows:
-            if not await self._limiter.hit(item, budget.who):
+            if not await self._mended(budget, item, self._limiter.hit):
                 await asyncio.gather(*(self._take_back(*window) for window in spent))
                 return budget
             spent.append((budget, item))
         return None
 
-    async def _wait(self, budget: Budget, item: RateLimitItem) -> float:
-        window = await self._limiter.get_window_stats(item, budget.who)
-        return 0.0 if window.remaining > 0 else max(0.0, window.reset_time - self._clock())
+    async def _wait(self, budget: Budget, item: RateLimitItem) -> int:
+        """Rounded up and past the moment itself: what is exactly as old as its window still counts."""
+        window = await self._mended(budget, item, self._limiter.get_window_stats)
+        return 0 if window.remaining > 0 else max(0, math.floor(window.reset_time - self._clock())) + 1
+
+    async def _mended(self, budget: Budget, item: RateLimitItem, ask: Callable[..., Awaitable[Any]]) -> Any:
+        """Ask. A key that holds what the library did not write (an operator's SET) is deleted, and asked again."""
+        try:
+            return await ask(item, budget.who)
+        except ResponseError as error:
+            if not FOREIGN.search(str(error)) or UNABLE.search(str(error)):
+                raise
+            log.warning("limit %s: a key held something else, and was deleted", budget.name)
+            await self._connection.redis.delete(self._key(budget, item))
+            return await ask(item, budget.who)
+
+    def _key(self, budget: Budget, item: RateLimitItem) -> str:
+        return str(self._storage.bridge.prefixed_key(item.key_for(budget.who)))
 
     async def _take_back(self, budget: Budget, item: RateLimitItem) -> None:
         """Drop the newest moment. If it is another request's, made in between, the count is right all the same."""
-        await self._connection.redis.lpop(f"{PREFIX}:{item.key_for(budget.who)}")
+        await self._connection.redis.lpop(self._key(budget, item))
 
 
 def _windows(budgets: Sequence[Budget]) -> list[tuple[Budget, RateLimitItem]]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from service.entities import AccessRecord, EndReason, Session
 from service.stores import records
-from service.stores.connection import Connection, Script
+from service.stores.connection import Connection, Script, milliseconds
 
 OPEN = Script("open_session", repeatable=True)
 # Repeating a swap that went through finds a changed record, which the caller must handle in any case.
@@ -69,9 +69,9 @@ class SessionStore:
             [
                 session.session_id,
                 records.dump_session(session),
-                _milliseconds(session.expires_at - now),
+                milliseconds(session.expires_at - now),
                 records.dump_access(access),
-                _milliseconds(access.expires_at - now),
+                milliseconds(access.expires_at - now),
                 cap,
                 records.tombstone(EndReason.REPLACED, now),
             ],
@@ -92,9 +92,9 @@ class SessionStore:
                 session.session_id,
                 raw,
                 records.dump_session(session),
-                _milliseconds(session.expires_at - now),
+                milliseconds(session.expires_at - now),
                 records.dump_access(access),
-                _milliseconds(access.expires_at - now),
+                milliseconds(access.expires_at - now),
             ],
         )
         return answer if isinstance(answer, bytes) else bool(answer)
@@ -116,7 +116,7 @@ class SessionStore:
 
     async def bar(self, user_id: int) -> None:
         """For a while open no session of this user: not even for a login that had passed the database before."""
-        await self._connection.run(BAR, [_barred_key(user_id)], [_milliseconds(BARRED)])
+        await self._connection.run(BAR, [_barred_key(user_id)], [milliseconds(BARRED)])
 
     async def unbar(self, user_id: int) -> None:
         """Open sessions of this user again."""
@@ -162,7 +162,3 @@ def _keys(session: Session, serial: str) -> list[str]:
         _sessions_key(session.user_id),
         _token_key(session.user_id, session.session_id, serial),
     ]
-
-
-def _milliseconds(seconds: float) -> int:
-    return max(1, round(seconds * 1000))

@@ -1,5 +1,6 @@
 """A broken store is 503 `service_unavailable`, never a log-out; a bug is 500 without a word of its cause."""
 
+import asyncio
 import re
 from typing import Any
 
@@ -7,7 +8,7 @@ import pytest
 
 from service.errors import ServiceUnavailable
 from tests.client import MOBILE, Api, bearer, error
-from tests.conftest import Start
+from tests.conftest import Outbox, Start
 
 GONE_REDIS = "redis://127.0.0.1:1"
 TOKEN = "A" * 64
@@ -73,6 +74,53 @@ async def test_a_code_that_cannot_be_spent_takes_the_session_back_and_stays_good
     monkeypatch.setattr(store, "spend", spend)
     assert not await store._connection.redis.keys("sessions:*")
     assert (await api.post_login(MOBILE, code)).status_code == 200
+
+
+async def test_a_right_code_whose_judgement_was_lost_can_be_tried_again_at_once(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code = await api.new_code()
+    store = api.app.ctx.codes._store
+    take = store.take
+
+    async def lose(*arguments: Any, **options: Any) -> None:
+        await take(*arguments, **options)
+        raise ServiceUnavailable
+
+    monkeypatch.setattr(store, "take", lose)
+    assert error(await api.post_login(MOBILE, code)) == (503, "service_unavailable")
+    monkeypatch.setattr(store, "take", take)
+    assert (await api.post_login(MOBILE, code)).status_code == 200
+
+
+async def test_a_request_waits_no_longer_for_many_operations_than_for_one(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    api = await start(redis_timeout=10, stores_timeout=0.5)
+    code = await api.new_code()
+    redis = api.app.ctx.codes._store._connection.redis
+    evalsha = redis.evalsha
+
+    async def slowly(*arguments: Any) -> Any:
+        await asyncio.sleep(0.3)
+        return await evalsha(*arguments)
+
+    monkeypatch.setattr(redis, "evalsha", slowly)
+    assert error(await api.post_login(MOBILE, code)) == (503, "service_unavailable")
+    assert not await redis.keys("sessions:*")
+
+
+async def test_the_time_of_the_provider_is_not_that_of_the_stores(
+    start: Start, outbox: Outbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    api = await start(stores_timeout=2)
+
+    async def slow() -> None:
+        await asyncio.sleep(2.1)
+
+    outbox.before = slow
+    assert (await api.send_code()).status_code == 200
+    assert "a code that was sent could not be counted" not in caplog.text
 
 
 async def test_a_bug_is_500_with_nothing_but_a_request_id(

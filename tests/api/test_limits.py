@@ -7,6 +7,7 @@ import httpx
 import pytest
 
 from service import operations
+from service.errors import ServiceUnavailable
 from tests.api.test_codes import other_than
 from tests.client import MOBILE, Api, error
 from tests.conftest import LIMITS, Clock, Outbox, Start
@@ -52,8 +53,10 @@ async def test_the_cool_down_grows_repeats_its_last_step_and_is_forgotten_after_
     answers = []
     for _ in range(6):
         answers.append((await api.send_code()).json()["data"]["resend_after"])
-        assert wait_of(await api.send_code()) == answers[-1] + 1  # at the very second it is not yet over
-        clock.wait(answers[-1])
+        assert wait_of(await api.send_code()) == answers[-1]
+        clock.wait(answers[-1] - 1)
+        assert wait_of(await api.send_code()) == 1
+        clock.wait(1)
     assert answers == [60, 60, 120, 300, 300, 300]
     clock.wait(HOUR)
     assert (await api.send_code()).json()["data"]["resend_after"] == 60
@@ -136,8 +139,8 @@ async def test_wrong_tries_live_across_codes_and_success_forgets_them(start: Sta
 async def test_tries_at_no_code_lock_nobody_out(start: Start) -> None:
     """Otherwise anybody could lock a number out without as much as asking for a code."""
     api = await start(limit_tries_per_number="3/day")
-    for _ in range(10):
-        assert error(await api.post_login(MOBILE, "000000")) == (400, "invalid_code")
+    answers = await asyncio.gather(*(api.post_login(MOBILE, "000000") for _ in range(30)))
+    assert {error(answer) for answer in answers} == {(400, "invalid_code")}
     assert (await api.post_login(MOBILE, await api.new_code())).status_code == 200
 
 
@@ -220,6 +223,90 @@ async def test_a_provider_that_refuses_costs_the_number_nothing_and_the_address_
     assert await spent(api) == {"limit:codes_per_ip/127.0.0.1/30/1/hour": 7}
     outbox.refuses = False
     assert (await api.send_code()).json()["data"]["resend_after"] == 60
+
+
+async def test_a_number_that_its_provider_spares_costs_the_address_one_and_is_not_asked_again_at_once(
+    start: Start, outbox: Outbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    api = await start(**LIMITS)
+    outbox.too_many = 1800
+    assert wait_of(await api.send_code()) == 1800
+    assert wait_of(await api.send_code()) == 60
+    assert outbox.asked == 1
+    left = await spent(api)
+    assert left.pop("cooldown:{13800138000}")
+    assert left == {"limit:codes_per_ip/127.0.0.1/30/1/hour": 1}
+    hits = [vars(record)["reason"] for record in caplog.records if record.message == "limit_hit"]
+    assert hits == ["provider", "code_cooldown"]
+
+
+@pytest.mark.parametrize("broken", ["spend", "issue"])
+async def test_a_redis_that_goes_in_the_middle_leaves_nothing_spent(
+    start: Start, outbox: Outbox, monkeypatch: pytest.MonkeyPatch, broken: str
+) -> None:
+    api = await start(**LIMITS)
+    codes = api.app.ctx.codes
+
+    async def gone(*_: Any, **__: Any) -> None:
+        raise ServiceUnavailable
+
+    with monkeypatch.context() as patch:
+        patch.setattr(api.app.ctx.delivery._limits._store if broken == "spend" else codes._store, broken, gone)
+        assert error(await api.send_code()) == (503, "service_unavailable")
+    assert await spent(api) == {}
+    assert (await api.send_code()).status_code == 200
+    assert len(outbox.messages) == 1
+
+
+async def test_a_redis_that_goes_while_a_try_is_judged_leaves_the_try_unspent(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    api = await start(limit_tries_per_number="1/day")
+    code = await api.new_code()
+
+    async def gone(*_: Any, **__: Any) -> None:
+        raise ServiceUnavailable
+
+    with monkeypatch.context() as patch:
+        patch.setattr(api.app.ctx.codes._store, "take", gone)
+        assert error(await api.post_login(MOBILE, code)) == (503, "service_unavailable")
+    assert (await api.post_login(MOBILE, code)).status_code == 200
+
+
+async def test_what_is_counted_after_the_message_or_the_login_cannot_undo_it(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    api = await start(**LIMITS)
+
+    async def gone(*_: Any, **__: Any) -> None:
+        raise ServiceUnavailable
+
+    for method in ("note_sent", "note_used"):
+        monkeypatch.setattr(api.app.ctx.codes._guard, method, gone)
+    response = await api.send_code()
+    assert response.json()["data"]["resend_after"] == 60
+    assert (await api.post_login(MOBILE, api._phone.code(MOBILE))).status_code == 200
+
+
+async def test_a_provider_that_may_have_sent_the_message_costs_the_number_its_budget_but_no_cool_down(
+    start: Start, outbox: Outbox
+) -> None:
+    async def hang() -> None:
+        await asyncio.sleep(30)
+
+    outbox.before = hang
+    api = await start(**LIMITS, sms_timeout=0.05)
+    for _ in range(5):
+        assert error(await api.send_code()) == (503, "sms_unavailable")
+    assert wait_of(await api.send_code()) == HOUR + 1
+    assert await spent(api) == {
+        "limit:codes_per_ip/127.0.0.1/30/1/hour": 5,
+        "limit:codes_per_number/13800138000/5/1/hour": 5,
+        "limit:codes_per_number/13800138000/10/1/day": 5,
+        "limit:codes_per_prefix/1380013/300/1/hour": 5,
+        "limit:codes_total/all/600/1/minute": 5,
+        "limit:codes_total/all/50000/1/day": 5,
+    }
 
 
 async def test_a_code_ended_by_wrong_tries_costs_no_message(start: Start, outbox: Outbox, clock: Clock) -> None:

@@ -81,6 +81,16 @@ async def test_when_codes_as_a_whole_are_not_used_only_prefixes_whose_own_are_us
     assert (await api.send_code(number(2, SPARED))).status_code == 200
 
 
+async def test_whoever_has_logged_in_before_gets_a_code_though_the_guard_is_closed(start: Start) -> None:
+    api = await start(sms_min_conversion=0.9, sms_conversion_min_sent=3)
+    await use(api, number(1, WALKED))
+    for n in range(2, 4):
+        await api.send_code(number(n, WALKED))
+    wait_of(await api.send_code(number(4, WALKED)))
+    wait_of(await api.send_code(number(4, SPARED)))
+    assert (await api.send_code(number(1, WALKED))).status_code == 200
+
+
 async def test_a_wrong_code_and_a_message_that_was_not_sent_do_not_count(start: Start, outbox: Outbox) -> None:
     api = await start(sms_min_conversion=0.5, sms_conversion_min_sent=2)
     outbox.refuses = True

@@ -25,3 +25,6 @@ async def test_check_finds_it_well(any_redis: str, start: Start) -> None:
     connection, database = api.app.ctx.codes._store._connection, api.app.ctx.authorizations._users._database
     findings = await diagnosis.findings(api.app.ctx.settings, connection, database)
     assert not [finding.text for finding in findings if finding.level is Level.BAD]
+    told = " ".join(finding.text for finding in findings)
+    assert "answers, version" in told
+    assert "Redis evicts nothing" in told

@@ -13,6 +13,7 @@ import pytest
 
 import config
 from config import Settings
+from service import logs
 from service.entities import TextMessage
 from service.senders.aliyun import AliyunSender
 from service.senders.failover import Sender
@@ -139,7 +140,9 @@ def _no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(autouse=True)
 def _nothing_secret_is_logged(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
     """Of every test here, with all libraries at their most talkative."""
-    caplog.set_level(logging.DEBUG)
+    for name, least in logs.TALKATIVE.items():
+        caplog.set_level(least, name)
+    caplog.set_level(logging.DEBUG)  # last: each of these sets the level of the handler, too
     yield
     said = "\n".join(f"{record.getMessage()} {record.exc_text}" for record in caplog.get_records("call"))
     for secret in (MOBILE, CODE, "hush-token", WEBHOOK_SECRET.removeprefix("whsec_"), *SECRETS.values()):

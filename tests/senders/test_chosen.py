@@ -41,7 +41,6 @@ async def test_several_are_made_in_their_order() -> None:
 def test_what_a_missing_sdk_asks_for_is_what_the_project_names() -> None:
     extras = PROJECT["optional-dependencies"]
     assert {name: list(PACKAGES[name]) for name in SDKS} == {name: extras[name] for name in SDKS}
-    assert set(PACKAGES["webhook"]) <= set(PROJECT["dependencies"])
 
 
 def test_no_sdk_is_imported_unless_it_is_chosen() -> None:
@@ -59,7 +58,7 @@ def test_a_missing_sdk_is_told_with_what_to_type(name: str, monkeypatch: pytest.
         monkeypatch.delitem(sys.modules, module)
     monkeypatch.setitem(sys.modules, SDKS[name], None)  # Python's own way to say that it is not there
     settings = settings_for(sms_sender=name)
-    command = f'python -m pip install "{PACKAGES[name][0]}"'
+    command = f'{sys.executable} -m pip install "{PACKAGES[name][0]}"'
     with pytest.raises(SettingsError) as caught:
         senders.chosen(settings, lambda *_: None)
     assert str(caught.value).startswith(f"SMS_SENDER: {name} needs a package")

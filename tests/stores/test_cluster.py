@@ -168,7 +168,7 @@ async def test_every_script_touches_one_slot_alone(store: SessionStore, touched:
     await store.unbar(USER)
     await opened(store, cap=CAP)
     await store.end_all(USER, EndReason.REVOKED, NOW)
-    codes, steps = CodeStore(connection), cooldowns.CooldownStore(connection, (60,))
+    codes, steps = CodeStore(connection), cooldowns.CooldownStore(connection, (60,), 20)
     await codes.issue(MOBILE, "nonce", "digest", now=NOW, life=300, longest=600, attempts=5)
     await codes.take(MOBILE, "digest", "me", now=NOW, lease=10, attempts=5)
     await codes.release(MOBILE, "me")

@@ -228,8 +228,8 @@ async def test_a_mistake_of_ours_is_not_told_as_an_outage(connection: Connection
 async def test_a_script_works_again_after_the_server_has_forgotten_it(connection: Connection) -> None:
     for _ in range(2):
         await connection.redis.script_flush()
-        assert await issue(connection) == Issued("nonce", 300)
-        assert await issue(connection) == Issued("nonce", 300)
+        assert await issue(connection) == Issued("nonce", 300, "digest")
+        assert await issue(connection) == Issued("nonce", 300, "digest")
 
 
 async def test_reads_and_writes_go_on_after_the_server_has_dropped_every_connection(
@@ -253,7 +253,7 @@ async def test_a_read_whose_answer_was_lost_is_repeated(wire: tuple[Wire, Connec
 async def test_a_repeatable_script_whose_answer_was_lost_is_repeated(wire: tuple[Wire, Connection]) -> None:
     lossy, connection = wire
     lossy.losses = 1
-    assert await issue(connection) == Issued("nonce", 300)
+    assert await issue(connection) == Issued("nonce", 300, "digest")
     assert (lossy.losses, lossy.connections) == (0, 2)
 
 

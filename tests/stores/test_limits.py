@@ -9,11 +9,13 @@ from limits.aio.storage.redis import redispy
 
 from service.errors import ServiceUnavailable
 from service.stores.connection import Connection
-from service.stores.conversions import ALL, Conversion, ConversionStore
+from service.stores.conversions import Conversion, ConversionStore
 from service.stores.cooldowns import Cooldown, CooldownStore
-from service.stores.limits import Budget, LimitStore, Refusal, items_of
+from service.stores.limits import ALL, Budget, LimitStore, Refusal, items_of
 from tests.client import MOBILE
 from tests.conftest import Clock
+
+HOLD = 20  # seconds
 
 
 def budget(text: str, name: str = "codes", who: str = MOBILE) -> Budget:
@@ -36,8 +38,8 @@ async def test_a_budget_is_spent_until_it_is_empty_and_knows_when_it_has_room(st
         assert await store.look([budget("3/hour")]) is None
         assert await store.spend([budget("3/hour")]) is None
         clock.wait(10)
-    assert await store.look([budget("3/hour")]) == Refusal("codes", 3570)
-    assert await store.spend([budget("3/hour")]) == Refusal("codes", 3570)
+    assert await store.look([budget("3/hour")]) == Refusal("codes", 3571)
+    assert await store.spend([budget("3/hour")]) == Refusal("codes", 3571)
     clock.wait(3571)
     assert await store.spend([budget("3/hour")]) is None
 
@@ -45,17 +47,17 @@ async def test_a_budget_is_spent_until_it_is_empty_and_knows_when_it_has_room(st
 async def test_of_several_windows_and_budgets_the_longest_wait_is_told(store: LimitStore) -> None:
     both = [budget("1/minute;2/day"), budget("1/hour", "of_all", "all")]
     assert await store.spend(both) is None
-    assert await store.look(both) == Refusal("of_all", 3600)
-    assert await store.look(both[:1]) == Refusal("codes", 60)
+    assert await store.look(both) == Refusal("of_all", 3601)
+    assert await store.look(both[:1]) == Refusal("codes", 61)
 
 
 async def test_where_one_budget_is_empty_none_is_spent(store: LimitStore) -> None:
     small, large = budget("1/hour", "small"), budget("5/hour", "large")
     assert await store.spend([small, large]) is None
-    assert await store.spend([large, small]) == Refusal("small", 3600)
+    assert await store.spend([large, small]) == Refusal("small", 3601)
     for _ in range(4):
         assert await store.spend([large]) is None
-    assert await store.look([large]) == Refusal("large", 3600)
+    assert await store.look([large]) == Refusal("large", 3601)
 
 
 async def test_of_a_hundred_at_once_exactly_the_budget_is_spent_and_the_others_pay_nothing(store: LimitStore) -> None:
@@ -87,7 +89,7 @@ async def test_giving_back_what_was_never_spent_makes_no_room(store: LimitStore)
 async def test_a_cool_down_is_started_once_looked_at_for_nothing_and_undone(
     connection: Connection, clock: Clock
 ) -> None:
-    store = CooldownStore(connection, (60, 120))
+    store = CooldownStore(connection, (60, 120), HOLD)
     assert await store.look(MOBILE, clock()) == Cooldown(0, 60)
     started = await asyncio.gather(*(store.start(MOBILE, clock()) for _ in range(20)))
     assert sorted(started, key=lambda cooldown: cooldown.wait)[:2] == [Cooldown(0, 60), Cooldown(60, 0)]
@@ -95,6 +97,7 @@ async def test_a_cool_down_is_started_once_looked_at_for_nothing_and_undone(
     assert await store.look(MOBILE, clock()) == Cooldown(0, 60)
     for length in (60, 120, 120):
         assert await store.start(MOBILE, clock()) == Cooldown(0, length)
+        assert await store.confirm(MOBILE, clock())
         clock.wait(length)
     first = clock()
     assert await store.start(MOBILE, first) == Cooldown(0, 120)
@@ -105,8 +108,46 @@ async def test_a_cool_down_is_started_once_looked_at_for_nothing_and_undone(
     assert await store.look(MOBILE, first) == Cooldown(0, 60)
 
 
+async def test_a_cool_down_that_nobody_confirms_lapses(connection: Connection, clock: Clock) -> None:
+    store = CooldownStore(connection, (60, 120), HOLD)
+    await store.start(MOBILE, clock())
+    assert await store.confirm(MOBILE, clock())
+    clock.wait(60)
+    await store.start(MOBILE, clock())
+    clock.wait(HOLD - 1)
+    assert await store.look(MOBILE, clock()) == Cooldown(120 - HOLD + 1, 0)
+    clock.wait(1)
+    assert await store.look(MOBILE, clock()) == Cooldown(0, 120)
+    assert await store.start(MOBILE, clock()) == Cooldown(0, 120)
+
+
+@pytest.mark.parametrize("count", ["-5", "1.5", "nan", "inf", "many"])
+async def test_a_cool_down_with_an_odd_count_is_none(connection: Connection, clock: Clock, count: str) -> None:
+    store = CooldownStore(connection, (60,), HOLD)
+    await connection.redis.hset(f"cooldown:{{{MOBILE}}}", mapping={"count": count, "last": str(int(clock() * 1000))})
+    assert await store.start(MOBILE, clock()) == Cooldown(0, 60)
+
+
+async def test_a_clock_that_was_ahead_holds_nobody_up(connection: Connection, clock: Clock) -> None:
+    store, conversions = CooldownStore(connection, (60,), HOLD), ConversionStore(connection)
+    await store.start(MOBILE, clock() + 86_400)
+    await conversions.add_sent("1380013", clock() + 86_400)
+    assert await store.look(MOBILE, clock()) == Cooldown(0, 60)
+    assert await conversions.of("1380013", clock()) == Conversion(0, 0)
+
+
+@pytest.mark.parametrize("garbage", [("SET", "x"), ("RPUSH", *"abc"), ("HSET", "a", "b")])
+async def test_a_limit_whose_key_holds_something_else_is_mended(
+    store: LimitStore, redis: Any, garbage: tuple[str, ...]
+) -> None:
+    for ask in (store.spend, store.look):
+        await redis.delete("limit:codes/13800138000/3/1/hour")
+        await redis.execute_command(garbage[0], "limit:codes/13800138000/3/1/hour", *garbage[1:])
+        assert await ask([budget("3/hour")]) is None
+
+
 async def test_a_cool_down_without_steps_is_none(connection: Connection, clock: Clock) -> None:
-    store = CooldownStore(connection, ())
+    store = CooldownStore(connection, (), HOLD)
     for _ in range(3):
         assert await store.start(MOBILE, clock()) == Cooldown(0, 0)
 
@@ -134,7 +175,7 @@ async def test_what_an_operator_leaves_in_a_key_is_none_and_mended(
 ) -> None:
     for key in (f"cooldown:{{{MOBILE}}}", "conversion:{1380013}"):
         await redis.execute_command(garbage[0], key, *garbage[1:])
-    assert await CooldownStore(connection, (60,)).start(MOBILE, clock()) == Cooldown(0, 60)
+    assert await CooldownStore(connection, (60,), HOLD).start(MOBILE, clock()) == Cooldown(0, 60)
     assert await ConversionStore(connection).add_sent("1380013", clock()) == Conversion(1, 0)
 
 
@@ -144,5 +185,5 @@ async def test_a_closed_port_is_unavailable_and_no_permission(clock: Clock, loop
         with pytest.raises(ServiceUnavailable):
             await LimitStore(connection, clock).spend([budget("5/hour")])
         with pytest.raises(ServiceUnavailable):
-            await CooldownStore(connection, (60,)).start(MOBILE, clock())
+            await CooldownStore(connection, (60,), HOLD).start(MOBILE, clock())
         await connection.close()

@@ -4,25 +4,26 @@
 -- Returns {sent, used} over the minutes kept, with what was added now.
 local minute, kept = tonumber(ARGV[1]), tonumber(ARGV[2])
 local now = { sent = tonumber(ARGV[3]), used = tonumber(ARGV[4]) }
+local sums = { sent = now.sent, used = now.used }
 
-if redis.call('TYPE', KEYS[1]).ok ~= 'hash' then
-  redis.call('DEL', KEYS[1])
+local buckets = redis.pcall('HGETALL', KEYS[1])
+if buckets.err then
+  redis.call('DEL', KEYS[1]) -- a value of another type, as an operator may leave one
+  buckets = {}
+end
+for i = 1, #buckets, 2 do
+  local kind, born = string.match(buckets[i], '^(%a+):(%d+)$')
+  local age, amount = minute - (tonumber(born) or 0), tonumber(string.match(buckets[i + 1], '^%d+$'))
+  if sums[kind or ''] and amount and age >= 0 and age < kept then
+    sums[kind] = sums[kind] + amount
+  else
+    redis.call('HDEL', KEYS[1], buckets[i])
+  end
 end
 for kind, amount in pairs(now) do
   if amount > 0 then
     redis.call('HINCRBY', KEYS[1], kind .. ':' .. minute, amount)
     redis.call('EXPIRE', KEYS[1], kept * 60)
-  end
-end
-
-local sums = { sent = 0, used = 0 }
-local buckets = redis.call('HGETALL', KEYS[1])
-for i = 1, #buckets, 2 do
-  local kind, born = string.match(buckets[i], '^(%a+):(%d+)$')
-  if not sums[kind or ''] or minute - tonumber(born) >= kept then
-    redis.call('HDEL', KEYS[1], buckets[i])
-  else
-    sums[kind] = sums[kind] + (tonumber(buckets[i + 1]) or 0)
   end
 end
 return { sums.sent, sums.used }

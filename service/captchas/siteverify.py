@@ -13,6 +13,7 @@ import httpx
 import orjson
 
 from config import Settings
+from service import addresses
 from service.errors import InvalidRequest, ServiceUnavailable
 
 FIELD = "captcha_token"
@@ -68,7 +69,7 @@ class Captcha:
         if problem := self.problem(token):
             raise InvalidRequest({FIELD: problem})
         form = {"secret": self._secret.get_secret_value(), "response": token}
-        if ip != "unknown":
+        if ip != addresses.UNKNOWN:
             form["remoteip"] = ip
         self._judge(await self._ask(form))
 

@@ -1,0 +1,59 @@
+"""How long a request may wait for the stores, all told: a moment, kept in a context variable.
+
+The middleware sets it, and a store asks before each operation how long that one may take. So a request that makes ten
+operations against a store that hangs waits no longer than one that makes one. The command line and the start of a
+worker have no deadline.
+"""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+from service.errors import ServiceUnavailable
+
+TIDYING = 0.2  # seconds more, to put back what a request had taken whose time was up
+
+_UNTIL: ContextVar[float | None] = ContextVar("deadline", default=None)
+
+
+def begin(seconds: float) -> None:
+    """Give the request at hand this long."""
+    _UNTIL.set(time.monotonic() + seconds)
+
+
+def left(most: float) -> float:
+    """The seconds that an operation may take: `most`, or less. Raises ServiceUnavailable where the time is up.
+
+    An operation that nobody can wait for must not be sent: it might be done after its caller was told that it was not.
+    """
+    until = _UNTIL.get()
+    if until is None:
+        return most
+    seconds = until - time.monotonic()
+    if seconds <= 0:
+        raise ServiceUnavailable
+    return min(most, seconds)
+
+
+@contextmanager
+def stopped() -> Iterator[None]:
+    """Leave out the time of the block: it belongs to somebody else, who has a time limit of his own."""
+    until, start = _UNTIL.get(), time.monotonic()
+    try:
+        yield
+    finally:
+        if until is not None:
+            _UNTIL.set(until + time.monotonic() - start)
+
+
+@contextmanager
+def tidying() -> Iterator[None]:
+    """A little more time for the block; the same for all such blocks of a request together."""
+    until = _UNTIL.get()
+    if until is not None:
+        _UNTIL.set(until + TIDYING)
+    try:
+        yield
+    finally:
+        _UNTIL.set(until)

@@ -1,0 +1,115 @@
+"""Use case: send a login code. What guards it comes first: the captcha, the prefixes, the conversion, the limits."""
+
+import logging
+import math
+
+from config import Settings
+from service import audit, deadline, texts
+from service.audit import Event
+from service.captchas import Captcha
+from service.codes import Code, Codes
+from service.conversion import ConversionGuard
+from service.entities import CodeSent, TextMessage
+from service.errors import InvalidRequest, ServiceUnavailable, SmsUnavailable, TooManyRequests
+from service.limits import Limits, Reservation
+from service.senders import Sender
+from service.texts import Template
+
+log = logging.getLogger(__name__)
+
+
+class Delivery:
+    """Brings a code to a phone, or says why not."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        codes: Codes,
+        sender: Sender,
+        limits: Limits,
+        guard: ConversionGuard,
+        captcha: Captcha | None,
+    ) -> None:
+        self._allowed, self._blocked = settings.sms_allow_prefixes, settings.sms_block_prefixes
+        self._template = Template(settings.sms_text, settings.sms_domain, settings.sms_app_hash)
+        self._codes = codes
+        self._sender = sender
+        self._limits = limits
+        self._guard = guard
+        self._captcha = captcha
+
+    async def send_code(self, mobile: str, ip: str, captcha_token: str = "") -> CodeSent:
+        """Send the code that is good for this number, a new one or the one sent before.
+
+        Raises InvalidRequest for a number that gets no codes or a captcha that is not solved, TooManyRequests,
+        SmsUnavailable, ServiceUnavailable.
+        """
+        if self._captcha:
+            await self._verify(self._captcha, mobile, ip, captcha_token)
+        if self._codes.is_fixed(mobile):
+            return await self._send_nothing(mobile, ip)
+        await self._refuse_pumping(mobile)
+        reservation = await self._limits.reserve_code(mobile, ip)
+        code = await self._issue(reservation)
+        await self._send(reservation, code)
+        audit.record(Event.CODE_SENT, mobile=mobile)
+        return CodeSent(mobile, math.floor(code.life), await self._note_sent(reservation))
+
+    async def _verify(self, captcha: Captcha, mobile: str, ip: str, token: str) -> None:
+        """Look at the limits first: a request that is refused anyway does not use its captcha up."""
+        if not self._codes.is_fixed(mobile):
+            await self._refuse_pumping(mobile)
+            await self._limits.look_at_code(mobile, ip)
+        try:
+            with deadline.stopped():
+                await captcha.verify(token, ip)
+        except InvalidRequest:
+            await self._limits.spend_address(mobile, ip)  # or one address could ask the provider for ever
+            raise
+
+    async def _send_nothing(self, mobile: str, ip: str) -> CodeSent:
+        """A number of TEST_CODES: its code is known, so nobody is told it, and asking costs the address alone."""
+        await self._limits.spend_address(mobile, ip)
+        code = await self._codes.issue(mobile)
+        audit.record(Event.CODE_SENT, mobile=mobile, reason=audit.TEST_CODE)
+        return CodeSent(mobile, expires_in=math.floor(code.life), resend_after=0)
+
+    async def _refuse_pumping(self, mobile: str) -> None:
+        if (self._allowed and not mobile.startswith(self._allowed)) or mobile.startswith(self._blocked):
+            raise InvalidRequest({"mobile": "is of a range that gets no messages from us"})
+        await self._guard.check(mobile)
+
+    async def _issue(self, reservation: Reservation) -> Code:
+        try:
+            return await self._codes.issue(reservation.mobile)
+        except Exception:
+            await self._limits.undo(reservation)
+            raise
+
+    async def _send(self, reservation: Reservation, code: Code) -> None:
+        """Send the message. Whoever made a provider be asked has spent one of his address, whatever it answers."""
+        mobile, minutes = reservation.mobile, texts.minutes(code.life)
+        text = self._template.filled(code.digits, minutes)
+        try:
+            with deadline.stopped():
+                await self._sender.send(TextMessage(mobile, code.digits, text, minutes))
+        except TooManyRequests as refusal:
+            await self._limits.give_back(reservation)  # the cool-down goes on: nobody makes us ask again at once
+            wait = max(refusal.retry_after, math.ceil(reservation.cooldown))
+            self._limits.refuse("provider", wait, mobile)
+        except SmsUnavailable as error:
+            await self._limits.undo_cooldown(reservation)
+            if error.definite:
+                await self._limits.give_back(reservation)
+            else:  # it may arrive all the same, and be billed
+                await self._note_sent(reservation)
+            raise
+
+    async def _note_sent(self, reservation: Reservation) -> int:
+        """Count the code, and answer the seconds until the next. The message is out: nothing may fail any more."""
+        try:
+            await self._guard.note_sent(reservation.mobile)
+            return await self._limits.resend_after(reservation)
+        except ServiceUnavailable:
+            log.warning("a code that was sent could not be counted")
+            return math.ceil(reservation.cooldown)
