@@ -26,7 +26,6 @@ from redis.exceptions import (
     ReadOnlyError,
     RedisClusterException,
     RedisError,
-    ResponseError,
     TimeoutError,  # noqa: A004 - as above
     TryAgainError,
 )
@@ -115,22 +114,6 @@ class Connection:
     async def delete(self, key: str, *keys: str) -> int:
         """Delete keys of one slot. How many there were."""
         return int(await self._repeated(lambda: self.redis.delete(key, *keys)))
-
-    async def info(self, section: str) -> dict[str, Any]:
-        """One section of INFO, as redis-py parses it."""
-        return await self._told(lambda: self.redis.info(section))  # type: ignore[no-any-return]
-
-    async def config(self, name: str) -> str | None:
-        """One setting of the server, or None where CONFIG is not allowed (managed services)."""
-
-        async def permitted() -> Any:
-            try:
-                return await self.redis.config_get(name)
-            except ResponseError:
-                return None
-
-        answer = await self._told(permitted)
-        return str(answer.get(name, "")) if answer else None
 
     async def ping(self) -> None:
         """Return if Redis answers."""

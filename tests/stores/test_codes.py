@@ -24,6 +24,7 @@ KEY = "code:{13800138000}"
 IP = "192.0.2.1"
 NONCE, DIGEST = "nonce-of-the-first", "digest-of-the-first"
 LIFE, LONGEST, ATTEMPTS, LEASE = 300, 600, 5, 10
+STALL = 30  # seconds that a busy machine may stand still between two commands
 
 Server = Any  # redis-py says `bytes | str` of its answers; here they are bytes
 
@@ -74,7 +75,7 @@ async def number(connection: Connection, redis: Server, clock: Clock) -> Number:
 
 async def test_a_new_code_has_the_nonce_that_was_passed_and_the_life_that_was_wanted(number: Number) -> None:
     assert await number.issue() == Issued(NONCE, LIFE, DIGEST)
-    assert LIFE - 1 < await number.life() <= LIFE
+    assert LIFE - STALL < await number.life() <= LIFE
     assert await keys_of(number.redis) == {KEY}
 
 
@@ -92,10 +93,10 @@ async def test_a_resend_lengthens_the_life_but_never_past_the_longest(number: Nu
     await number.issue()
     await number.wait(200)
     assert await number.issue() == Issued(NONCE, LIFE, DIGEST)
-    assert LIFE - 1 < await number.life() <= LIFE
+    assert LIFE - STALL < await number.life() <= LIFE
     await number.wait(250)
     assert await number.issue() == Issued(NONCE, 150, DIGEST)
-    assert 149 < await number.life() <= 150
+    assert 150 - STALL < await number.life() <= 150
     await number.wait(89)
     assert await number.issue() == Issued(NONCE, 61, DIGEST)
 
@@ -104,8 +105,8 @@ async def test_a_resend_never_shortens_the_life(number: Number) -> None:
     await number.issue()
     answer = await number.store.issue(MOBILE, "n", "d", now=number.clock(), life=60, longest=60, attempts=ATTEMPTS)
     assert isinstance(answer, Issued)
-    assert LIFE - 1 < answer.life <= LIFE
-    assert LIFE - 1 < await number.life() <= LIFE
+    assert LIFE - STALL < answer.life <= LIFE
+    assert LIFE - STALL < await number.life() <= LIFE
 
 
 async def test_an_expired_code_is_gone_and_the_next_one_is_new(number: Number) -> None:
@@ -129,8 +130,8 @@ async def test_an_ended_code_answers_how_long_to_wait_and_does_not_live_longer_f
     await number.wait(100)
     answer = await number.issue()
     assert isinstance(answer, Ended)
-    assert 199 < answer.wait <= 200
-    assert 199 < await number.life() <= 200
+    assert 200 - STALL < answer.wait <= 200
+    assert 200 - STALL < await number.life() <= 200
     await number.wait(200)
     assert await number.issue("second", "other") == Issued("second", LIFE, "other")
 
@@ -203,7 +204,7 @@ async def test_a_try_does_not_change_the_life_of_the_code(number: Number) -> Non
     await number.take("wrong")
     await number.take()
     await number.store.release(MOBILE, "me")
-    assert 199 < await number.life() <= 200
+    assert 200 - STALL < await number.life() <= 200
 
 
 # --- Lend, give back, spend -----------------------------------------------------------------------------------------

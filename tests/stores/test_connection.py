@@ -15,6 +15,7 @@ from service.errors import ServiceUnavailable
 from service.stores.codes import CodeStore, Issued, Verdict
 from service.stores.connection import Connection
 from service.stores.embedded import EmbeddedRedis
+from service.stores.servers import survey
 
 MOBILE = "13800138000"
 KEY = "code:{13800138000}"
@@ -37,8 +38,7 @@ USES: dict[str, Use] = {
     "a repeatable script": issue,
     "a script that is not": take,
     "ping": lambda connection: connection.ping(),
-    "info": lambda connection: connection.info("server"),
-    "config": lambda connection: connection.config("maxmemory"),
+    "a survey of the servers": survey,
 }
 every_use = pytest.mark.parametrize("use", USES.values(), ids=USES)
 
@@ -333,5 +333,8 @@ async def test_a_setting_that_may_not_be_read_is_unknown(mine: Connection, serve
         "latch", enabled=True, passwords=["+right"], categories=["+@all"], commands=["-config"], keys=["*"]
     )
     async with connected(f"unix://latch:right@{server.socket}", timeout=5) as restricted:
-        assert await restricted.config("maxmemory-policy") is None
-        await restricted.ping()
+        [[found], _] = await survey(restricted)
+        assert (found.policy, found.persistent) == ("noeviction", True)
+        await mine.redis.config_set("appendonly", "no")
+        [[found], _] = await survey(restricted)
+        assert (found.policy, found.persistent) == ("noeviction", None)

@@ -19,6 +19,7 @@ USER = 42
 CAP = 10
 ACCESS_LIFE, LIFE = 3_600.0, 1_209_600.0
 LIST = "sessions:{42}"
+STALL = 30_000  # ms that a busy machine may stand still between two commands
 
 Server = Any  # redis-py says `bytes | str` of its answers; here they are bytes
 
@@ -173,15 +174,15 @@ async def test_no_key_and_no_value_holds_a_secret(store: SessionStore, redis: Se
 async def test_each_key_lives_as_long_as_what_it_holds(store: SessionStore, redis: Server) -> None:
     login = await opened(store)
     for key, life in ((login.token_key, ACCESS_LIFE), (login.session_key, LIFE), (LIST, LIFE)):
-        assert life * 1000 - 1000 < await redis.pttl(key) <= life * 1000
+        assert life * 1000 - STALL < await redis.pttl(key) <= life * 1000
 
 
 async def test_the_list_lives_as_long_as_its_longest_session(store: SessionStore, redis: Server) -> None:
     await opened(store, life=1000)
     await opened(store, life=2000)
     short = await opened(store, life=500)
-    assert 1_999_000 < await redis.pttl(LIST) <= 2_000_000
-    assert 499_000 < await redis.pttl(short.session_key) <= 500_000
+    assert 2_000_000 - STALL < await redis.pttl(LIST) <= 2_000_000
+    assert 500_000 - STALL < await redis.pttl(short.session_key) <= 500_000
 
 
 async def test_a_refresh_renews_the_session_and_the_list_and_leaves_the_older_token_its_own_life(
@@ -195,7 +196,7 @@ async def test_a_refresh_renews_the_session_and_the_list_and_leaves_the_older_to
     lives = {login.token_key: 1000, later.token_key: ACCESS_LIFE, later.session_key: LIFE, LIST: LIFE}
     assert await keys(redis) == set(lives)
     for key, life in lives.items():
-        assert life * 1000 - 1000 < await redis.pttl(key) <= life * 1000
+        assert life * 1000 - STALL < await redis.pttl(key) <= life * 1000
 
 
 # --- What operators type --------------------------------------------------------------------------------------------
@@ -304,7 +305,7 @@ async def test_an_ended_session_tells_why_for_the_rest_of_its_life(
     await redis.expire(login.session_key, 1000)
     assert await store.end(USER, login.id, reason, NOW + 5) is True
     assert await find(store, login) == Found(ended=reason)
-    assert 999_000 < await redis.pttl(login.session_key) <= 1_000_000
+    assert 1_000_000 - STALL < await redis.pttl(login.session_key) <= 1_000_000
     assert json.loads(await redis.get(login.session_key)) == {"ended": reason.value, "ended_at": NOW + 5}
     assert not await redis.exists(LIST)
 
@@ -316,7 +317,7 @@ async def test_ending_one_session_leaves_the_others_and_the_life_of_their_list(
     await store.end(USER, other.id, EndReason.LOGGED_OUT, NOW)
     assert (await find(store, one)).session == one.session
     assert await listed(redis) == [one.id]
-    assert LIFE * 1000 - 1000 < await redis.pttl(LIST) <= LIFE * 1000
+    assert LIFE * 1000 - STALL < await redis.pttl(LIST) <= LIFE * 1000
 
 
 async def test_a_session_ends_once(store: SessionStore) -> None:
@@ -354,7 +355,7 @@ async def test_a_replaced_session_keeps_its_tombstone_as_long_as_it_would_have_l
     stalest = await opened(store, cap=1, life=1000)
     fresh = Login()
     assert await store.open(fresh.session, fresh.serial, fresh.access, cap=1) == [stalest.id]
-    assert 999_000 < await redis.pttl(stalest.session_key) <= 1_000_000
+    assert 1_000_000 - STALL < await redis.pttl(stalest.session_key) <= 1_000_000
 
 
 async def test_a_cap_that_was_lowered_holds_from_the_next_login_on(store: SessionStore, redis: Server) -> None:
