@@ -24,6 +24,7 @@ from _pytest.logging import LogCaptureHandler
 from limits.aio.storage.redis import redispy
 from pytest_sanic import utils as pytest_sanic_utils
 from sanic import Sanic
+from sanic.server.protocols.http_protocol import HttpProtocol
 from sanic_routing import router as sanic_router
 
 import config
@@ -62,7 +63,8 @@ class Server(pytest_sanic_utils.TestServer):  # type: ignore[misc]
 
     async def start_server(self) -> None:
         listener = socket.create_server((self.host, 0))
-        self.server = await self.app.create_server(sock=listener, return_asyncio_server=True, protocol=BoundedProtocol)
+        protocol = BoundedProtocol if hasattr(self.app.ctx, "load") else HttpProtocol  # a test's own app
+        self.server = await self.app.create_server(sock=listener, return_asyncio_server=True, protocol=protocol)
         gc.disable()  # sanic-routing parses source here: a collection meanwhile fails on CPython 3.11 (gh-106905)
         try:
             await self.server.startup()
