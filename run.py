@@ -3,6 +3,10 @@
 Exit codes: 0 done, 1 something is not as it should be, 2 the command or a setting is wrong.
 """
 
+import gc
+
+gc.disable()  # imports make very many objects and next to no garbage: looking for it is a third of a start
+
 import argparse
 import asyncio
 import logging
@@ -16,12 +20,14 @@ from contextlib import ExitStack, contextmanager, suppress
 
 import config
 from config import Settings, SettingsError
-from service import diagnosis, logs, operations, server
-from service.app import connections
+from service import diagnosis, logs, operations, preparation, server
 from service.errors import NotFound, ServiceUnavailable
 from service.stores.data_dir import DataDirInUse, owned
 from service.stores.embedded import EmbeddedRedis, EmbeddedRedisError
 from service.stores.pepper import with_kept_pepper
+
+gc.freeze()  # what has been imported stays, and is not looked at again
+gc.enable()
 
 DONE, FAILED, MISUSED = 0, 1, 2
 DASHED_TOKEN = re.compile(r"-[A-Za-z0-9_-]{63}", re.ASCII)
@@ -91,8 +97,8 @@ def serve(settings: Settings, _: Namespace) -> int:
     try:
         with owned(settings.data_dir), _embedded_redis(settings):
             if not settings.redis_is_embedded:
-                _say(asyncio.run(_diagnose(settings, redis_alone=True)))
-            if not asyncio.run(_database_is_current(settings)):
+                _say(asyncio.run(preparation.diagnose(settings, redis_alone=True)))
+            if not asyncio.run(preparation.database_is_current(settings)):
                 return FAILED
             with server.listening(settings) as listener:
                 server.serve_on(listener, settings)
@@ -114,7 +120,7 @@ def _say(findings: Sequence[diagnosis.Finding]) -> None:
 
 def migrate(settings: Settings, _: Namespace) -> int:
     """Apply the pending migrations."""
-    applied = asyncio.run(_migrate(settings))
+    applied = asyncio.run(preparation.migrate(settings))
     print("\n".join(f"applied {name}" for name in applied) or "nothing to apply")
     return DONE
 
@@ -122,7 +128,7 @@ def migrate(settings: Settings, _: Namespace) -> int:
 def check(settings: Settings, _: Namespace) -> int:
     """Print what is well and what is not; FAILED if anything is not."""
     with _running_redis(settings):
-        findings = asyncio.run(_diagnose(settings))
+        findings = asyncio.run(preparation.diagnose(settings))
     for finding in findings:
         print(f"{finding.level.value:<5} {finding.text}")
     return FAILED if any(finding.level is diagnosis.Level.BAD for finding in findings) else DONE
@@ -182,47 +188,6 @@ def _running_redis(settings: Settings) -> Iterator[None]:
             stack.enter_context(owned(settings.data_dir))
             stack.enter_context(_embedded_redis(settings))
         yield
-
-
-async def _database_is_current(settings: Settings) -> bool:
-    """Migrate the embedded database; of another one, say what is pending. A database that is away may come back."""
-    if settings.database_is_embedded:
-        for name in await _migrate(settings):
-            log.info("applied migration %s", name)
-        return True
-    _, database = connections(settings)
-    await database.open()
-    try:
-        pending = await database.pending()
-    except ServiceUnavailable:
-        log.warning("the database does not answer; serving all the same, and logins will fail until it does")
-        return True
-    finally:
-        await database.close()
-    if pending:
-        print(f"the database lacks {', '.join(pending)}; type: python run.py migrate", file=sys.stderr)
-    return not pending
-
-
-async def _migrate(settings: Settings) -> list[str]:
-    _, database = connections(settings)
-    await database.open()
-    try:
-        return await database.migrate()
-    finally:
-        await database.close()
-
-
-async def _diagnose(settings: Settings, *, redis_alone: bool = False) -> list[diagnosis.Finding]:
-    connection, database = connections(settings)
-    await database.open()
-    try:
-        if redis_alone:
-            return await diagnosis.of_redis(settings, connection)
-        return await diagnosis.findings(settings, connection, database)
-    finally:
-        await connection.close()
-        await database.close()
 
 
 if __name__ == "__main__":

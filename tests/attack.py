@@ -24,7 +24,7 @@ from tests.processes import AS_SHIPPED, Service
 
 Request = Callable[[httpx.AsyncClient], Awaitable[httpx.Response]]
 
-MANY = 200  # requests of one attack
+MANY = 160  # requests of one attack
 AT_ONCE = 40
 VICTIM = "13800138000"
 COMPRESSED = {"CODE_TTL": 1, "LIMIT_CODE_COOLDOWN": "off", "LIMIT_CODES_PER_NUMBER": "off"}  # a day in seconds

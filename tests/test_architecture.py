@@ -49,7 +49,8 @@ ALLOWED: dict[str, set[str]] = {
     },
     "service.server": {"config", "service", "service.app", "service.routes"},
     "service.operations": {"config", "service", "service.app", "service.stores"},
-    "run": {"config", "service", "service.app", "service.server", "service.operations", "service.stores"},
+    "service.preparation": {"config", "service", "service.app"},
+    "run": {"config", "service", "service.preparation", "service.server", "service.operations", "service.stores"},
 }
 # Modules directly in `service` that others may import by name.
 SHARED = {"service.addresses", "service.deadline", "service.entities", "service.errors", "service.mobiles"}

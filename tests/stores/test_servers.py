@@ -68,7 +68,8 @@ def connection(connection_of_latch: Connection) -> Connection:
 async def test_every_server_tells_what_is_asked_of_it(connection: Connection, redis: Any, place: Place) -> None:
     found, silent = await survey(connection)
     assert silent == []
-    assert len(found) == {"cluster": 3}.get(place.kind, 1)
+    masters = {3, 4} if place.kind == "cluster" else {1}  # the fourth has slots only after some have moved to it
+    assert len(found) in masters
     assert all(server.version >= (6, 2) and server.policy == "noeviction" for server in found)
     assert {server.persistent for server in found} == {place.kind == "embedded"}
     await on_every_server(redis, "CONFIG", "SET", "maxmemory-policy", "volatile-ttl")
