@@ -8,6 +8,7 @@ import asyncio
 import gc
 import itertools
 import logging
+import os
 import shutil
 import socket
 import tempfile
@@ -49,6 +50,12 @@ Sanic.test_mode = True
 # The source is compiled as it is, once for each worker, where Sanic takes it to pieces and puts it together before.
 _as_it_is = SimpleNamespace(parse=str, unparse=str, fix_missing_locations=str)
 vars(sanic_router).update(ast=_as_it_is, compile=cache(compile))
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than there are cores: tests of faults, stops and attacks wait more than they work."""
+    return (os.cpu_count() or 1) + 1
+
 
 Start = Callable[..., Awaitable[Api]]
 
