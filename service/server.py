@@ -81,14 +81,24 @@ def _stop_once(_app: App) -> None:
 
 
 def _supervise(listener: socket.socket, app: App) -> None:
-    """Start workers again that have died, which Sanic's manager leaves to us, and stop without haste."""
+    """Start workers again that have died, which Sanic's manager leaves to us, and stop without haste.
+
+    The manager would stop in its signal handler, and there ask the process that keeps the workers' states, wherever the
+    signal found it: also in the middle of another such question, whose answer it would then take for its own. Here the
+    signal is noted, and the stop begins between two questions.
+    """
     manager = app.manager
     look, shut_down = manager._sync_states, manager.shutdown  # noqa: SLF001 - there is no public way
     looked = 0.0
+    told: list[int] = []
+    for number in STOPPING:
+        signal.signal(number, lambda received, _: told.append(received))
 
     def look_and_start_again() -> None:
         nonlocal looked
         look()  # type: ignore[no-untyped-call]
+        if told:
+            manager.shutdown_signal(told[0], None)  # type: ignore[no-untyped-call]
         if manager._shutting_down or time.monotonic() - looked < RESTART_PAUSE:  # noqa: SLF001
             return
         looked = time.monotonic()
