@@ -11,10 +11,15 @@ from service.stores.connection import Connection
 from service.stores.database import Database
 from service.stores.servers import Server, survey
 from service.texts import Template
+from settings.fields import OFF
 
 OLDEST_REDIS = (6, 2)
 KEEPS_ALL = "noeviction"
 CLOCKS_APART = 1.0  # seconds
+
+
+FOR_DEVELOPMENT = ("console", "file")
+TAKE_TEMPLATES = {"aliyun", "tencent"}  # the other senders take SMS_TEXT
 
 
 class Level(Enum):
@@ -46,11 +51,15 @@ def of_settings(settings: Settings) -> list[Finding]:
         senders.check(settings)
     except SettingsError as error:
         found.append(Finding(Level.BAD, str(error)))
-    if "console" in settings.sms_sender and not settings.redis_is_embedded:
-        found.append(Finding(Level.WARN, "SMS_SENDER: console prints login codes; it is for development"))
+    shown = [name for name in settings.sms_sender if name in FOR_DEVELOPMENT]
+    if shown and not settings.redis_is_embedded:
+        found.append(Finding(Level.WARN, f"SMS_SENDER: {', '.join(shown)} shows login codes; it is for development"))
+    if settings.limit_codes_total == OFF:
+        found.append(Finding(Level.WARN, "LIMIT_CODES_TOTAL: off leaves the SMS bill without a bound"))
     template = Template(settings.sms_text, settings.sms_domain, settings.sms_app_hash)
     code = "0" * settings.code_length
-    found += [Finding(Level.WARN, text) for text in template.warnings(code, texts.minutes(settings.code_ttl))]
+    if set(settings.sms_sender) - TAKE_TEMPLATES:
+        found += [Finding(Level.WARN, text) for text in template.warnings(code, texts.minutes(settings.code_ttl))]
     if settings.fixed_codes:
         numbers = ", ".join(mobiles.mask(mobile) for mobile in settings.fixed_codes)
         found.append(Finding(Level.WARN, f"TEST_CODES: who knows the fixed code logs in as {numbers}"))

@@ -5,7 +5,10 @@ from collections.abc import Callable
 import pytest
 
 from config import load
+from service import diagnosis
+from service.diagnosis import Level
 from settings import redis_url
+from settings.providers import REQUIRED
 from settings.redis_url import Servers
 from tests.test_config import complaints
 
@@ -131,3 +134,29 @@ def test_test_codes_are_read_as_pairs_and_never_printed() -> None:
     settings = load(test_codes=" 13800138000=246810, 13900139000=135791 ")
     assert settings.fixed_codes == {"13800138000": "246810", "13900139000": "135791"}
     assert "246810" not in repr(settings)
+
+
+def warnings(**values: object) -> list[str]:
+    settings = load(code_pepper=PEPPER, **values)
+    return [finding.text for finding in diagnosis.of_settings(settings) if finding.level is Level.WARN]
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        ({"redis_url": "redis://one", "sms_sender": "file"}, "file shows login codes"),
+        ({"redis_url": "redis://one", "sms_sender": "console"}, "console shows login codes"),
+        ({"limit_codes_total": "off"}, "LIMIT_CODES_TOTAL: off"),
+        ({"sms_text": "{code}" + "x" * 160}, "billed as 2 messages"),
+        ({"test_codes": "13800138000=246810"}, "138****8000"),
+    ],
+)
+def test_settings_that_are_dangerous_are_warned_of(values: dict[str, object], told: str) -> None:
+    [text] = warnings(**values)
+    assert told in text
+    assert "246810" not in text
+
+
+def test_a_text_that_nobody_sends_is_not_warned_of() -> None:
+    tencent = dict.fromkeys(REQUIRED["tencent"], "x")
+    assert warnings(sms_sender="tencent", sms_text="{code}" + "x" * 160, **tencent) == []
