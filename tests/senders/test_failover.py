@@ -93,7 +93,7 @@ async def test_each_sender_has_the_whole_time_limit(counts: Counts) -> None:
     start = time.monotonic()
     with pytest.raises(SmsUnavailable):
         await failover(counts, 0.1, a=Scripted(hangs=True), b=Scripted(hangs=True)).send(MESSAGE)
-    assert 0.2 <= time.monotonic() - start < 1
+    assert 0.2 <= time.monotonic() - start < 10
 
 
 async def test_when_all_fail_it_is_unavailable_because_of_the_last(counts: Counts) -> None:
@@ -133,7 +133,7 @@ async def test_every_sender_is_closed_whatever_becomes_of_the_others(counts: Cou
 async def test_a_real_sender_takes_a_message(make: Make, provider: Provider, counts: Counts, name: str) -> None:
     body, status = GOOD[name]
     provider.answers(body, status)
-    await failover(counts, 2, real=make(name)).send(MESSAGE)
+    await failover(counts, 20, real=make(name)).send(MESSAGE)
     assert counts == [("real", "sent")]
 
 
@@ -146,7 +146,7 @@ async def test_a_provider_that_hangs_or_hangs_up_is_given_up_in_time(
     start = time.monotonic()
     with pytest.raises(SmsUnavailable) as caught:
         await failover(counts, real=make(name, sms_timeout=0.2)).send(MESSAGE)
-    assert time.monotonic() - start < 1
+    assert time.monotonic() - start < 10  # it would hang for 30 s
     assert caught.value.__cause__ is not None
     assert counts == [("real", "failed")]
 
@@ -158,7 +158,7 @@ async def test_a_real_sender_keeps_its_time_limit_without_failover(make: Make, p
     start = time.monotonic()
     with pytest.raises((SmsUnavailable, TimeoutError)):
         await sender.send(MESSAGE)
-    assert time.monotonic() - start < 1
+    assert time.monotonic() - start < 10
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -168,7 +168,7 @@ async def test_a_provider_that_answers_in_html_or_nothing_is_a_failure(
 ) -> None:
     provider.answers(body, status)
     with pytest.raises(SmsUnavailable):
-        await failover(counts, 2, real=make(name)).send(MESSAGE)
+        await failover(counts, 20, real=make(name)).send(MESSAGE)
     assert counts == [("real", "failed")]
     assert len(provider.received) == 1
 
@@ -180,7 +180,7 @@ async def test_a_200_that_does_not_say_ok_is_a_failure(
 ) -> None:
     provider.answers(body)
     with pytest.raises(SmsUnavailable):
-        await failover(counts, 2, real=make(name)).send(MESSAGE)
+        await failover(counts, 20, real=make(name)).send(MESSAGE)
     assert counts == [("real", "failed")]
 
 

@@ -20,7 +20,7 @@ from service.stores.servers import survey
 MOBILE = "13800138000"
 KEY = "code:{13800138000}"
 TIMEOUT = 0.2  # seconds
-SOON = 1.5  # a few of them, and what a busy machine takes
+SOON = 5.0  # a few of them, and what a busy machine takes
 
 Use = Callable[[Connection], Awaitable[object]]
 
@@ -295,12 +295,12 @@ async def test_a_caller_waits_for_a_connection_that_is_busy(redis_server: str) -
 
 
 async def test_a_pool_that_stays_busy_is_unavailable_and_is_waited_for_once(redis_server: str) -> None:
-    async with connected(redis_server, timeout=0.8, pool_size=1) as connection:
+    async with connected(redis_server, timeout=1.5, pool_size=1) as connection:
         held = await connection.redis.connection_pool.get_connection()  # type: ignore[no-untyped-call]
         start = time.monotonic()
         with pytest.raises(ServiceUnavailable):
             await connection.ping()
-        assert time.monotonic() - start < 1.6
+        assert time.monotonic() - start < 3.0
         await connection.redis.connection_pool.release(held)
         await connection.ping()
 
