@@ -2,7 +2,6 @@
 
 import logging
 import math
-import random
 import secrets
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -11,7 +10,7 @@ from config import Settings
 from service import audit, deadline, rotation, tokens
 from service.audit import Event
 from service.codes import Codes, Loan
-from service.entities import AccessRecord, Clock, Device, EndReason, Identity, Session, TokenPair, User, UserStatus
+from service.entities import Clock, Device, EndReason, Identity, Session, TokenPair, User, UserStatus
 from service.errors import (
     InvalidCode,
     InvalidRefreshToken,
@@ -20,12 +19,12 @@ from service.errors import (
     SessionEnded,
     UserDisabled,
 )
+from service.issuing import Issuer, pair
 from service.outcomes import Attempt, told
 from service.stores.sessions import Found, SessionStore
 from service.stores.users import UserStore
 from service.tokens import Token
 
-ACCESS_TTL_SPREAD = 0.05  # so that the logins of one campaign do not all refresh at once
 SWAPS = 100  # tries to write a refreshed session that others are refreshing too; each round at least one gets through
 
 log = logging.getLogger(__name__)
@@ -39,6 +38,7 @@ class Authorizations:
     ) -> None:
         self._settings = settings
         self._rule = rotation.Rule(settings.rotation_window, settings.rotation_grace)
+        self._issuer = Issuer(settings)
         self._codes = codes
         self._users = users
         self._sessions = sessions
@@ -134,10 +134,10 @@ class Authorizations:
             device=device,
             created_at=now,
             refreshed_at=now,
-            expires_at=self._expiry(now, now),
+            expires_at=self._issuer.expiry(now, now),
             refresh=rotation.begin(refresh_token.secret, now),
         )
-        token, access = self._access_for(session)
+        token, access = self._issuer.access(session)
         serial = tokens.serial(access.digest)
         replaced = await self._sessions.open(session, serial, access, cap=self._settings.max_sessions)
         if replaced is None:  # disabled since the database was asked
@@ -145,7 +145,7 @@ class Authorizations:
         await self._spend(loan, session)
         for other in replaced:
             audit.record(Event.SESSION_REPLACED, user_id=user_id, session_id=other)
-        return _pair(token, refresh_token, session, access)
+        return pair(token, refresh_token, session, access)
 
     async def _spend(self, loan: Loan, session: Session) -> None:
         """Spend the code of a session just opened, or take the session back."""
@@ -174,14 +174,14 @@ class Authorizations:
             if secret is None:
                 await self._end_as_stolen(session, now)
                 raise SessionEnded(EndReason.REUSED, just_now=True)
-            expires_at = self._expiry(session.created_at, now)
+            expires_at = self._issuer.expiry(session.created_at, now)
             refreshed = replace(session, refresh=state, refreshed_at=now, expires_at=expires_at)
-            new_token, access = self._access_for(refreshed)
+            new_token, access = self._issuer.access(refreshed)
             written = await self._sessions.replace(raw, refreshed, tokens.serial(access.digest), access)
             if written is True:
                 audit.record(Event.REFRESH, user_id=token.user_id, session_id=token.session_id)
                 successor = Token(token.user_id, token.session_id, secret)
-                return _pair(new_token, successor, refreshed, access)
+                return pair(new_token, successor, refreshed, access)
             if written is False:
                 raise InvalidRefreshToken
             session, raw = self._sessions.reload(written, token.user_id, token.session_id), written
@@ -204,27 +204,3 @@ class Authorizations:
             and tokens.same(found.access.digest, tokens.digest(token.secret))
             and self._clock() < found.access.expires_at
         )
-
-    def _access_for(self, session: Session) -> tuple[Token, AccessRecord]:
-        token = tokens.mint(session.user_id, session.session_id)
-        now = session.refreshed_at
-        life = self._settings.access_ttl * (1 - random.uniform(0, ACCESS_TTL_SPREAD))  # noqa: S311 - not a secret
-        return token, AccessRecord(tokens.digest(token.secret), now, min(now + life, session.expires_at))
-
-    def _expiry(self, created_at: float, now: float) -> float:
-        return min(now + self._settings.refresh_ttl, created_at + self._settings.session_max_age)
-
-
-def _pair(token: Token, refresh_token: Token, session: Session, access: AccessRecord) -> TokenPair:
-    return TokenPair(
-        token=token.text,
-        refresh_token=refresh_token.text,
-        expires_in=_seconds(access.expires_at - access.issued_at),
-        refresh_expires_in=_seconds(session.expires_at - session.refreshed_at),
-        user_id=session.user_id,
-        session_id=session.session_id,
-    )
-
-
-def _seconds(life: float) -> int:
-    return math.floor(life + 0.001)  # times since the epoch, subtracted, fall short of whole seconds by rounding

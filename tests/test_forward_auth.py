@@ -45,6 +45,7 @@ http {{
 }}
 """
 
+# A server of the system, which a newcomer without root cannot install: its absence is told, and fails nothing.
 pytestmark = pytest.mark.skipif(NGINX is None, reason="nginx is not installed: forward-auth is NOT tested here")
 
 
