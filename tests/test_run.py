@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -87,6 +88,10 @@ def without_ids_and_times(text: str) -> str:
 
 def test_metrics_add_up_over_the_workers_and_every_line_of_a_json_log_parses(folder: Path) -> None:
     with Service(folder, WORKERS=2, LOG_FORMAT="json", LOG_LEVEL="DEBUG") as service:
+        deadline = time.monotonic() + PATIENCE
+        while service.text().count("Worker ready") < 2:  # one alone has answered so far
+            assert time.monotonic() < deadline, service.text()
+            time.sleep(0.05)
         for _ in range(30):
             with httpx.Client(base_url=service.http.base_url, verify=False, trust_env=False) as client:
                 client.get(f"{BASE}/user")
