@@ -66,7 +66,7 @@ async def bytes_per_session(connection: Connection, sessions: int, per_user: int
 
 
 async def measure(url: str, sessions: int) -> None:
-    connection = Connection(url, timeout=10, pool_size=AT_ONCE)
+    connection = Connection(url, timeout=10)
     print("| sessions per user | bytes per session | sessions per GB of data | per 8 GB machine, 60 % of it data |")
     print("|---|---|---|---|")
     for per_user in PER_USER:

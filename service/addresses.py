@@ -1,6 +1,7 @@
 """Client addresses as they are written, and as they are counted. Pure."""
 
 import re
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 UNKNOWN = "unknown"  # where there is none: a client on a Unix socket
@@ -9,8 +10,16 @@ IPV6_SITE = 64  # bits: what one customer gets at the least (RFC 6177), so one c
 _WITH_PORT = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([0-9.]+))(?::[0-9]{1,5})?", re.ASCII)
 
 
+LONGEST = 128  # characters; an IPv6 address with a long zone and a port stays below
+
+
 def parse(text: str) -> str | None:
     """The address in its normal form, or None. An IPv4 address that is mapped into IPv6 is IPv4."""
+    return _parsed(text) if len(text) <= LONGEST else None
+
+
+@lru_cache(maxsize=4096)  # a backend asks thousands of times a second, from one address
+def _parsed(text: str) -> str | None:
     found = _WITH_PORT.fullmatch(text)
     try:
         address = ip_address((found[1] or found[2]) if found else text)

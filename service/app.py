@@ -116,7 +116,6 @@ def connections(settings: Settings, observation: Observation | None = None) -> t
     connection = Connection(
         settings.redis_location,
         timeout=settings.redis_timeout,
-        pool_size=settings.redis_pool_size,
         observe=observation.store("redis") if observation else ignore,
     )
     database = Database(
@@ -174,6 +173,7 @@ def _slowest_answer(settings: Settings) -> float:
 
 def _extension_config(settings: Settings) -> dict[str, Any]:
     return {
+        "cors": bool(settings.cors_origins),  # it costs something at every request
         "cors_origins": "*" if "*" in settings.cors_origins else ",".join(settings.cors_origins),
         "cors_allow_headers": "authorization,content-type,x-device-name,x-request-id",
         "cors_expose_headers": "x-request-id,retry-after",

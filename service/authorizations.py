@@ -72,40 +72,41 @@ class Authorizations:
         token = tokens.parse(text)
         if token is None:
             raise InvalidRefreshToken
-        found = await self._find(token)
+        digest = tokens.digest(token.secret)
+        found = await self._find(token, digest)
         if found.ended:
             raise SessionEnded(found.ended)
-        if found.session is None or self._is_access(token, found):  # a live access token sent by mistake is no theft
+        session = found.session
+        if session is None or self._is_access(digest, found):  # a live access token sent by mistake is no theft
             raise InvalidRefreshToken
-        return await self._rotate(token, found.session, found.raw)
+        return await self._rotate(token, session, found.raw)
 
     async def check(self, text: str) -> Identity:
         """Whose a live access token is. One Redis command. Raises InvalidToken, SessionEnded, ServiceUnavailable."""
         token = tokens.parse(text)
         if token is None:
             raise InvalidToken
-        found = await self._find(token)
+        digest = tokens.digest(token.secret)
+        found = await self._find(token, digest)
         if found.ended:
             raise SessionEnded(found.ended)
-        if found.access is None or not self._is_access(token, found):
+        access = found.access
+        if access is None or not self._is_access(digest, found):
             raise InvalidToken
-        return Identity(
-            user_id=token.user_id,
-            session_id=token.session_id,
-            issued_at=found.access.issued_at,
-            expires_at=found.access.expires_at,
-            expires_in=math.floor(found.access.expires_at - self._clock()),
-        )
+        expires_in = math.floor(access.expires_at - self._clock())
+        return Identity(token.user_id, token.session_id, access.issued_at, access.expires_at, expires_in)
 
     async def log_out(self, text: str) -> None:
         """End the session of an access or a refresh token. One that is dead already is fine (RFC 7009 section 2.2)."""
         token = tokens.parse(text)
         if token is None:
             return
-        found = await self._find(token)
-        if found.session is None:
+        digest = tokens.digest(token.secret)
+        found = await self._find(token, digest)
+        session = found.session
+        if session is None:
             return
-        if self._is_access(token, found) or rotation.recognises(found.session.refresh, token.secret):
+        if self._is_access(digest, found) or rotation.recognises(session.refresh, token.secret):
             await self._sessions.end(token.user_id, token.session_id, EndReason.LOGGED_OUT, self._clock())
             audit.record(Event.LOGOUT, user_id=token.user_id, session_id=token.session_id)
 
@@ -191,16 +192,13 @@ class Authorizations:
         await self._sessions.end(session.user_id, session.session_id, EndReason.REUSED, now)
         audit.record(Event.REFRESH_TOKEN_REUSED, user_id=session.user_id, session_id=session.session_id)
 
-    async def _find(self, token: Token) -> Found:
-        serial = tokens.serial(tokens.digest(token.secret))
-        found = await self._sessions.find(token.user_id, token.session_id, serial)
-        if found.session and self._clock() >= found.session.expires_at:
-            return Found()
-        return found
+    async def _find(self, token: Token, digest: str) -> Found:
+        found = await self._sessions.find(token.user_id, token.session_id, tokens.serial(digest))
+        return found if found.ended or self._clock() < found.expires_at else Found()
 
-    def _is_access(self, token: Token, found: Found) -> bool:
+    def _is_access(self, digest: str, found: Found) -> bool:
         return (
             found.access is not None
-            and tokens.same(found.access.digest, tokens.digest(token.secret))
+            and tokens.same(found.access.digest, digest)
             and self._clock() < found.access.expires_at
         )

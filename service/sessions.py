@@ -53,11 +53,12 @@ class Sessions:
         if found.ended:
             return Explanation("", f"its session was ended on purpose: {found.ended.value}", *whose)
         now = self._clock()
-        if found.session is None or now >= found.session.expires_at:
+        session = found.session
+        if session is None or now >= session.expires_at:
             return Explanation("", "no live session has it: expired, deleted, or never handed out")
         if found.access and tokens.same(found.access.digest, digest):
             return Explanation("access token", "" if now < found.access.expires_at else "it has expired", *whose)
-        if rotation.recognises(found.session.refresh, token.secret):
+        if rotation.recognises(session.refresh, token.secret):
             return Explanation("refresh token", "", *whose)
         why = "its session is live, but it is an access token that expired or was deleted, or a replaced refresh token"
         return Explanation("", why, *whose)

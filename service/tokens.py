@@ -75,5 +75,5 @@ def same(one: str, other: str) -> bool:
 
 
 def _masked(address: bytes, secret: bytes) -> bytes:
-    pad = hashlib.sha256(b"address" + secret).digest()
-    return bytes(a ^ b for a, b in zip(address, pad[:ADDRESS_BYTES], strict=True))
+    pad = hashlib.sha256(b"address" + secret).digest()[:ADDRESS_BYTES]
+    return (int.from_bytes(address, "big") ^ int.from_bytes(pad, "big")).to_bytes(ADDRESS_BYTES, "big")

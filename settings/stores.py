@@ -35,7 +35,6 @@ class StoreSettings(BaseModel):
     redis_timeout: float = Field(
         1.0, gt=0, le=60, description="seconds to connect to Redis, and to wait for each answer"
     )
-    redis_pool_size: int = Field(64, ge=1, le=10_000, description="connections to Redis per worker, at most")
     database_url: SecretStr = Field(
         SecretStr(""), description="`sqlite://<path>` or `postgres://...`; empty: SQLite in `DATA_DIR`"
     )

@@ -1,27 +1,55 @@
 """The one shape of every answer: `{"message": "ok", "data": ...}` or `{"message", "error", "request_id", ...}`."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 import orjson
 from sanic import HTTPResponse
-from sanic.response import empty
+from sanic.helpers import has_message_body
 
 from service.routes.requests import Request, request_id
 
 JSON = "application/json"
+NO_CONTENT = 204
+
+
+class Answer(HTTPResponse):
+    """A response whose headers are encoded in a fraction of the time: nearly all need no cleaning."""
+
+    __slots__ = ()
+
+    @property
+    def processed_headers(self) -> Iterator[tuple[bytes, bytes]]:
+        """Each name and value. Whatever could end a header line is taken out, as Sanic does."""
+        headers = self.headers
+        if self.content_type and has_message_body(self.status):  # type: ignore[no-untyped-call]
+            headers.setdefault("content-type", self.content_type)
+        return ((_name(name), _value(value)) for name, value in headers.items())
+
+
+@lru_cache(maxsize=256)
+def _name(name: str) -> bytes:
+    return Answer._sanitize_header_value(name).encode("ascii")  # noqa: SLF001 - its own
+
+
+def _value(value: object) -> bytes:
+    text = value if isinstance(value, str) else f"{value}"
+    if not text.isprintable():
+        text = Answer._sanitize_header_value(text)  # noqa: SLF001 - its own
+    return text.encode(errors="surrogateescape")
 
 
 def ok(data: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> HTTPResponse:
     """200 with data."""
     body = orjson.dumps({"message": "ok", "data": data}, option=orjson.OPT_UTC_Z)
-    return HTTPResponse(body, content_type=JSON, headers=dict(headers or {}))
+    return Answer(body, content_type=JSON, headers=dict(headers or {}))
 
 
 def nothing() -> HTTPResponse:
     """204."""
-    return empty()
+    return Answer(status=NO_CONTENT)
 
 
 def timestamp(moment: float) -> str:
@@ -40,4 +68,4 @@ def failure(
 ) -> HTTPResponse:
     """A failure. `extra` are the fields that some errors add: `fields`, `reason`, `retry_after`."""
     body = {"message": message, "error": code, "request_id": request_id(request), **(extra or {})}
-    return HTTPResponse(orjson.dumps(body), status=status, content_type=JSON, headers=dict(headers or {}))
+    return Answer(orjson.dumps(body), status=status, content_type=JSON, headers=dict(headers or {}))

@@ -1,6 +1,7 @@
-"""A redis-py client for each kind of REDIS_URL: one server, the master that a Sentinel names, a Cluster.
+"""A redis-py client for each kind of REDIS_URL, and lines to the same: one server, a Sentinel's master, a Cluster.
 
-None of them repeats anything by itself, and none waits longer than `timeout` seconds for a connection or an answer.
+None of the clients repeats anything by itself, and none waits longer than `timeout` seconds for a connection or an
+answer. They serve what is asked now and then; the lines carry all that requests need.
 """
 
 from collections.abc import Awaitable, Callable
@@ -8,25 +9,27 @@ from typing import Any
 
 from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.cluster import ClusterNode
+from redis.asyncio.connection import AbstractConnection
 from redis.asyncio.retry import Retry
 from redis.asyncio.sentinel import Sentinel, SentinelConnectionPool
 from redis.backoff import NoBackoff
 
 from service.stores.cluster import ClusterClient
+from service.stores.cluster_lines import LinesToCluster
+from service.stores.lines import Lines, LinesToOne
 from settings import redis_url
 from settings.redis_url import CLUSTER, Servers
 
 Close = Callable[[], Awaitable[None]]
 
-# A Cluster's pools do not wait for a free connection but refuse, and one operation may need several at once.
-CONNECTIONS_PER_OPERATION = 8
+POOL = 8  # connections that a client opens at most, to each server
 
 
 class _SentinelPool(SentinelConnectionPool, BlockingConnectionPool):
     """Connections to the master, as many as allowed; whoever comes when all are taken waits."""
 
 
-def client(url: str, *, timeout: float, pool_size: int) -> tuple[Redis, Close]:
+def client(url: str, *, timeout: float, pool_size: int = POOL) -> tuple[Redis, Close]:
     """A client, not yet connected, and what closes it. A Cluster's has the methods of Redis that we use."""
     if not redis_url.names_many(url):
         pool = BlockingConnectionPool.from_url(url, max_connections=pool_size, timeout=timeout, **_options(timeout))
@@ -36,6 +39,19 @@ def client(url: str, *, timeout: float, pool_size: int) -> tuple[Redis, Close]:
     if servers.scheme == CLUSTER:
         return _cluster(servers, timeout, pool_size)
     return _master(servers, timeout, pool_size)
+
+
+def lines(redis: Any, *, timeout: float) -> Lines:
+    """Lines to where this client leads."""
+    if isinstance(redis, ClusterClient):
+        return LinesToCluster(redis, _connection, timeout=timeout, places=POOL)
+    return LinesToOne(lambda: _connection(redis.connection_pool), timeout=timeout)
+
+
+def _connection(source: Any) -> AbstractConnection:
+    """A connection such as this pool or this node makes. Its owner's time limit is for a whole batch."""
+    connection: AbstractConnection = source.connection_class(**{**source.connection_kwargs, "socket_timeout": None})
+    return connection
 
 
 def _master(servers: Servers, timeout: float, pool_size: int) -> tuple[Redis, Close]:
@@ -74,7 +90,7 @@ def _cluster(servers: Servers, timeout: float, pool_size: int) -> tuple[Redis, C
         startup_nodes=[ClusterNode(host, port) for host, port in servers.places],
         username=servers.username,
         password=servers.password,
-        max_connections=CONNECTIONS_PER_OPERATION * pool_size,
+        max_connections=pool_size,
         require_full_coverage=False,  # the users of the nodes that are there are served
         reinitialize_steps=0,  # a redirect is remembered by itself; else every fifth one closes all connections
         **_options(timeout),

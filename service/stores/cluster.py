@@ -41,6 +41,12 @@ class ClusterClient(RedisCluster):
             self._renewing = asyncio.create_task(self._renew(last_failed_node_name))
         return self
 
+    async def owner_of(self, key: str) -> ClusterNode:
+        """The node that has this key, as far as the layout is known."""
+        if self._initialize:
+            await self.initialize()
+        return self.nodes_manager.get_node_from_slot(self.keyslot(key))
+
     async def aclose(self) -> None:
         """What redis-py calls where the layout may have changed: ask for it again, and close nothing."""
         self._initialize = True

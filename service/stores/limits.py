@@ -13,11 +13,12 @@ from typing import Any
 
 from limits import RateLimitItem, parse_many
 from limits.aio.storage import RedisStorage
+from limits.aio.storage.redis.bridge import RedisBridge
 from limits.aio.strategies import MovingWindowRateLimiter
 from redis.exceptions import ResponseError
 
 from service.entities import Clock
-from service.stores.connection import UNABLE, Connection
+from service.stores.connection import UNABLE, Connection, Script
 
 PREFIX = "limit"
 ALL = "all"  # whom a budget that is everybody's belongs to
@@ -52,12 +53,28 @@ class Refusal:
     wait: int
 
 
+class _Client:
+    """What the library uses of a redis-py client, on our connection: its commands go out with all others."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def register_script(self, source: bytes) -> Callable[[Sequence[str], Sequence[Any]], Awaitable[Any]]:
+        """One of the library's scripts. Looking may be repeated, spending not."""
+        script = Script("limit", repeatable=source == RedisBridge.SCRIPT_MOVING_WINDOW, source=source.decode())
+        return lambda keys, arguments: self._connection.run(script, keys, arguments)
+
+    async def delete(self, key: str) -> int:
+        """Delete one key."""
+        return await self._connection.delete(key)
+
+
 class _Storage(RedisStorage):
-    """The library's storage on a client that we have, whatever stands behind it: a server, a Sentinel, a Cluster."""
+    """The library's storage on a connection that we have, whatever stands behind it."""
 
     STORAGE_SCHEME: list[str] = []  # noqa: RUF012 - as the library has it; empty: it is not made from a URL
 
-    def __init__(self, client: Any) -> None:
+    def __init__(self, client: _Client) -> None:
         self._client = client
         super().__init__("async+redis://", implementation="redispy", key_prefix=PREFIX)
 
@@ -73,14 +90,14 @@ class LimitStore:
 
     def __init__(self, connection: Connection, clock: Clock) -> None:
         self._connection = connection
-        self._storage = _Storage(connection.redis)
+        self._storage = _Storage(_Client(connection))
         self._limiter = MovingWindowRateLimiter(self._storage)
         self._clock = clock
 
     async def look(self, budgets: Sequence[Budget]) -> Refusal | None:
         """The budget that has no room for the longest time, if any. Spends nothing."""
         pairs = _windows(budgets)
-        waits = await self._connection.ask(lambda: asyncio.gather(*(self._wait(*pair) for pair in pairs)))
+        waits = await asyncio.gather(*(self._wait(*pair) for pair in pairs))
         return max(
             (Refusal(budget.name, wait) for (budget, _), wait in zip(pairs, waits, strict=True) if wait > 0),
             key=lambda refusal: refusal.wait,
@@ -91,7 +108,7 @@ class LimitStore:
         """Spend one of each budget. Where one has no room, spend none and answer it."""
         full: Budget | None = None
         for _ in range(CONTENDED):
-            full = await self._connection.ask(lambda: self._spend_in_turn(_windows(budgets)))
+            full = await self._spend_in_turn(_windows(budgets))
             if full is None:
                 return None
             refusal = await self.look(budgets)
@@ -101,15 +118,11 @@ class LimitStore:
 
     async def give_back(self, budgets: Sequence[Budget]) -> None:
         """Undo one `spend`."""
-        pairs = _windows(budgets)
-        await self._connection.ask(lambda: asyncio.gather(*(self._take_back(*pair) for pair in pairs)))
+        await asyncio.gather(*(self._take_back(*pair) for pair in _windows(budgets)))
 
     async def forget(self, budgets: Sequence[Budget]) -> None:
         """Make the budgets whole again."""
-        pairs = _windows(budgets)
-        await self._connection.ask(
-            lambda: asyncio.gather(*(self._limiter.clear(item, budget.who) for budget, item in pairs))
-        )
+        await asyncio.gather(*(self._limiter.clear(item, budget.who) for budget, item in _windows(budgets)))
 
     async def _spend_in_turn(self, windows: Sequence[tuple[Budget, RateLimitItem]]) -> Budget | None:
         """The first budget without room, if any; what was spent before it is given back.
@@ -137,7 +150,7 @@ class LimitStore:
             if not FOREIGN.search(str(error)) or UNABLE.search(str(error)):
                 raise
             log.warning("limit %s: a key held something else, and was deleted", budget.name)
-            await self._connection.redis.delete(self._key(budget, item))
+            await self._connection.delete(self._key(budget, item))
             return await ask(item, budget.who)
 
     def _key(self, budget: Budget, item: RateLimitItem) -> str:
@@ -145,7 +158,7 @@ class LimitStore:
 
     async def _take_back(self, budget: Budget, item: RateLimitItem) -> None:
         """Drop the newest moment. If it is another request's, made in between, the count is right all the same."""
-        await self._connection.redis.lpop(self._key(budget, item))
+        await self._connection.write("LPOP", self._key(budget, item))
 
 
 def _windows(budgets: Sequence[Budget]) -> list[tuple[Budget, RateLimitItem]]:

@@ -64,6 +64,21 @@ def session_of(record: Mapping[str, Any], user_id: int, session_id: str) -> Sess
         return None
 
 
+def is_session(record: Mapping[str, Any]) -> bool:
+    """Whether `session_of` would answer one. Looks at every field as well, and puts nothing together."""
+    try:
+        device, rotation = record["device"], record["refresh"]
+        str(device["name"]), str(device["ip"])
+        float(record["created_at"]), float(record["refreshed_at"]), float(record["expires_at"])
+        float(rotation["previous_retired_at"])
+        for token in (rotation["current"], *rotation["pending"], rotation["previous"] or rotation["current"]):
+            bytes.fromhex(token["digest"]), bytes.fromhex(token["nonce"])
+            float(token["created_at"]), float(token["served_at"])
+    except (KeyError, TypeError, ValueError):
+        return False
+    return True
+
+
 def _rotation(record: Mapping[str, Any]) -> RotationState:
     return RotationState(
         current=_refresh_token(record["current"]),

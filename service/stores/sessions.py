@@ -27,12 +27,22 @@ BARRED = 600.0  # seconds; longer than any login takes
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What the three keys of one token said at one moment. `raw` is the session's record as it stands, for a swap."""
+    """What the three keys of one token said at one moment.
+
+    `expires_at` is the session's, 0 where there is none; `raw` is its record as it stands, for a swap.
+    """
 
     access: AccessRecord | None = None
-    session: Session | None = None
+    expires_at: float = 0.0
     ended: EndReason | None = None
     raw: bytes = b""
+    user_id: int = 0
+    session_id: str = ""
+
+    @property
+    def session(self) -> Session | None:
+        """The whole session, put together where it is asked for: a check needs no more than its end."""
+        return records.load_session(self.raw, self.user_id, self.session_id)
 
 
 class SessionStore:
@@ -42,20 +52,18 @@ class SessionStore:
         self._connection = connection
 
     async def find(self, user_id: int, session_id: str, serial: str) -> Found:
-        """The three keys of one token in one round trip: one MGET. `session` is None unless it is also listed."""
-        token, session, listed = await self._connection.read(
-            "MGET",
-            _token_key(user_id, session_id, serial),
-            _session_key(user_id, session_id),
-            _sessions_key(user_id),
+        """The three keys of one token in one round trip: one MGET. There is no session unless it is also listed."""
+        token, session, listed = await self._connection.values(
+            _token_key(user_id, session_id, serial), _session_key(user_id, session_id), _sessions_key(user_id)
         )
         record = records.load(session)
+        if session is None or record is None:
+            return Found()
         if reason := records.ended_of(record):
             return Found(ended=reason)
-        if record is None or session_id not in (listed or b"").decode(errors="replace").split(","):
+        if session_id not in (listed or b"").decode(errors="replace").split(",") or not records.is_session(record):
             return Found()
-        live = records.session_of(record, user_id, session_id)
-        return Found(records.load_access(token), live, None, session) if live else Found()
+        return Found(records.load_access(token), float(record["expires_at"]), None, session, user_id, session_id)
 
     async def open(self, session: Session, serial: str, access: AccessRecord, *, cap: int) -> list[str] | None:
         """Write a new session and its access token. Answers the ids of the sessions that made room for it.

@@ -75,8 +75,7 @@ async def keys_of(redis: Any) -> set[str]:
 @pytest.fixture
 async def connection_of_latch(place: Place, redis: Any) -> AsyncIterator[Connection]:
     """What the stores use of it."""
-    few = place.url.startswith("rediss")  # a burst of handshakes would take longer than all else
-    connection = Connection(place.url, timeout=10, pool_size=4 if few else 32)
+    connection = Connection(place.url, timeout=10)
     yield connection
     await connection.close()
 

@@ -86,7 +86,7 @@ async def cluster(cluster_redis: str, loop: Any) -> AsyncIterator[Cluster]:
 @pytest.fixture
 async def store(cluster_redis: str, cluster: Cluster) -> AsyncIterator[SessionStore]:
     """With more time than anybody here could need: a busy machine may stand still in the middle of a move."""
-    connection = Connection(topologies.as_latch(cluster_redis), timeout=30, pool_size=8)
+    connection = Connection(topologies.as_latch(cluster_redis), timeout=30)
     yield SessionStore(connection)
     await connection.close()
 

@@ -76,7 +76,7 @@ async def mine(server: Server, loop: Any) -> AsyncIterator[Connection]:
 
 @asynccontextmanager
 async def connected(url: str, *, timeout: float = TIMEOUT, pool_size: int = 10) -> AsyncIterator[Connection]:  # noqa: ASYNC109
-    connection = Connection(url, timeout=timeout, pool_size=pool_size)
+    connection = Connection(url, timeout=timeout)
     yield connection
     await connection.close()
 

@@ -181,7 +181,7 @@ async def test_what_an_operator_leaves_in_a_key_is_none_and_mended(
 
 async def test_a_closed_port_is_unavailable_and_no_permission(clock: Clock, loop: Any) -> None:
     for url in ("redis://127.0.0.1:1", "redis+sentinel://127.0.0.1:1/latch", "redis+cluster://127.0.0.1:1"):
-        connection = Connection(url, timeout=0.5, pool_size=2)
+        connection = Connection(url, timeout=0.5)
         with pytest.raises(ServiceUnavailable):
             await LimitStore(connection, clock).spend([budget("5/hour")])
         with pytest.raises(ServiceUnavailable):

@@ -20,12 +20,12 @@ def url(request: pytest.FixtureRequest) -> Iterator[str]:
 
 
 async def test_sessions_live_behind_tls_whose_authority_is_known(url: str, loop: Any) -> None:
-    connection = Connection(url, timeout=10, pool_size=4)
+    connection = Connection(url, timeout=10)
     login = await opened(SessionStore(connection))
     assert (await find(SessionStore(connection), login)).session == login.session
     await connection.close()
     for other in (url.partition("?")[0], url.replace("rediss", "redis", 1).partition("?")[0]):
-        stranger = Connection(other, timeout=10, pool_size=4)
+        stranger = Connection(other, timeout=10)
         with pytest.raises(ServiceUnavailable):
             await stranger.ping()
         await stranger.close()

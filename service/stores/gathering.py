@@ -1,0 +1,132 @@
+"""Carries together what callers ask for at the same time: what comes while one batch is under way goes in the next.
+
+A caller who comes when nothing is under way waits for nobody. Each has a time limit of its own, and hears exactly one
+answer: that to what it asked, or a failure. One that goes away, or whose time is up, is left out of what has not been
+sent yet, and hinders nobody. Knows neither Redis nor SQL.
+"""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from contextvars import Context
+from itertools import chain
+from typing import Generic, TypeVar
+
+Item = TypeVar("Item")
+Answer = TypeVar("Answer")
+
+log = logging.getLogger(__name__)
+
+
+class Asked(Generic[Item, Answer]):
+    """What one caller asks for, and where its answer goes. `until` is a moment of the event loop's clock."""
+
+    __slots__ = ("future", "item", "until")
+
+    def __init__(self, item: Item, future: "asyncio.Future[Answer]", until: float) -> None:
+        self.item = item
+        self.future = future
+        self.until = until
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nobody waits for the answer any more."""
+        return self.future.done()
+
+    def answer(self, answer: Answer) -> None:
+        """Tell the caller, if it still waits."""
+        if not self.future.done():
+            self.future.set_result(answer)
+
+    def fail(self, error: Exception) -> None:
+        """Tell the caller of a failure, if it still waits. Each gets an exception of its own: they are raised apart."""
+        if not self.future.done():
+            self.future.set_exception(error)
+
+
+Batch = Sequence[Asked[Item, Answer]]
+
+
+class Gathering(Generic[Item, Answer]):
+    """One batch at a time. `carry` gets at most `most` at once and sees to it that each is answered or fails.
+
+    It runs in a task of its own, in nobody's context; whoever it leaves without an answer fails.
+    """
+
+    def __init__(self, carry: Callable[[Batch[Item, Answer]], Awaitable[None]], *, most: int) -> None:
+        self._carry = carry
+        self._most = most
+        self._queue: deque[Asked[Item, Answer]] = deque()
+        self._batch: Batch[Item, Answer] = ()
+        self._going: asyncio.Task[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+
+    def ask(self, item: Item, seconds: float) -> "asyncio.Future[Answer]":
+        """The answer, to be waited for. Raises TimeoutError after `seconds`, and whatever `carry` failed with."""
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Answer] = loop.create_future()
+        until = loop.time() + seconds
+        self._queue.append(Asked(item, future, until))
+        if self._going is None:
+            self._going = loop.create_task(self._go(), context=Context())
+        if self._timer is None or until < self._timer.when():
+            self._wake_at(until)
+        return future
+
+    async def close(self) -> None:
+        """Carry nothing more. Whoever still waits fails."""
+        if self._timer:
+            self._timer.cancel()
+        if self._going:
+            self._going.cancel()
+            await asyncio.wait({self._going})
+
+    async def _go(self) -> None:
+        try:
+            while self._queue:
+                self._batch = self._next()
+                if self._batch:
+                    await self._carried(self._batch)
+        finally:
+            self._going = None
+            for asked in chain(self._batch, self._queue):
+                asked.fail(ConnectionAbortedError("closed"))
+            self._queue.clear()
+            self._batch = ()
+
+    def _next(self) -> list[Asked[Item, Answer]]:
+        queue = self._queue
+        batch: list[Asked[Item, Answer]] = []
+        while queue and len(batch) < self._most:
+            asked = queue.popleft()
+            if not asked.future.done():
+                batch.append(asked)
+        return batch
+
+    async def _carried(self, batch: Batch[Item, Answer]) -> None:
+        failure: Exception = RuntimeError("left without an answer")
+        try:
+            await self._carry(batch)
+        except Exception as error:
+            log.exception("a batch failed as a whole")
+            failure = error
+        for asked in batch:
+            if not asked.future.done():
+                asked.fail(RuntimeError(str(failure)))
+
+    def _wake_at(self, until: float) -> None:
+        if self._timer:
+            self._timer.cancel()
+        self._timer = asyncio.get_running_loop().call_at(until, self._expire, context=Context())
+
+    def _expire(self) -> None:
+        """One timer for all who wait: most have long been answered when it goes off."""
+        self._timer, now = None, asyncio.get_running_loop().time()
+        waiting = [asked for asked in chain(self._batch, self._queue) if not asked.future.done()]
+        for asked in waiting:
+            if asked.until <= now:
+                asked.fail(TimeoutError())
+        later = [asked.until for asked in waiting if asked.until > now]
+        if later:
+            self._wake_at(min(later))

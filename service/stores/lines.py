@@ -1,0 +1,184 @@
+"""Lines to Redis servers: on each, the commands of many callers go out in one write, and answers come back in order.
+
+Most of what a command costs is not Redis' work but the client's, and most of that is the same for one as for many. The
+connection, its handshake and the parser are redis-py's. When an answer cannot be read the connection is given up, and
+with it all answers that are still to come on it: none ever reaches the caller before or after.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from copy import copy
+from typing import Any, NamedTuple, Protocol
+
+from redis.asyncio.connection import AbstractConnection
+from redis.asyncio.retry import Retry
+from redis.backoff import ExponentialWithJitterBackoff
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import NoScriptError, ResponseError
+
+from service.stores.gathering import Asked, Gathering
+
+MGET = "MGET"
+RETRIES = 2
+MOST = 128  # commands in one batch
+BROKEN = (RedisConnectionError, OSError, RuntimeError)  # the last one: of a transport that was closed meanwhile
+
+log = logging.getLogger(__name__)
+
+
+class Command(NamedTuple):
+    """What one caller asks of Redis. `repeatable`: doing it twice does what doing it once does.
+
+    `whole` is what is sent instead where the server does not know the script that `arguments` name by its digest.
+    """
+
+    key: str
+    arguments: Sequence[Any]
+    repeatable: bool
+    whole: Sequence[Any] | None = None
+
+
+Calls = Sequence[Asked[Command, Any]]
+
+
+class _Message(NamedTuple):
+    """One command as it goes over the wire. An MGET may be that of many callers."""
+
+    arguments: Sequence[Any]
+    calls: Calls
+
+    def answer(self, values: Any) -> None:
+        if len(self.calls) == 1:
+            self.calls[0].answer(values)
+            return
+        start = 0
+        for call in self.calls:
+            end = start + len(call.item.arguments) - 1
+            call.answer(values[start:end])
+            start = end
+
+
+class Line:
+    """One connection, made by `make` when it is first needed and anew after each that broke.
+
+    `timeout` in seconds holds for all that one batch takes: connecting, its answers, and the repeats of what may be
+    repeated. `merge`: reads of many callers become one MGET, which a Cluster does not allow.
+    """
+
+    def __init__(
+        self, make: Callable[[], AbstractConnection], *, timeout: float, merge: bool = True, retries: int = RETRIES
+    ) -> None:
+        self._make = make
+        self._timeout = timeout
+        self._merge = merge
+        self._connection: AbstractConnection | None = None
+        self._retry = patience(retries)
+
+    async def carry(self, calls: Calls) -> None:
+        """Answer every call, or fail it."""
+        try:
+            async with asyncio.timeout(self._timeout):
+                await self._retry.call_with_retry(lambda: self._exchange(calls), lambda error: _sift(calls, error))
+        except Exception as error:  # noqa: BLE001 - it is the callers' to handle
+            await self.close()
+            for call in calls:
+                call.fail(copy(error))
+        except BaseException:
+            await self.close()
+            raise
+
+    async def close(self) -> None:
+        """Close the connection; the next batch opens another."""
+        if self._connection:
+            await self._connection.disconnect(nowait=True)
+
+    async def _exchange(self, calls: Calls) -> None:
+        waiting = [call for call in calls if not call.is_over]
+        connection = await self._connected() if waiting else None
+        messages = self._merged(waiting)
+        while messages and connection:
+            packed = connection.pack_commands([message.arguments for message in messages])
+            await connection.send_packed_command(packed, check_health=False)
+            messages = [again for message in messages for again in await _read(connection, message)]
+
+    async def _connected(self) -> AbstractConnection:
+        connection = self._connection = self._connection or self._make()
+        if connection.is_connected and await connection.can_read():  # the server has closed it, or it is out of step
+            await connection.disconnect(nowait=True)
+        if not connection.is_connected:
+            await connection.connect()  # type: ignore[no-untyped-call]
+        return connection
+
+    def _merged(self, calls: Calls) -> list[_Message]:
+        if not self._merge or len(calls) == 1:
+            return [_Message(call.item.arguments, [call]) for call in calls]
+        reads = [call for call in calls if call.item.arguments[0] == MGET]
+        messages = [_Message(call.item.arguments, [call]) for call in calls if call.item.arguments[0] != MGET]
+        if reads:
+            messages.append(_Message([MGET, *(key for call in reads for key in call.item.arguments[1:])], reads))
+        return messages
+
+
+async def _read(connection: AbstractConnection, message: _Message) -> list[_Message]:
+    """Read one answer and hand it on. Answers what is to be sent instead, where the server refused it for now."""
+    try:
+        message.answer(await connection.read_response())
+    except NoScriptError as error:
+        [call] = message.calls
+        if call.item.whole:
+            return [_Message(call.item.whole, message.calls)]
+        call.fail(error)
+    except ResponseError as error:
+        if len(message.calls) > 1:  # one of them may be to blame: each by itself
+            return [_Message(call.item.arguments, [call]) for call in message.calls]
+        message.calls[0].fail(error)
+    return []
+
+
+async def _sift(calls: Calls, error: Exception) -> None:
+    """After a broken connection: fail what must not be sent again."""
+    log.debug("redis: trying again after %s", type(error).__name__)
+    for call in calls:
+        if not call.item.repeatable:
+            call.fail(copy(error))
+
+
+class Lines(Protocol):
+    """The lines to all servers there are."""
+
+    count: int  # how many there may be at once
+
+    def ask(self, command: Command, seconds: float) -> Awaitable[Any]:
+        """The answer, or what redis-py raises. TimeoutError after `seconds`."""
+
+    async def close(self) -> None:
+        """Close every line. Whoever waits fails."""
+
+
+class LinesToOne:
+    """Two lines to one server: checks never wait behind a batch of scripts."""
+
+    def __init__(self, make: Callable[[], AbstractConnection], *, timeout: float, **how: Any) -> None:
+        lines = [Line(make, timeout=timeout, **how) for _ in range(2)]
+        self.count = len(lines)
+        self._reads, self._others = (Gathering(line.carry, most=MOST) for line in lines)
+        self._lines = lines
+
+    def ask(self, command: Command, seconds: float) -> "asyncio.Future[Any]":
+        """See `Lines`."""
+        gathering = self._reads if command.arguments[0] == MGET else self._others
+        return gathering.ask(command, seconds)
+
+    async def close(self) -> None:
+        """See `Lines`."""
+        for gathering in (self._reads, self._others):
+            await gathering.close()
+        for line in self._lines:
+            await line.close()
+
+
+def patience(retries: int = RETRIES) -> Retry:
+    """How soon and how often to try again after a broken connection."""
+    kinds: Any = BROKEN  # redis-py names its own alone
+    return Retry(ExponentialWithJitterBackoff(base=0.01, cap=0.1), retries, supported_errors=kinds)
