@@ -143,7 +143,7 @@ class Connection:
 
     async def ping(self) -> None:
         """Return if Redis answers."""
-        await self._sent(Command("", ("PING",), repeatable=True))
+        await self.read("PING")
 
     async def close(self) -> None:
         """Close every connection."""
