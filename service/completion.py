@@ -46,6 +46,15 @@ class Completion:
             await asyncio.wait(self._running, timeout=seconds)
 
 
+async def settled(*work: Coroutine[Any, Any, Any]) -> list[Any]:
+    """The answers of all, done at the same time. If some fail the first failure is raised, but all have ended."""
+    answers: list[Any] = await asyncio.gather(*work, return_exceptions=True)
+    for answer in answers:
+        if isinstance(answer, BaseException):
+            raise answer
+    return answers
+
+
 def _report(task: asyncio.Task[Any]) -> None:
     if not task.cancelled() and (error := task.exception()):
         log.warning("work failed after its client had gone: %s", type(error).__name__)

@@ -17,7 +17,7 @@ from service.audit import Event
 from service.entities import Clock
 from service.errors import ServiceUnavailable, TooManyRequests
 from service.stores.cooldowns import CooldownStore
-from service.stores.limits import ALL, Budget, LimitStore, items_of
+from service.stores.limits import ALL, Budget, LimitStore, Refusal, items_of
 from settings.fields import OFF
 
 PREFIX_DIGITS = 7  # an operator's block of numbers in China: ten thousand of them
@@ -98,16 +98,27 @@ class Limits:
         """For what asks for a code and sends nothing: a test number, a captcha that was not solved."""
         await self._spend(self._by_address(ip), mobile)
 
-    async def allow_login(self, mobile: str, ip: str) -> None:
+    async def spend_login(self, mobile: str, ip: str) -> None:
         """Spend one attempt of the address."""
-        await self._spend(self._logins(ip), mobile)
+        refusal = await self._store.spend(self._logins(ip))
+        if refusal:
+            self.refuse(refusal.name, refusal.wait, mobile)
 
-    async def reserve_try(self, mobile: str, ip: str) -> None:
-        """Spend one attempt of the address and one wrong try of the number, before it is known to be wrong.
+    async def look_at_try(self, mobile: str) -> Refusal | None:
+        """What `spend_try` would answer. Spends nothing."""
+        return await self._store.look(self._tries(mobile))
+
+    async def spend_try(self, mobile: str) -> Refusal | None:
+        """Spend one wrong try of the number, before it is known to be wrong; or answer why not.
 
         Otherwise more tries at once than are allowed would all be judged.
         """
-        await self._spend((*self._logins(ip), *self._tries(mobile)), mobile)
+        return await self._store.spend(self._tries(mobile))
+
+    async def refuse_try(self, refusal: Refusal, mobile: str, ip: str) -> NoReturn:
+        """Raise TooManyRequests; the address gets back what `spend_login` has spent."""
+        await self._refund(self._logins(ip))
+        self.refuse(refusal.name, refusal.wait, mobile)
 
     async def give_back_try(self, mobile: str) -> None:
         """The try was not a wrong one."""

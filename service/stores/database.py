@@ -56,7 +56,7 @@ class Database:
     def __init__(self, url: str, *, timeout: float, pool_size: int, observe: Observe = ignore) -> None:
         self.meter = Meter(1 if url.startswith("sqlite") else pool_size, observe)
         self._config = _config(url, timeout=timeout, pool_size=pool_size)
-        self._timeout = timeout
+        self.timeout = timeout
         self._context = TortoiseContext()
         self._connecting: asyncio.Task[None] | None = None
 
@@ -83,7 +83,7 @@ class Database:
             await self._connected()
             return await work()
 
-        seconds = deadline.left(self._timeout)
+        seconds = deadline.left(self.timeout)
         try:
             return await _answer(connected(), seconds)
         except UNREACHABLE as error:
@@ -131,7 +131,7 @@ class Database:
     async def close(self) -> None:
         """Close every connection."""
         if self._connecting:
-            await asyncio.wait({self._connecting}, timeout=self._timeout)
+            await asyncio.wait({self._connecting}, timeout=self.timeout)
         self._connecting = None
         try:
             await self._context.close_connections()
