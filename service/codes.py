@@ -160,9 +160,9 @@ class Codes:
 
     async def _note_used(self, mobile: str) -> None:
         """The login has succeeded: what it leaves behind must not undo it."""
-        counted = () if self.is_fixed(mobile) else (self._guard.note_used(mobile),)
+        counted = [] if self.is_fixed(mobile) else self._guard.note_used(mobile)
         try:
-            await settled(self._limits.forget_tries(mobile), *counted)
+            await settled(*self._limits.forget_tries(mobile), *counted)
         except ServiceUnavailable:
             log.warning("the wrong tries of a number that has logged in could not be forgotten")
 

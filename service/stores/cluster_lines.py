@@ -33,8 +33,11 @@ class LinesToCluster:
         self._retry = patience()
         self._nodes: dict[str, LinesToOne] = {}
 
-    async def ask(self, command: Command, seconds: float) -> Any:
+    def ask(self, command: Command, seconds: float) -> "asyncio.Future[Any]":
         """See `lines.Lines`."""
+        return asyncio.get_running_loop().create_task(self._ask(command, seconds))
+
+    async def _ask(self, command: Command, seconds: float) -> Any:
         async with asyncio.timeout(seconds):
             if not command.key:
                 return await self._by_client(command)

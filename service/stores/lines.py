@@ -7,7 +7,7 @@ with it all answers that are still to come on it: none ever reaches the caller b
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from copy import copy
 from typing import Any, NamedTuple, Protocol
 
@@ -149,7 +149,7 @@ class Lines(Protocol):
 
     count: int  # how many there may be at once
 
-    def ask(self, command: Command, seconds: float) -> Awaitable[Any]:
+    def ask(self, command: Command, seconds: float) -> "asyncio.Future[Any]":
         """The answer, or what redis-py raises. TimeoutError after `seconds`."""
 
     async def close(self) -> None:
