@@ -71,7 +71,7 @@ def checks(field: Field, latch: Latch, token: str, peers: dict[str, Peer]) -> No
     for connections in (BUSY, BUSIEST, ALONE):
         who = order if connections == BUSY else order[:2]
         contests = [Contest(name, sent[name][0], repeated([sent[name][1]], sent[name][0], connections)) for name in who]
-        rounds = field.ring.hold(contests)
+        rounds = field.ring.hold(contests, warm=connections != BUSY)
         field.keep(f"checks at {connections}", rounds)
         for name in who[1:]:
             field.found.put(f.check(name, connections), ratio(rounds[name], rounds[BARE.title]))
