@@ -42,7 +42,7 @@ class Plan:
 
 
 FULL = Plan("full: 5 rounds of 4 s", 5, 4, 1_000_000, 5, 15)
-SHORT = Plan("short: 2 rounds of 1 s, which say little of small differences", 2, 1, 50_000, 3, 7)
+SHORT = Plan("short: 2 rounds of 1 s, which say little of small differences", 2, 1, 50_000, 2, 7)
 
 
 def measure(plan: Plan, *, tcp: bool) -> Findings:

@@ -25,7 +25,7 @@ def header(generator: Generator, cores: Cores, redis: RedisServer, postgres: Pos
     return {
         "date": f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
         "commit": commit(),
-        "machine": f"{processor_model()}, {len(available())} cores; {platform.system()} {platform.release()}",
+        "machine": f"{processor_model()}, {_cores()}; {platform.system()} {platform.release()}",
         "cores": cores.text,
         "load": generator.title,
         "stores": f"{redis.title} over {'TCP' if redis.url.startswith('redis') else 'a Unix socket'}, {postgres.title}",
@@ -62,3 +62,8 @@ def commit() -> str:
 
     named = git("rev-parse", "--short", "HEAD") or "unknown"
     return f"{named} with changes" if git("status", "--porcelain") else named
+
+
+def _cores() -> str:
+    number = len(available())
+    return f"{number} core{'s' if number > 1 else ''}"
