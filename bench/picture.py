@@ -23,6 +23,7 @@ STYLE = """
     .ours { fill: #3fb950 } .theirs { fill: #6e7681 } .one { fill: #58a6ff }
   }
 """
+FINE = 0.5  # where all is less, a third place tells more
 Bar = tuple[str, float, float, float]  # the name, the middle, the least, the greatest
 
 
@@ -52,6 +53,7 @@ def _panel(head: str, bars: Sequence[Bar], top: int) -> tuple[list[str], int]:
     """One head with its bars, in a scale of its own. Answers where it ends, too."""
     widest = max((high for _, _, _, high in bars), default=1.0)
     scale = (WIDTH - LABELS - NUMBERS) / widest
+    places = 2 if widest >= FINE else 3
     parts = [_text(0, top + 20, head, "head")]
     top += 34
     for row, (name, middle, low, high) in enumerate(bars):
@@ -62,7 +64,7 @@ def _panel(head: str, bars: Sequence[Bar], top: int) -> tuple[list[str], int]:
         parts.append(f'<rect class="{kind}" x="{LABELS}" y="{y}" width="{middle * scale:.1f}" height="{BAR}" rx="2"/>')
         if high > low:
             parts.append(f'<path class="spread" d="M{ends[0]:.1f} {y + BAR / 2}H{ends[1]:.1f}"/>')
-        parts.append(_text(max(LABELS + middle * scale, ends[1]) + 8, y + 13, f"{middle:.2f}"))
+        parts.append(_text(max(LABELS + middle * scale, ends[1]) + 8, y + 13, f"{middle:.{places}f}"))
     bottom = top + len(bars) * LINE
     parts.append(f'<path class="axis" d="M{LABELS} {top - 6}V{bottom - 6}"/>')
     return parts, bottom + GAP - LINE + BAR

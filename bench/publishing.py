@@ -15,7 +15,9 @@ PICTURE = ROOT / "docs" / "performance.svg"
 BEGIN, END = "<!-- bench:begin -->", "<!-- bench:end -->"
 NEW_PAGE = f"""# How fast it is
 
-Measured with `make bench`, all in one run. Between the marks below stands what it printed.
+Measured with `make bench`: everything in one run, in rounds that take turns, as ratios to a bare Sanic handler that
+answers a constant of the same size (= 1), because machines differ and neighbours disturb. A figure is the median of the
+rounds, and behind it stand the least and the greatest. The bare handler does nothing, so it is a bound and no rival.
 
 ![Answers a second, in those of a bare Sanic handler](performance.svg)
 

@@ -137,7 +137,7 @@ def _workers(found: Findings) -> str:
 
 def _memory(found: Findings) -> str:
     rows = [
-        (when, *(f"{figures[kind]:.0f} MB" for kind in ("resident", "own", "proportional")))
+        (when, *(f"{figures[kind]:.0f} MB" if figures[kind] else "-" for kind in ("resident", "own", "proportional")))
         for when, figures in found.memory.items()
     ]
     size = shown(found.figures.get(f.SESSION_BYTES), 0, " bytes")
