@@ -59,7 +59,8 @@ class Ring:
                 break
         if outcome.is_sound:
             return outcome
-        self.complain(f"{contest.name}: a round does not count: {outcome.complaint}")
+        words = contest.server.last_words()
+        self.complain(f"{contest.name}: a round does not count: {outcome.complaint}; its log ends with: {words}")
         return None
 
     def _fired(self, contest: Contest, cores: Set, seconds: float) -> Outcome:

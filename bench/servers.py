@@ -61,9 +61,8 @@ class Server:
         self.started = 0.0  # seconds from its start until it was ready
 
     def __enter__(self) -> Self:
-        output = self.folder / f"{self.port}.txt"
         began = time.perf_counter()
-        with output.open("wb") as log, on(self._cores):
+        with self._output.open("wb") as log, on(self._cores):
             self.process = subprocess.Popen(
                 self._command,
                 cwd=self.folder,
@@ -74,7 +73,7 @@ class Server:
                 start_new_session=True,
             )
         try:
-            self._wait_until_ready(output)
+            self._wait_until_ready()
         except BaseException:
             self.stop()
             raise
@@ -84,7 +83,7 @@ class Server:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
         self.stop()
 
-    def _wait_until_ready(self, output: Path) -> None:
+    def _wait_until_ready(self) -> None:
         deadline = time.monotonic() + PATIENCE
         while time.monotonic() < deadline:
             if self.process.poll() is not None:
@@ -97,8 +96,7 @@ class Server:
                 if status == 200 or (self._ready != "/readyz" and status < FIRST_BAD):
                     return
             time.sleep(POLL)
-        said = output.read_text(encoding="utf-8", errors="replace")[-2000:]
-        raise BenchError(f"{self.name} did not start; it said:\n{said}")
+        raise BenchError(f"{self.name} did not start; it said:\n{self._said()[-2000:]}")
 
     def stop(self) -> None:
         """End it as a supervisor would, and what is left of it by force."""
@@ -121,6 +119,17 @@ class Server:
         """Of the process that serves; with several workers of the first one."""
         full = psutil.Process(self.process.pid).memory_full_info()
         return Memory(full.rss / MB, full.uss / MB, getattr(full, "pss", 0) / MB)
+
+    def last_words(self) -> str:
+        """The last line of its log: where it refuses, why."""
+        return (self._said().strip().splitlines() or ["nothing"])[-1][-300:]
+
+    def _said(self) -> str:
+        return self._output.read_text(encoding="utf-8", errors="replace")
+
+    @property
+    def _output(self) -> Path:
+        return self.folder / f"{self.port}.txt"
 
     def _family(self) -> list[psutil.Process]:
         return family(self.process.pid)

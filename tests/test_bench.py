@@ -114,6 +114,9 @@ class Idle(Server):
     def processor(self) -> float:
         return 0.0
 
+    def last_words(self) -> str:
+        return "redis cannot be reached"
+
 
 def held(*outcomes: Outcome) -> tuple[list[Outcome | None], list[str]]:
     notes: list[str] = []
@@ -125,7 +128,7 @@ def held(*outcomes: Outcome) -> tuple[list[Outcome | None], list[str]]:
 def test_a_round_with_refusals_does_not_count_and_is_told() -> None:
     rounds, notes = held(outcome_of(RESULT))
     assert rounds == [None]
-    assert notes == ["x: a round does not count: 3 x 429"]
+    assert notes == ["x: a round does not count: 3 x 429; its log ends with: redis cannot be reached"]
 
 
 def test_a_round_whose_list_was_too_short_is_held_again() -> None:
