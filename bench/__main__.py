@@ -90,10 +90,10 @@ def _beside_peers(field: measuring.Field) -> None:
 def _round_trips(field: measuring.Field, plan: Plan) -> None:
     with stores.redis(field.cores.stores) as redis:
         traced = turns.count(field.folder, field.cores.server, redis, field.postgres, plan.traces)
+    field.found.steps = turns.shares(traced.pop(turns.TIMED))
     for kind, traces in traced.items():
         for what, figure in turns.figures(traces).items():
             field.found.put(f.asked(kind, what), figure)
-    field.found.steps = turns.shares(traced["login"])
 
 
 def _say(what: str) -> None:

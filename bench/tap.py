@@ -1,7 +1,8 @@
 """A tap between Latch and a store: hands on what either says and notes when, for round trips that can be counted.
 
 Counted is how often the turn to speak changes, over all connections together: what is asked at once, on one connection
-or several, is one round trip.
+or several, is one round trip. A store on the same machine may answer the first question before the second, which does
+not wait for it, is out; so while round trips are counted, answers come as late as from another machine.
 """
 
 import asyncio
@@ -93,6 +94,7 @@ class Tap:
     socket: str
     read: Callable[[], Reader]
     port: int = 0
+    delay: float = 0.0  # seconds that an answer is kept back
     events: list[Event] = field(default_factory=list)
 
     def __enter__(self) -> Self:
@@ -136,6 +138,7 @@ class Tap:
 
         async def back() -> None:
             while data := await server.read(CHUNK):
+                await asyncio.sleep(self.delay)
                 self.events.append(Event(time.perf_counter(), None))
                 to_client.write(data)
 

@@ -23,7 +23,9 @@ from bench.stores import PostgresServer, RedisServer
 from bench.tap import Event, PostgresReader, RedisReader, Tap
 
 WARMING = 4  # requests: scripts are loaded, connections opened, statements prepared
-QUIET = 0.1  # seconds after an answer in which what it left to be done is done
+QUIET = 0.15  # seconds after an answer in which what it left to be done is done
+FAR = 0.01  # seconds by which answers of the stores are late where round trips are counted
+TIMED = "login, step by step"
 ITSELF = "Latch itself, HTTP and the client that asks"
 DATABASE = 9
 
@@ -88,7 +90,7 @@ def shares(traces: Sequence[Trace]) -> list[tuple[str, float]]:
 
 
 def count(folder: Path, cores: Set, redis: RedisServer, postgres: PostgresServer, times: int) -> dict[str, list[Trace]]:
-    """Some logins, refreshes and checks, each traced."""
+    """Some logins, refreshes and checks, each traced, from stores that are far; and logins with those that are near."""
     place = urlsplit(postgres.database("latch_tapped"))
     unix = f"{parse_qs(place.query)['host'][0]}/.s.PGSQL.{place.port or 5432}"
     with Tap(_path(redis), RedisReader) as on_redis, Tap(unix, PostgresReader) as on_database:
@@ -97,13 +99,19 @@ def count(folder: Path, cores: Set, redis: RedisServer, postgres: PostgresServer
         with latch:
             wanted = WARMING + times
             pairs = fill(redis.on(DATABASE), wanted, FIRST_USER)
+            logins = Logins(latch)
             requests = {
-                "login": latch.issue(Logins(latch).numbers(wanted)),
+                "login": latch.issue(logins.numbers(wanted)),
                 "refresh": [request(f"Bearer {pair.refresh_token}", method="PUT") for pair in pairs],
                 "check": [request(f"Bearer {pair.token}") for pair in pairs],
+                TIMED: latch.issue(logins.numbers(wanted)),
             }
             trace = _tracer(latch.port, on_redis, on_database)
-            return {kind: [trace(one) for one in ones][WARMING:] for kind, ones in requests.items()}
+            traces: dict[str, list[Trace]] = {}
+            for kind, ones in requests.items():
+                on_redis.delay = on_database.delay = 0 if kind == TIMED else FAR
+                traces[kind] = [trace(one) for one in ones][WARMING:]
+            return traces
 
 
 def figures(traces: Sequence[Trace]) -> dict[str, Figure]:
