@@ -7,18 +7,29 @@ from typing import Any
 
 import orjson
 from sanic import HTTPResponse
+from sanic.compat import Header
 from sanic.helpers import has_message_body
 
 from service.routes.requests import Request, request_id
 
 JSON = "application/json"
-NO_CONTENT = 204
+OK, NO_CONTENT = 200, 204
 
 
 class Answer(HTTPResponse):
     """A response whose headers are encoded in a fraction of the time: nearly all need no cleaning."""
 
     __slots__ = ()
+
+    def __init__(self, body: bytes = b"", *, status: int = OK, headers: Mapping[str, str] | None = None) -> None:
+        """A body of JSON, or none."""
+        self.asgi = False
+        self.body = body
+        self.content_type = JSON if body else None
+        self.stream = None
+        self.status = status
+        self.headers = Header(headers or {})
+        self._cookies = None
 
     @property
     def processed_headers(self) -> Iterator[tuple[bytes, bytes]]:
@@ -44,7 +55,7 @@ def _value(value: object) -> bytes:
 def ok(data: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> HTTPResponse:
     """200 with data."""
     body = orjson.dumps({"message": "ok", "data": data}, option=orjson.OPT_UTC_Z)
-    return Answer(body, content_type=JSON, headers=dict(headers or {}))
+    return Answer(body, headers=headers)
 
 
 def nothing() -> HTTPResponse:
@@ -68,4 +79,4 @@ def failure(
 ) -> HTTPResponse:
     """A failure. `extra` are the fields that some errors add: `fields`, `reason`, `retry_after`."""
     body = {"message": message, "error": code, "request_id": request_id(request), **(extra or {})}
-    return Answer(orjson.dumps(body), status=status, content_type=JSON, headers=dict(headers or {}))
+    return Answer(orjson.dumps(body), status=status, headers=headers)

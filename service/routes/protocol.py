@@ -3,7 +3,8 @@
 Refusing a request after Sanic has parsed and routed it costs a good part of serving it. At ten times what a worker can
 serve it would do nothing but refuse, so a request that came whole is refused here, from its first line, and only a few
 in one round of the event loop. Whoever waits to be refused is not listened to meanwhile. Requests that come in pieces,
-and those of browser apps on other origins, whose answers need headers, are refused in `middleware.py`.
+those of browser apps on other origins, whose answers need headers, and the first ones of a burst are refused in
+`middleware.py`.
 """
 
 import re
@@ -112,7 +113,13 @@ class BoundedProtocol(HttpProtocol):
             return
         stage = Stage.IDLE if self.http is None else self.http.stage
         if stage is Stage.IDLE:
-            if self._kind is None and not self.recv_buffer and (whole := _Whole.of(data)) and not self._admit(whole):
+            if (
+                self.app.ctx.load.is_busy
+                and self._kind is None
+                and not self.recv_buffer
+                and (whole := _Whole.of(data))
+                and not self._admit(whole)
+            ):
                 return
             super().data_received(data)
             return

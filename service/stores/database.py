@@ -201,6 +201,7 @@ def _config(url: str, *, timeout: float, pool_size: int) -> dict[str, Any]:
             "maxsize": pool_size,
             "timeout": timeout,
             "command_timeout": timeout,
+            "reset": _nothing,
             **_options(parts.query),
         }
     return {
@@ -209,6 +210,13 @@ def _config(url: str, *, timeout: float, pool_size: int) -> dict[str, Any]:
         "use_tz": True,
         "timezone": "UTC",
     }
+
+
+async def _nothing(_connection: object) -> None:
+    """Done when a connection goes back to its pool. No statement of ours leaves anything in its session to be reset.
+
+    asyncpg's own way is a second statement after each.
+    """
 
 
 def _options(query: str) -> dict[str, str]:

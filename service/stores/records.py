@@ -11,7 +11,7 @@ import orjson
 
 from service.entities import AccessRecord, Device, EndReason, RefreshToken, RotationState, Session
 
-ACCESS_RECORD = re.compile(r"([0-9]{1,12}\.[0-9]{3}) ([0-9]{1,12}\.[0-9]{3}) ([0-9a-f]{64})", re.ASCII)
+ACCESS_RECORD = re.compile(rb"([0-9]{1,12}\.[0-9]{3}) ([0-9]{1,12}\.[0-9]{3}) ([0-9a-f]{64})")
 
 
 def dump_access(access: AccessRecord) -> str:
@@ -21,8 +21,8 @@ def dump_access(access: AccessRecord) -> str:
 
 def load_access(value: bytes | None) -> AccessRecord | None:
     """The access token of a record."""
-    found = ACCESS_RECORD.fullmatch((value or b"").decode(errors="replace"))
-    return AccessRecord(found[3], float(found[1]), float(found[2])) if found else None
+    found = ACCESS_RECORD.fullmatch(value or b"")
+    return AccessRecord(found[3].decode(), float(found[1]), float(found[2])) if found else None
 
 
 def dump_session(session: Session) -> bytes:
