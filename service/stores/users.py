@@ -5,7 +5,7 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 from models import User as UserRow
@@ -14,6 +14,7 @@ from service.entities import User, UserStatus
 from service.errors import ServiceUnavailable
 from service.stores.database import Database
 from service.stores.gathering import Asked, Batch, Gathering
+from service.stores.meter import timed
 
 log = logging.getLogger(__name__)
 
@@ -47,8 +48,10 @@ class UserStore:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self.meter = database.meter
         self._logins: Gathering[_Login, User] = Gathering(self._log_in_all, most=MOST)
 
+    @timed(lambda _: "INSERT")
     async def log_in(self, mobile: str, now: datetime) -> User:
         """The user of this number: created with the number as name, or with `last_login` moved to `now`.
 
@@ -80,7 +83,8 @@ class UserStore:
             now = self._time(asked[mobile].item.now)
             values += [mobile, now]
         statement = _statement(len(asked), postgres=self._database.is_postgres)
-        for row in await self._database.rows(statement, values):
+        run = partial(self._database.client.execute_query_dict, statement, values)
+        for row in await self._database.within(run):
             user = _user(row)
             asked[user.mobile].answer(user)
 
