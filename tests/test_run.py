@@ -100,7 +100,7 @@ def test_metrics_add_up_over_the_workers_and_every_line_of_a_json_log_parses(fol
         assert 'latch_requests_total{method="GET",route="/app/v1_0/user",status="401"} 30.0' in text
         for total in ("workers 2", "workers_configured 2", "worker_starts_total 2", 'logins_total{outcome="ok"} 1'):
             assert f"\nlatch_{total}.0\n" in text
-        assert 'latch_store_connections_max{store="redis"} 128.0' in text
+        assert 'latch_store_connections_max{store="redis"} 4.0' in text
         for junk in (b"GET / HTTP/1.1\r\nbroken\r\n\r\n", b"\x00\xff\r\n\r\n", b"GET /%ff HTTP/1.1\r\nHost: x\r\n\r\n"):
             with socket.create_connection(("127.0.0.1", service.port)) as connection:
                 connection.sendall(junk)

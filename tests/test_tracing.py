@@ -78,7 +78,7 @@ async def test_a_login_shows_its_scripts_its_statement_and_its_message(start: St
     traced = Traced(await start(limit_codes_per_ip="30/hour"))
     await traced.api.log_in()
     names = {span.name for span in traced.spans}
-    assert {"redis take_code", "redis open_session", "redis spend_code", "redis limits", "sqlite INSERT"} <= names
+    assert {"redis take_code", "redis open_session", "redis spend_code", "redis limit", "sqlite INSERT"} <= names
     login = traced.named(f"POST {BASE}/authorizations")
     assert login.context
     assert {span.context.trace_id for span in traced.spans if span.name == "sqlite INSERT" and span.context} == {

@@ -11,7 +11,8 @@ from typing import Any
 
 from redis.asyncio.cluster import ClusterNode
 from redis.asyncio.connection import AbstractConnection
-from redis.exceptions import AskError, ClusterDownError, NoScriptError, TryAgainError
+from redis.exceptions import AskError, ClusterDownError, NoScriptError, SlotNotCoveredError, TryAgainError
+from redis.exceptions import ConnectionError as RedisConnectionError
 
 from service.stores.cluster import ClusterClient
 from service.stores.lines import BROKEN, Command, LinesToOne, patience
@@ -32,30 +33,43 @@ class LinesToCluster:
         self._places = asyncio.Semaphore(places)  # the client's pools do not wait for a connection but refuse
         self._retry = patience()
         self._nodes: dict[str, LinesToOne] = {}
+        self._is_closed = False
 
     def ask(self, command: Command, seconds: float) -> "asyncio.Future[Any]":
         """See `lines.Lines`."""
         return asyncio.get_running_loop().create_task(self._ask(command, seconds))
 
     async def _ask(self, command: Command, seconds: float) -> Any:
-        async with asyncio.timeout(seconds):
-            if not command.key:
-                return await self._by_client(command)
-            node = await self._client.owner_of(command.key)
-            try:
-                return await self._to(node).ask(command, seconds)
-            except MOVED:
-                return await self._by_client(command)
-            except BROKEN as error:
-                await self._client.aclose()  # the layout may have changed
-                if isinstance(error, TimeoutError) or not command.repeatable:
-                    raise
-                return await self._by_client(command)
+        try:
+            async with asyncio.timeout(seconds):
+                return await self._asked(command, seconds)
+        except TimeoutError:
+            await self._client.aclose()  # the layout may have changed: a node that hangs refuses nothing
+            raise
 
     async def close(self) -> None:
         """See `lines.Lines`."""
+        self._is_closed = True
         for lines in self._nodes.values():
             await lines.close()
+
+    async def _asked(self, command: Command, seconds: float) -> Any:
+        if not command.key:
+            return await self._by_client(command)
+        try:
+            node = await self._client.owner_of(command.key)
+        except (KeyError, SlotNotCoveredError) as error:
+            await self._client.aclose()
+            raise SlotNotCoveredError("no node has this slot") from error
+        try:
+            return await self._to(node).ask(command, seconds)
+        except MOVED:
+            return await self._by_client(command)
+        except BROKEN as error:
+            await self._client.aclose()
+            if isinstance(error, TimeoutError) or not command.repeatable:
+                raise
+            return await self._by_client(command)
 
     def _to(self, node: ClusterNode) -> LinesToOne:
         if node.name not in self._nodes:
@@ -65,6 +79,8 @@ class LinesToCluster:
 
     async def _by_client(self, command: Command) -> Any:
         async def ask() -> Any:
+            if self._is_closed:
+                raise RedisConnectionError("closed")
             try:
                 return await self._client.execute_command(*command.arguments)
             except NoScriptError:

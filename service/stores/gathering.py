@@ -7,6 +7,7 @@ sent yet, and hinders nobody. Knows neither Redis nor SQL.
 
 import asyncio
 import logging
+import math
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from contextvars import Context
@@ -15,6 +16,8 @@ from typing import Generic, TypeVar
 
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
+
+GRAIN = 0.001  # seconds: uvloop tells the time no finer, and its timers go off up to half of this too early
 
 log = logging.getLogger(__name__)
 
@@ -60,22 +63,29 @@ class Gathering(Generic[Item, Answer]):
         self._queue: deque[Asked[Item, Answer]] = deque()
         self._batch: Batch[Item, Answer] = ()
         self._going: asyncio.Task[None] | None = None
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer: asyncio.Handle | None = None
+        self._wakes_at = math.inf  # when the timer goes off; uvloop does not tell it of all its timers
+        self._is_closed = False
 
     def ask(self, item: Item, seconds: float) -> "asyncio.Future[Answer]":
         """The answer, to be waited for. Raises TimeoutError after `seconds`, and whatever `carry` failed with."""
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Answer] = loop.create_future()
+        if self._is_closed:
+            future.set_exception(ConnectionAbortedError("closed"))
+            return future
         until = loop.time() + seconds
         self._queue.append(Asked(item, future, until))
         if self._going is None:
             self._going = loop.create_task(self._go(), context=Context())
-        if self._timer is None or until < self._timer.when():
+        if until < self._wakes_at:
             self._wake_at(until)
         return future
 
     async def close(self) -> None:
-        """Carry nothing more. Whoever still waits fails."""
+        """Carry nothing more. Whoever still waits fails, and so does whoever asks from now on."""
+        self._is_closed = True
+        self._fail_all()  # here, too: a task that is cancelled before its first turn runs no `finally`
         if self._timer:
             self._timer.cancel()
         if self._going:
@@ -91,17 +101,22 @@ class Gathering(Generic[Item, Answer]):
                     await self._carried(self._batch)
         finally:
             self._going = None
-            for asked in chain(self._batch, self._queue):
-                asked.fail(ConnectionAbortedError("closed"))
-            self._queue.clear()
-            self._batch = ()
+            self._fail_all()
+
+    def _fail_all(self) -> None:
+        for asked in chain(self._batch, self._queue):
+            asked.fail(ConnectionAbortedError("closed"))
+        self._queue.clear()
+        self._batch = ()
 
     def _next(self) -> list[Asked[Item, Answer]]:
-        queue = self._queue
+        queue, now = self._queue, asyncio.get_running_loop().time()
         batch: list[Asked[Item, Answer]] = []
         while queue and len(batch) < self._most:
             asked = queue.popleft()
-            if not asked.future.done():
+            if asked.until <= now:  # the loop is late, and the timer with it
+                asked.fail(TimeoutError())
+            elif not asked.future.done():
                 batch.append(asked)
         return batch
 
@@ -119,11 +134,13 @@ class Gathering(Generic[Item, Answer]):
     def _wake_at(self, until: float) -> None:
         if self._timer:
             self._timer.cancel()
+        self._wakes_at = until
         self._timer = asyncio.get_running_loop().call_at(until, self._expire, context=Context())
 
     def _expire(self) -> None:
         """One timer for all who wait: most have long been answered when it goes off."""
-        self._timer, now = None, asyncio.get_running_loop().time()
+        self._timer, self._wakes_at = None, math.inf
+        now = asyncio.get_running_loop().time() + GRAIN
         waiting = [asked for asked in chain(self._batch, self._queue) if not asked.future.done()]
         for asked in waiting:
             if asked.until <= now:

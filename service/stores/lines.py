@@ -8,6 +8,7 @@ with it all answers that are still to come on it: none ever reaches the caller b
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from copy import copy
 from typing import Any, NamedTuple, Protocol
 
@@ -15,14 +16,14 @@ from redis.asyncio.connection import AbstractConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialWithJitterBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import NoScriptError, ResponseError
+from redis.exceptions import DataError, NoScriptError, RedisError, ResponseError
 
 from service.stores.gathering import Asked, Gathering
 
 MGET = "MGET"
 RETRIES = 2
 MOST = 128  # commands in one batch
-BROKEN = (RedisConnectionError, OSError, RuntimeError)  # the last one: of a transport that was closed meanwhile
+BROKEN = (RedisConnectionError, OSError)
 
 log = logging.getLogger(__name__)
 
@@ -58,6 +59,10 @@ class _Message(NamedTuple):
             call.answer(values[start:end])
             start = end
 
+    def one_by_one(self) -> "list[_Message]":
+        """The same for each caller by itself."""
+        return [_Message(call.item.arguments, [call]) for call in self.calls]
+
 
 class Line:
     """One connection, made by `make` when it is first needed and anew after each that broke.
@@ -79,28 +84,53 @@ class Line:
         """Answer every call, or fail it."""
         try:
             async with asyncio.timeout(self._timeout):
-                await self._retry.call_with_retry(lambda: self._exchange(calls), lambda error: _sift(calls, error))
+                await self._retry.call_with_retry(
+                    lambda: self._exchange(calls), lambda error: self._broken(calls, error)
+                )
         except Exception as error:  # noqa: BLE001 - it is the callers' to handle
-            await self.close()
             for call in calls:
                 call.fail(copy(error))
+            await self._give_up()
         except BaseException:
-            await self.close()
+            await self._give_up()
             raise
 
     async def close(self) -> None:
         """Close the connection; the next batch opens another."""
-        if self._connection:
-            await self._connection.disconnect(nowait=True)
+        if connection := self._taken():
+            with suppress(OSError, RedisError, RuntimeError):
+                await connection.disconnect()
 
     async def _exchange(self, calls: Calls) -> None:
-        waiting = [call for call in calls if not call.is_over]
-        connection = await self._connected() if waiting else None
-        messages = self._merged(waiting)
-        while messages and connection:
-            packed = connection.pack_commands([message.arguments for message in messages])
-            await connection.send_packed_command(packed, check_health=False)
-            messages = [again for message in messages for again in await _read(connection, message)]
+        if all(call.is_over for call in calls):
+            return
+        try:
+            connection = await self._connected()
+            messages = self._merged([call for call in calls if not call.is_over])
+            while messages:
+                packed, sent = _pack(connection, messages)
+                await connection.send_packed_command(packed, check_health=False)
+                messages = [again for message in sent for again in await _read(connection, message)]
+        except RuntimeError as error:  # of a transport that was closed meanwhile
+            raise RedisConnectionError("closed") from error
+
+    async def _broken(self, calls: Calls, error: Exception) -> None:
+        """Before the next try: fail what must not be sent again."""
+        log.debug("redis: trying again after %s", type(error).__name__)
+        await self._give_up()
+        for call in calls:
+            if not call.item.repeatable:
+                call.fail(copy(error))
+
+    async def _give_up(self) -> None:
+        """Leave the connection, whatever may still come on it. Waits for nothing."""
+        if connection := self._taken():
+            with suppress(OSError, RedisError, RuntimeError):
+                await connection.disconnect(nowait=True)
+
+    def _taken(self) -> AbstractConnection | None:
+        connection, self._connection = self._connection, None
+        return connection
 
     async def _connected(self) -> AbstractConnection:
         connection = self._connection = self._connection or self._make()
@@ -120,6 +150,24 @@ class Line:
         return messages
 
 
+def _pack(connection: AbstractConnection, messages: Sequence[_Message]) -> tuple[bytes, list[_Message]]:
+    """The bytes to be sent, and whose answers will come. What cannot be told in bytes fails by itself."""
+    packed: list[bytes] = []
+    sent: list[_Message] = []
+    for message in messages:
+        try:
+            packed += connection.pack_command(*message.arguments)
+            sent.append(message)
+        except (DataError, ValueError) as error:  # the latter: half of a surrogate pair
+            if len(message.calls) == 1:
+                message.calls[0].fail(error)
+                continue
+            rest, others = _pack(connection, message.one_by_one())
+            packed.append(rest)
+            sent += others
+    return b"".join(packed), sent
+
+
 async def _read(connection: AbstractConnection, message: _Message) -> list[_Message]:
     """Read one answer and hand it on. Answers what is to be sent instead, where the server refused it for now."""
     try:
@@ -131,17 +179,9 @@ async def _read(connection: AbstractConnection, message: _Message) -> list[_Mess
         call.fail(error)
     except ResponseError as error:
         if len(message.calls) > 1:  # one of them may be to blame: each by itself
-            return [_Message(call.item.arguments, [call]) for call in message.calls]
+            return message.one_by_one()
         message.calls[0].fail(error)
     return []
-
-
-async def _sift(calls: Calls, error: Exception) -> None:
-    """After a broken connection: fail what must not be sent again."""
-    log.debug("redis: trying again after %s", type(error).__name__)
-    for call in calls:
-        if not call.item.repeatable:
-            call.fail(copy(error))
 
 
 class Lines(Protocol):

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from service.errors import ServiceUnavailable
+from service.stores.lines import Line
 from tests.client import MOBILE, Api, bearer, error
 from tests.conftest import Outbox, Start
 
@@ -99,13 +100,13 @@ async def test_a_request_waits_no_longer_for_many_operations_than_for_one(
     api = await start(redis_timeout=10, stores_timeout=0.5)
     code = await api.new_code()
     redis = api.app.ctx.codes._store._connection.redis
-    evalsha = redis.evalsha
+    exchange = Line._exchange
 
-    async def slowly(*arguments: Any) -> Any:
+    async def slowly(line: Line, calls: Any) -> None:
         await asyncio.sleep(0.3)
-        return await evalsha(*arguments)
+        await exchange(line, calls)
 
-    monkeypatch.setattr(redis, "evalsha", slowly)
+    monkeypatch.setattr(Line, "_exchange", slowly)
     assert error(await api.post_login(MOBILE, code)) == (503, "service_unavailable")
     assert not await redis.keys("sessions:*")
 

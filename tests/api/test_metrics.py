@@ -132,7 +132,7 @@ async def test_the_worker_tells_of_itself(api: Api) -> None:
     assert await value(api, "latch_build_info", version=VERSION) == 1
     assert await value(api, "latch_worker_memory_bytes") > 10_000_000
     assert await value(api, "latch_worker_cpu_seconds_total") > 0
-    assert await value(api, "latch_store_connections_max", store="redis") == 64
+    assert await value(api, "latch_store_connections_max", store="redis") == 2
     assert await value(api, "latch_store_connections_max", store="database") == 1
 
 

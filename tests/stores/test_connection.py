@@ -15,7 +15,9 @@ from service.errors import ServiceUnavailable
 from service.stores.codes import CodeStore, Issued, Verdict
 from service.stores.connection import Connection
 from service.stores.embedded import EmbeddedRedis
+from service.stores.lines import MOST
 from service.stores.servers import survey
+from tests.stores.wire import Wire
 
 MOBILE = "13800138000"
 KEY = "code:{13800138000}"
@@ -75,10 +77,12 @@ async def mine(server: Server, loop: Any) -> AsyncIterator[Connection]:
 
 
 @asynccontextmanager
-async def connected(url: str, *, timeout: float = TIMEOUT, pool_size: int = 10) -> AsyncIterator[Connection]:  # noqa: ASYNC109
+async def connected(url: str, *, timeout: float = TIMEOUT) -> AsyncIterator[Connection]:  # noqa: ASYNC109
     connection = Connection(url, timeout=timeout)
-    yield connection
-    await connection.close()
+    try:
+        yield connection
+    finally:
+        await connection.close()
 
 
 @contextmanager
@@ -89,49 +93,9 @@ def unavailable_soon() -> Iterator[None]:
     assert time.monotonic() - start < SOON
 
 
-class Wire:
-    """A stretch of wire to a server. The next `losses` answers are lost on it, and the connection with them."""
-
-    def __init__(self, socket: str) -> None:
-        self._socket = socket
-        self._writers: list[asyncio.StreamWriter] = []
-        self.losses = 0
-        self.connections = 0
-
-    @asynccontextmanager
-    async def laid(self) -> AsyncIterator[str]:
-        """The URL of its near end."""
-        server = await asyncio.start_server(self._carry, "127.0.0.1", 0)
-        yield f"redis://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-        for writer in self._writers:
-            writer.close()
-        await asyncio.gather(*(writer.wait_closed() for writer in self._writers), return_exceptions=True)
-        server.close()
-        await server.wait_closed()
-
-    async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        far_reader, far_writer = await asyncio.open_unix_connection(self._socket)
-        self.connections += 1
-        self._writers += [writer, far_writer]
-        await asyncio.gather(self._requests(reader, far_writer), self._answers(far_reader, writer))
-
-    async def _requests(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        while data := await reader.read(65536):
-            writer.write(data)
-        writer.close()
-
-    async def _answers(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        while data := await reader.read(65536):
-            if self.losses:
-                self.losses -= 1
-                break
-            writer.write(data)
-        writer.close()
-
-
 @pytest.fixture
 async def wire(redis_server: str, connection: Connection) -> AsyncIterator[tuple[Wire, Connection]]:
-    """A wire to an empty server, and a connection over it that is already up."""
+    """A wire to an empty server, and a connection over it whose line for scripts and pings is already up."""
     wire = Wire(redis_server.removeprefix("unix://"))
     async with wire.laid() as url, connected(url, timeout=5) as over_wire:
         await over_wire.ping()
@@ -244,7 +208,7 @@ async def test_reads_and_writes_go_on_after_the_server_has_dropped_every_connect
 
 async def test_a_read_whose_answer_was_lost_is_repeated(wire: tuple[Wire, Connection]) -> None:
     lossy, connection = wire
-    await connection.redis.set("key", "value")
+    await connection.write("SET", "key", "value")
     lossy.losses = 1
     assert await connection.read("GET", "key") == b"value"
     assert (lossy.losses, lossy.connections) == (0, 2)
@@ -275,40 +239,52 @@ async def test_a_wire_that_stays_broken_is_unavailable(wire: tuple[Wire, Connect
     assert lossy.connections <= 3
 
 
-# --- The pool -------------------------------------------------------------------------------------------------------
+# --- Turns on a line ------------------------------------------------------------------------------------------------
 
 
-async def test_more_callers_than_connections_wait_for_their_turn(redis_server: str) -> None:
-    async with connected(redis_server, timeout=5, pool_size=2) as connection:
-        answers = await asyncio.gather(*(connection.read("ECHO", str(n)) for n in range(200)))
-        assert answers == [str(n).encode() for n in range(200)]
+async def test_more_callers_than_go_out_together_wait_for_their_turn(redis_server: str) -> None:
+    async with connected(redis_server, timeout=5) as connection:
+        answers = await asyncio.gather(*(connection.read("ECHO", str(n)) for n in range(5 * MOST)))
+        assert answers == [str(n).encode() for n in range(5 * MOST)]
 
 
-async def test_a_caller_waits_for_a_connection_that_is_busy(redis_server: str) -> None:
-    async with connected(redis_server, timeout=5, pool_size=1) as connection:
-        held = await connection.redis.connection_pool.get_connection()  # type: ignore[no-untyped-call]
-        waiting = asyncio.create_task(connection.read("ECHO", "mine"))
-        await asyncio.sleep(0.02)
-        assert not waiting.done()
-        await connection.redis.connection_pool.release(held)
-        assert await waiting == b"mine"
+async def test_a_caller_waits_for_the_batch_that_is_under_way_and_a_check_for_no_script(connection: Connection) -> None:
+    blocked = asyncio.ensure_future(connection.read("BLPOP", "list", "0"))
+    await eventually_blocked(connection)
+    waiting = asyncio.ensure_future(connection.read("ECHO", "mine"))
+    assert await asyncio.wait_for(connection.values("key"), SOON) == [None]
+    assert not waiting.done()
+    await connection.redis.rpush("list", "item")
+    assert await blocked == [b"list", b"item"]
+    assert await waiting == b"mine"
 
 
-async def test_a_pool_that_stays_busy_is_unavailable_and_is_waited_for_once(redis_server: str) -> None:
-    async with connected(redis_server, timeout=1.5, pool_size=1) as connection:
-        held = await connection.redis.connection_pool.get_connection()  # type: ignore[no-untyped-call]
+async def test_a_line_that_stays_busy_is_unavailable_and_is_waited_for_once(redis_server: str) -> None:
+    async with connected(redis_server, timeout=1.5) as connection:
+        blocked = asyncio.ensure_future(connection.read("BLPOP", "nothing", "0"))
+        await eventually_blocked(connection)
         start = time.monotonic()
         with pytest.raises(ServiceUnavailable):
             await connection.ping()
         assert time.monotonic() - start < 3.0
-        await connection.redis.connection_pool.release(held)
+        with pytest.raises(ServiceUnavailable):
+            await blocked
         await connection.ping()
 
 
+async def eventually_blocked(connection: Connection) -> None:
+    """Until the server has the question that it does not answer."""
+    for _ in range(500):
+        if (await connection.redis.info("clients"))["blocked_clients"]:
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError
+
+
 async def test_callers_that_go_away_leave_nobody_their_answers(redis_server: str) -> None:
-    async with connected(redis_server, timeout=5, pool_size=2) as connection:
+    async with connected(redis_server, timeout=5) as connection:
         for turns in range(30):
-            leaver = asyncio.create_task(connection.read("ECHO", f"of a leaver {turns}"))
+            leaver = asyncio.ensure_future(connection.read("ECHO", f"of a leaver {turns}"))
             for _ in range(turns % 10):
                 await asyncio.sleep(0)
             leaver.cancel()
