@@ -17,18 +17,20 @@ log = logging.getLogger("service.access")
 
 
 def close(app: App, request_id: str, method: str, route: str, response: HTTPResponse, began: float) -> None:
-    """Add what every answer carries, whoever made it; count it and log it. The path is logged as its template.
-
-    `began` is a moment of `time.perf_counter`.
-    """
+    """Add what every answer carries, whoever made it; count it and log it."""
     response.headers["Cache-Control"] = "no-store"
     response.headers["X-Request-ID"] = request_id
+    count(app, method, route, response.status, began)
+
+
+def count(app: App, method: str, route: str, status: int, began: float) -> None:
+    """Count an answer and log it, the path as its template. `began` is a moment of `time.perf_counter`."""
     seconds = time.perf_counter() - began
-    app.ctx.observation.metrics.observe(known(method), route, response.status, seconds)
-    quiet = response.status < LEAST_FAILURE and (method, route) in QUIET
+    app.ctx.observation.metrics.observe(known(method), route, status, seconds)
+    quiet = status < LEAST_FAILURE and (method, route) in QUIET
     level = logging.DEBUG if quiet else logging.INFO
     if log.isEnabledFor(level):
-        extra = {"status": response.status, "ms": round(seconds * 1000, 1)}
+        extra = {"status": status, "ms": round(seconds * 1000, 1)}
         log.log(level, "%s %s", method, route, extra=extra)
 
 

@@ -17,7 +17,7 @@ from service.entities import Identity
 from service.errors import InvalidToken, ServiceError
 from service.logs import CLIENT_IP, REQUEST_ID
 from service.routes import accounting
-from service.routes.answers import Answer, ok
+from service.routes.answers import OK, Answer, ok
 from service.routes.errors import answer_to
 from service.routes.requests import BASE_PATH, App, bearer_in, client_behind, sane_id
 
@@ -32,6 +32,11 @@ _HEADER = re.compile(
     rb"\n(authorization|x-request-id|connection|content-length|transfer-encoding|expect|upgrade|origin"
     rb"|x-forwarded-for):[ \t]*([^\r]*)",
     re.IGNORECASE,
+)
+_BODY = b'{"message":"ok","data":{"user_id":%d,"session_id":"%b","expires_in":%d}}'
+_CONFIRMED = (
+    b"HTTP/1.1 200 OK\r\nX-User-Id: %d\r\nX-Session-Id: %b\r\nCache-Control: no-store\r\nX-Request-ID: %b\r\n"
+    b"content-length: %d\r\nconnection: %b\r\ncontent-type: application/json\r\n\r\n%b"
 )
 _READ = (b"authorization", b"x-request-id", b"x-forwarded-for")
 
@@ -80,11 +85,16 @@ async def answer(app: App, check: Check, peer: str) -> bytes:
     try:
         if check.token is None:
             raise InvalidToken(sent=False)
-        response = confirmation(await app.ctx.authorizations.check(check.token))
+        identity = await app.ctx.authorizations.check(check.token)
     except ServiceError as error:
         response = answer_to(error, METHOD, check.request_id)
-    accounting.close(app, check.request_id, METHOD, ROUTE, response, began)
-    return _on_the_wire(response, closes=app.ctx.load.stopping)
+        accounting.close(app, check.request_id, METHOD, ROUTE, response, began)
+        return _on_the_wire(response, closes=app.ctx.load.stopping)
+    accounting.count(app, METHOD, ROUTE, OK, began)
+    connection = b"close" if app.ctx.load.stopping else b"keep-alive"
+    user_id, session_id = identity.user_id, identity.session_id.encode()
+    body = _BODY % (user_id, session_id, identity.expires_in)
+    return _CONFIRMED % (user_id, session_id, check.request_id.encode(), len(body), connection, body)
 
 
 def _on_the_wire(response: Answer, *, closes: bool) -> bytes:
