@@ -1,9 +1,13 @@
-"""The values that cross layers. Frozen, without behaviour that needs I/O. Times are seconds since the epoch, UTC."""
+"""The values that cross layers. Frozen, without behaviour that needs I/O. Times are seconds since the epoch, UTC.
+
+Those of a token check are named tuples, which take half the time of a frozen dataclass to make.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import NamedTuple
 
 Clock = Callable[[], float]
 
@@ -81,8 +85,7 @@ class Session:
     refresh: RotationState
 
 
-@dataclass(frozen=True, slots=True)
-class AccessRecord:
+class AccessRecord(NamedTuple):
     """One live access token: the record behind `token:{<user_id>}:<session_id>:<n>`."""
 
     digest: str
@@ -90,8 +93,7 @@ class AccessRecord:
     expires_at: float
 
 
-@dataclass(frozen=True, slots=True)
-class Identity:
+class Identity(NamedTuple):
     """Whose a live access token is, and for how many more seconds."""
 
     user_id: int

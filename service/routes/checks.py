@@ -7,8 +7,7 @@ holds the two to the same bytes. All other requests, and all while traces are ma
 
 import re
 import time
-from dataclasses import dataclass
-from typing import Self
+from typing import NamedTuple, Self
 
 from sanic.headers import format_http1_response
 
@@ -41,8 +40,7 @@ _CONFIRMED = (
 _READ = (b"authorization", b"x-request-id", b"x-forwarded-for")
 
 
-@dataclass(frozen=True, slots=True)
-class Check:
+class Check(NamedTuple):
     """A check that came whole: the token sent, if any, the request's id, and whom proxies say it is for."""
 
     token: str | None

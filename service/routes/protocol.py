@@ -7,7 +7,6 @@ those of browser apps on other origins, whose answers need headers, and the firs
 `middleware.py`.
 """
 
-import asyncio
 import time
 from functools import partial
 from itertools import islice
@@ -16,6 +15,7 @@ from typing import Any
 from sanic.http import Stage
 from sanic.server.protocols.http_protocol import HttpProtocol
 
+from service.eager import Eager
 from service.load import CONNECTIONS, Kind
 from service.routes import checks
 from service.routes.refusals import Whole, refusal
@@ -34,7 +34,7 @@ class BoundedProtocol(HttpProtocol):
         """Take what Sanic passes."""
         super().__init__(**given)
         self._kind: Kind | None = None
-        self._checking: asyncio.Task[None] | None = None
+        self._checking: Eager | None = None
         self._later = b""
 
     def connection_made(self, transport: Any) -> None:
@@ -86,8 +86,10 @@ class BoundedProtocol(HttpProtocol):
             return False
         if self.take(Kind.SESSIONS):
             self._time = time.monotonic()
-            self._checking = self.loop.create_task(self._check(check, data))
-        return self._checking is not None
+            checking = Eager(self._check(check, data))
+            self._checking = None if checking.is_done else checking
+            return True
+        return False
 
     async def _check(self, check: checks.Check, data: bytes) -> None:
         peer = self.conn_info.client_ip if self.conn_info else ""
@@ -97,7 +99,8 @@ class BoundedProtocol(HttpProtocol):
             self._checking = None
             super().data_received(data)
             return
-        await self._can_write.wait()
+        if not self._can_write.is_set():
+            await self._can_write.wait()
         self._checking = None
         self._give_back()
         if self.transport is None or self.transport.is_closing():

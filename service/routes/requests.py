@@ -88,7 +88,7 @@ def client_ip(request: Request) -> str:
 
 def client_behind(hops: int, forwarded: Sequence[str], peer: str) -> str:
     """The client's address behind so many trusted proxies, from the lines of `X-Forwarded-For` and the socket's end."""
-    if hops:
+    if hops and forwarded:
         named = [hop.strip() for line in forwarded for hop in line.split(",")]
         if len(named) >= hops and (address := addresses.parse(named[-hops])):
             return address

@@ -54,11 +54,15 @@ Batch = Sequence[Asked[Item, Answer]]
 class Gathering(Generic[Item, Answer]):
     """One batch at a time. `carry` gets at most `most` at once and sees to it that each is answered or fails.
 
-    It runs in a task of its own, in nobody's context; whoever it leaves without an answer fails.
+    It runs in a task of its own, in nobody's context; whoever it leaves without an answer fails. With `waits_a_turn` a
+    first batch goes one turn of the event loop later, so that what one caller asks for by several tasks goes together.
     """
 
-    def __init__(self, carry: Callable[[Batch[Item, Answer]], Awaitable[None]], *, most: int) -> None:
+    def __init__(
+        self, carry: Callable[[Batch[Item, Answer]], Awaitable[None]], *, most: int, waits_a_turn: bool = False
+    ) -> None:
         self._carry = carry
+        self._waits_a_turn = waits_a_turn
         self._most = most
         self._queue: deque[Asked[Item, Answer]] = deque()
         self._batch: Batch[Item, Answer] = ()
@@ -94,7 +98,8 @@ class Gathering(Generic[Item, Answer]):
 
     async def _go(self) -> None:
         try:
-            await asyncio.sleep(0)  # so that what one caller asks for at once, by tasks of its own, goes together
+            if self._waits_a_turn:
+                await asyncio.sleep(0)
             while self._queue:
                 self._batch = self._next()
                 if self._batch:

@@ -10,6 +10,7 @@ import logging
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from copy import copy
+from functools import partial
 from itertools import chain
 from typing import Any, NamedTuple, Protocol
 
@@ -85,9 +86,7 @@ class Line:
         """Answer every call, or fail it."""
         try:
             async with asyncio.timeout(self._timeout):
-                await self._retry.call_with_retry(
-                    lambda: self._exchange(calls), lambda error: self._broken(calls, error)
-                )
+                await self._retry.call_with_retry(partial(self._exchange, calls), partial(self._broken, calls))
         except Exception as error:  # noqa: BLE001 - it is the callers' to handle
             for call in calls:
                 call.fail(copy(error))
@@ -201,7 +200,9 @@ class LinesToOne:
     ) -> None:
         self._lines = [Line(make, timeout=timeout, merge=mine, retries=retries) for mine in (merge, False)]
         self.count = len(self._lines)
-        self._reads, self._others = (Gathering(line.carry, most=MOST) for line in self._lines)
+        reads, others = self._lines
+        self._reads = Gathering(reads.carry, most=MOST)
+        self._others = Gathering(others.carry, most=MOST, waits_a_turn=True)
 
     def ask(self, command: Command, seconds: float) -> "asyncio.Future[Any]":
         """See `Lines`."""

@@ -9,7 +9,7 @@ A token is live only while all three say so; hence deleting any of them is enoug
 and nowhere else. What cannot be read (an operator's typo, a foreign value) counts as not there.
 """
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from service.entities import AccessRecord, EndReason, Session
 from service.stores import records
@@ -25,8 +25,7 @@ UNBAR = Script("unbar_user", repeatable=True)
 BARRED = 600.0  # seconds; longer than any login takes
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(NamedTuple):
     """What the three keys of one token said at one moment.
 
     `expires_at` is the session's, 0 where there is none; `raw` is its record as it stands, for a swap.
