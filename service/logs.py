@@ -10,6 +10,7 @@ import re
 import sys
 import time
 from contextvars import ContextVar
+from functools import lru_cache
 from typing import Any
 
 from config import Settings
@@ -113,7 +114,12 @@ class _Json(_Line):
 
 def _moment(record: logging.LogRecord) -> str:
     seconds, fraction = divmod(record.created, 1)
-    return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(seconds))}.{int(fraction * 1_000_000):06d}Z"
+    return f"{_second(int(seconds))}.{int(fraction * 1_000_000):06d}Z"
+
+
+@lru_cache(maxsize=8)
+def _second(moment: int) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(moment))
 
 
 def _plain(value: object) -> str:

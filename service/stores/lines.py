@@ -14,6 +14,7 @@ from functools import partial
 from itertools import chain
 from typing import Any, NamedTuple, Protocol
 
+from hiredis import pack_command
 from redis.asyncio.connection import AbstractConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialWithJitterBackoff
@@ -108,7 +109,7 @@ class Line:
             connection = await self._connected()
             messages = self._merged([call for call in calls if not call.is_over])
             while messages:
-                packed, sent = _pack(connection, messages)
+                packed, sent = _pack(messages)
                 await connection.send_packed_command(packed, check_health=False)
                 messages = [again for message in sent for again in await _read(connection, message)]
         except RuntimeError as error:  # of a transport that was closed meanwhile
@@ -146,19 +147,22 @@ class Line:
         return [_Message(call.item.arguments, [call]) for call in calls]
 
 
-def _pack(connection: AbstractConnection, messages: Sequence[_Message]) -> tuple[bytes, list[_Message]]:
-    """The bytes to be sent, and whose answers will come. What cannot be told in bytes fails by itself."""
+def _pack(messages: Sequence[_Message]) -> tuple[bytes, list[_Message]]:
+    """The bytes to be sent, and whose answers will come. What cannot be told in bytes fails by itself.
+
+    Packed by hiredis itself: redis-py's own packing of a batch takes several times as long.
+    """
     packed: list[bytes] = []
     sent: list[_Message] = []
     for message in messages:
         try:
-            packed += connection.pack_command(*message.arguments)
+            packed.append(pack_command(tuple(message.arguments)))
             sent.append(message)
-        except (DataError, ValueError) as error:  # the latter: half of a surrogate pair
+        except (TypeError, ValueError) as error:  # the latter: half of a surrogate pair
             if len(message.calls) == 1:
-                message.calls[0].fail(error)
+                message.calls[0].fail(DataError(str(error)))
                 continue
-            rest, others = _pack(connection, message.one_by_one())
+            rest, others = _pack(message.one_by_one())
             packed.append(rest)
             sent += others
     return b"".join(packed), sent
