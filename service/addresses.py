@@ -2,7 +2,7 @@
 
 import re
 from functools import lru_cache
-from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from ipaddress import IPv6Address, ip_address, ip_network
 
 UNKNOWN = "unknown"  # where there is none: a client on a Unix socket
 IPV6_SITE = 64  # bits: what one customer gets at the least (RFC 6177), so one customer may use all of it
@@ -32,8 +32,10 @@ def _parsed(text: str) -> str | None:
 
 def counted(address: str) -> str:
     """What a limit counts an address as: itself, or the /64 of an IPv6 address. What is no address counts as it is."""
+    if ":" not in address:
+        return address
     try:
-        parsed = ip_address(address)
+        parsed = IPv6Address(address)
     except ValueError:
         return address
-    return address if isinstance(parsed, IPv4Address) else str(ip_network((parsed, IPV6_SITE), strict=False))
+    return str(ip_network((parsed, IPV6_SITE), strict=False))

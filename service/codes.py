@@ -160,10 +160,10 @@ class Codes:
 
     async def _note_used(self, mobile: str) -> None:
         """The login has succeeded: what it leaves behind must not undo it."""
-        counted = [] if self.is_fixed(mobile) else self._guard.note_used(mobile)
         try:
+            counted = [] if self.is_fixed(mobile) else self._guard.note_used(mobile)
             await settled(*self._limits.forget_tries(mobile), *counted)
-        except ServiceUnavailable:
+        except (ServiceUnavailable, TimeoutError):
             log.warning("the wrong tries of a number that has logged in could not be forgotten")
 
     def _digits(self, mobile: str, nonce: str) -> str:

@@ -6,6 +6,7 @@ hears about: it could leave a code lent, a session without its answer, or a data
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Awaitable, Coroutine
 from typing import Any, TypeVar
 
@@ -51,14 +52,18 @@ async def settled(*work: Awaitable[Any]) -> list[Any]:
 
     What has begun already is waited for as it is: a task for each would cost more than most of what is waited for.
     """
-    begun = [asyncio.create_task(one) if asyncio.iscoroutine(one) else one for one in work]
+    begun: deque[Any] = deque(asyncio.create_task(one) if asyncio.iscoroutine(one) else one for one in work)
     answers: list[Any] = []
     failures: list[Exception] = []
-    for one in begun:
-        try:
-            answers.append(await one)
-        except Exception as error:  # noqa: BLE001 - raised below
-            failures.append(error)
+    try:
+        while begun:
+            try:
+                answers.append(await begun.popleft())
+            except Exception as error:  # noqa: BLE001 - raised below
+                failures.append(error)
+    finally:  # where the caller is cancelled, nobody will wait for the rest
+        for one in begun:
+            one.cancel()
     if failures:
         raise failures[0]
     return answers

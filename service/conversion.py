@@ -9,6 +9,7 @@ from collections.abc import Awaitable
 from typing import NoReturn
 
 from config import Settings
+from service import deadline
 from service.completion import settled
 from service.entities import Clock
 from service.limits import PREFIX_DIGITS, Limits
@@ -28,6 +29,7 @@ class ConversionGuard:
         self, settings: Settings, store: ConversionStore, users: UserStore, limits: Limits, clock: Clock
     ) -> None:
         self._least = settings.sms_min_conversion
+        self._patience = settings.redis_timeout
         self._min_sent = settings.sms_conversion_min_sent
         self._store = store
         self._users = users
@@ -63,8 +65,10 @@ class ConversionGuard:
 
     def note_used(self, mobile: str) -> list[Awaitable[object]]:
         """Count a code that was used. What is answered has begun, and is to be awaited."""
-        now = self._clock()
-        return [self._store.add_used(prefix, now) for prefix in (mobile[:PREFIX_DIGITS], ALL) if self._least]
+        if not self._least:
+            return []
+        now, seconds = self._clock(), deadline.left(self._patience)
+        return [self._store.add_used(prefix, now, seconds) for prefix in (mobile[:PREFIX_DIGITS], ALL)]
 
     def _is_low(self, conversion: Conversion) -> bool:
         return conversion.sent >= self._min_sent and not self._converts(conversion)

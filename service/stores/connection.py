@@ -92,6 +92,11 @@ class Operation:
         self._read = read
         return self
 
+    def cancel(self) -> None:
+        """Nobody awaits it after all. It may be done all the same."""
+        self._answer.cancel()
+        self._meter.leave()
+
     def __await__(self) -> Generator[Any, None, Any]:
         outcome = ""
         try:

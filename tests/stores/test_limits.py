@@ -157,7 +157,7 @@ async def test_conversions_are_counted_over_a_sliding_hour(connection: Connectio
     store = ConversionStore(connection)
     for minute in range(3):
         assert await store.add_sent("1380013", clock()) == Conversion(minute + 1, minute)
-        await store.add_used("1380013", clock())
+        await store.add_used("1380013", clock(), 10)
         clock.wait(60)
     assert await store.of("1380013", clock()) == Conversion(3, 3)
     assert await store.of(ALL, clock()) == Conversion(0, 0)
