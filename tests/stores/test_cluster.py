@@ -145,6 +145,34 @@ async def test_a_session_whose_keys_have_moved_before_their_slot_is_found_by_ask
     assert (await opened(store)).session.user_id == USER
 
 
+async def test_readers_of_every_slot_get_their_own_answers_while_one_moves(
+    store: SessionStore, cluster: Cluster, cluster_redis: str
+) -> None:
+    everybody, users = Connection(cluster_redis, timeout=30), range(USER - 40, USER + 40)
+    for user in users:
+        await everybody.write("SET", f"session:{{{user}}}:a", f"of {user}")
+    await everybody.close()
+    source = await cluster.owner()
+    target = next(name for name in cluster.nodes if name != source)
+    moved, rounds = asyncio.Event(), 0
+
+    async def keep_reading() -> None:
+        nonlocal rounds
+        while not moved.is_set() or rounds < 3:
+            asked = (store._connection.values(f"session:{{{user}}}:a") for user in users)
+            assert await asyncio.gather(*asked) == [[f"of {user}".encode()] for user in users]
+            rounds += 1
+
+    reading = asyncio.gather(keep_reading(), keep_reading())
+    await cluster.begin(source, target)
+    await asyncio.sleep(0.02)
+    await cluster.carry(source, target)
+    await asyncio.sleep(0.02)
+    await cluster.finish(source, target)
+    moved.set()
+    await reading
+
+
 @pytest.fixture
 def touched(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, list[str]]]:
     """The scripts run meanwhile, with their keys."""
