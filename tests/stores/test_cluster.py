@@ -1,7 +1,9 @@
 """What a Cluster asks for: one slot for each operation, and that nobody notices a slot that moves to another node."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -9,12 +11,14 @@ from redis.asyncio import Redis
 from redis.crc import key_slot
 
 from service.entities import EndReason
+from service.errors import ServiceUnavailable
 from service.stores import conversions, cooldowns, sessions
 from service.stores.codes import CodeStore
 from service.stores.connection import LUA, Connection
 from service.stores.sessions import SessionStore
 from tests import topologies
 from tests.client import MOBILE
+from tests.processes import PATIENCE
 from tests.stores.test_sessions import CAP, LIST, NOW, USER, Login, find, opened, swap
 
 SLOT = key_slot(LIST.encode())
@@ -171,6 +175,41 @@ async def test_readers_of_every_slot_get_their_own_answers_while_one_moves(
     await cluster.finish(source, target)
     moved.set()
     await reading
+
+
+async def test_the_layout_is_asked_for_again_after_a_node_was_silent(cluster_redis: str, cluster: Cluster) -> None:
+    connection = Connection(topologies.as_latch(cluster_redis), timeout=0.3)
+    while connection.redis._initialize:  # type: ignore[attr-defined]
+        with suppress(ServiceUnavailable):
+            await connection.values(LIST)
+    await cluster.nodes[await cluster.owner()].execute_command("CLIENT", "PAUSE", 600, "ALL")
+    with pytest.raises(ServiceUnavailable):
+        await connection.values(LIST)
+    assert connection.redis._initialize  # type: ignore[attr-defined]
+    await eventually_empty(connection)
+    await connection.close()
+
+
+async def test_a_slot_that_nobody_has_is_503_until_somebody_has_it(store: SessionStore) -> None:
+    connection = store._connection
+    assert await connection.values(LIST) == [None]
+    del connection.redis.nodes_manager.slots_cache[SLOT]  # type: ignore[attr-defined]
+    with pytest.raises(ServiceUnavailable):
+        await connection.values(LIST)
+    await eventually_empty(connection)
+
+
+async def eventually_empty(connection: Connection) -> None:
+    """Until a read is served again."""
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        try:
+            assert await connection.values(LIST) == [None]
+        except ServiceUnavailable:
+            assert time.monotonic() < deadline
+            await asyncio.sleep(0.01)
+        else:
+            return
 
 
 @pytest.fixture

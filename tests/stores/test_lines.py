@@ -7,7 +7,6 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
-from redis.asyncio import RedisCluster
 
 from service.errors import ServiceUnavailable
 from service.stores.connection import Connection, Script
@@ -172,6 +171,17 @@ async def test_a_close_fails_whoever_waits_and_leaves_no_connection(connection: 
     assert all(line._connection is None for line in closing._lines._lines)  # type: ignore[attr-defined]
 
 
+async def test_who_is_not_let_in_is_told_so_at_once_and_all_who_wait_with_him(mine: Connection, server: Server) -> None:
+    for url in (f"unix://latch:wrong@{server.socket}", f"unix://{server.socket}?db=99"):
+        async with connected(url, timeout=10) as connection:
+            for _ in range(2):
+                asked = [connection.values("key"), connection.ping(), connection.write("INCR", "n")]
+                asked += [connection.values(f"key {n}") for n in range(20)]
+                found = await asyncio.wait_for(asyncio.gather(*asked, return_exceptions=True), SOON)
+                assert {type(what) for what in found} == {ServiceUnavailable}
+    assert await mine.redis.get("n") is None
+
+
 # --- What goes out together -----------------------------------------------------------------------------------------
 
 
@@ -261,36 +271,3 @@ async def test_callers_that_go_away_leave_nobody_their_answers_on_any_kind(
             asked[n].cancel()
         for n, found in enumerate(await asyncio.gather(*asked, return_exceptions=True)):
             assert found == [f"of {n}".encode()] or n in leavers
-
-
-async def test_the_layout_of_a_cluster_is_asked_for_again_after_a_node_was_silent(
-    place: Place, redis: Any, connection_of_latch: Connection
-) -> None:
-    if not isinstance(redis, RedisCluster):
-        pytest.skip("no Cluster")
-    async with connected(place.url, timeout=0.3) as connection:
-        assert await connection.values("session:{42}:a") == [None]
-        await redis.execute_command("CLIENT", "PAUSE", 600, "ALL", target_nodes=redis.get_node_from_key("{42}"))
-        with pytest.raises(ServiceUnavailable):
-            await connection.values("session:{42}:a")
-        assert connection.redis._initialize  # type: ignore[attr-defined]
-    assert await connection_of_latch.values("session:{42}:a") == [None]
-
-
-async def test_a_slot_that_nobody_has_is_503_until_somebody_has_it(
-    place: Place, redis: Any, connection_of_latch: Connection
-) -> None:
-    if not isinstance(redis, RedisCluster):
-        pytest.skip("no Cluster")
-    assert await connection_of_latch.values("session:{42}:a") == [None]
-    client: Any = connection_of_latch.redis
-    del client.nodes_manager.slots_cache[client.keyslot("{42}")]
-    with pytest.raises(ServiceUnavailable):
-        await connection_of_latch.values("session:{42}:a")
-    for _ in range(500):
-        try:
-            assert await connection_of_latch.values("session:{42}:a") == [None]
-            break
-        except ServiceUnavailable:
-            await asyncio.sleep(0.01)
-    assert await connection_of_latch.values("session:{42}:a") == [None]
