@@ -1,18 +1,22 @@
-# Every target makes what it needs: a virtual environment in .venv, filled from the lock files, anew only when they change.
+# Every target makes what it needs: a virtual environment in .venv (the benchmark's peers live in .bench-venv), filled from
+# the lock files, anew only when they change.
 
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
+BENCH  := .bench-venv
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
 BOTH   := --extra embedded --extra postgres
 SMS    := --extra aliyun --extra tencent --extra twilio
 TRACES := --extra otel
+# The peers run on the same Sanic, event loop and HTTP parser as Latch, or else the ratios would compare versions.
+SHARED := sanic|sanic-routing|uvloop|httptools|multidict|ujson|hiredis|asyncpg
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check fmt migrate migration doctor lock clean
+.PHONY: help run test check fmt migrate migration doctor bench bench-short lock clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: $(VENV)/run.stamp ## set up and serve
 	@$(BIN)/python run.py
@@ -39,6 +43,12 @@ migration: $(VENV)/run.stamp ## write a migration for what changed in models/
 doctor: $(VENV)/run.stamp ## check settings and connections
 	@$(BIN)/python run.py check
 
+bench: $(VENV)/dev.stamp $(BENCH)/bench.stamp ## measure against bare Sanic and other stacks
+	@$(BIN)/python -m bench $(ARGS)
+
+bench-short: $(VENV)/dev.stamp $(BENCH)/bench.stamp ## the same in less than two minutes, and less exactly
+	@$(BIN)/python -m bench --short $(ARGS)
+
 lock: $(VENV)/dev.stamp ## renew the lock files from pyproject.toml
 	$(BIN)/python -m pip install --quiet uv
 	$(COMPILE) $(BOTH) $(SMS) $(TRACES) --group dev -o requirements-dev.lock pyproject.toml
@@ -47,9 +57,12 @@ lock: $(VENV)/dev.stamp ## renew the lock files from pyproject.toml
 	$(COMPILE) $(BOTH) --upgrade-package websockets -o requirements.lock pyproject.toml
 	cp requirements.lock requirements-docker.lock
 	$(COMPILE) --extra postgres $(SMS) -o requirements-docker.lock pyproject.toml
+	grep -oiE '^($(SHARED))==[^ ;]+' requirements.lock > bench/requirements.shared
+	$(COMPILE) --constraints bench/requirements.shared -o bench/requirements.lock bench/requirements.in
+	rm bench/requirements.shared
 
 clean: ## remove the virtual environment and caches, not the data
-	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(BENCH) .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/bin/python:
@@ -65,4 +78,10 @@ $(VENV)/run.stamp: requirements.lock | $(VENV)/bin/python
 $(VENV)/dev.stamp: requirements-dev.lock $(VENV)/run.stamp
 	@echo "installing what the tests need into $(VENV) ..."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@touch $@
+
+$(BENCH)/bench.stamp: bench/requirements.lock
+	@echo "installing what the benchmark compares with into $(BENCH) ..."
+	@test -x $(BENCH)/bin/python || $(PYTHON) -m venv $(BENCH)
+	@$(BENCH)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r bench/requirements.lock
 	@touch $@

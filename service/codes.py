@@ -14,6 +14,7 @@ from typing import NoReturn
 
 from config import Settings
 from service import deadline
+from service.completion import settled
 from service.conversion import ConversionGuard
 from service.entities import Clock
 from service.errors import InvalidCode, ServiceUnavailable
@@ -77,20 +78,19 @@ class Codes:
         """Judge one try. Raises InvalidCode: wrong, expired, spent, ended and never sent are one and the same.
 
         Only a try at a code that could be right counts as a wrong one: otherwise anybody could lock a number out
-        without as much as asking for a code. Raises TooManyRequests, too.
+        without as much as asking for a code. Raises TooManyRequests, too. Two round trips to Redis.
         """
-        if not await self._store.is_open(mobile, self._settings.code_attempts):
-            await self._limits.allow_login(mobile, ip)
+        is_open, refusal, _ = await settled(
+            self._store.is_open(mobile, self._settings.code_attempts),
+            self._limits.look_at_try(mobile),
+            self._limits.spend_login(mobile, ip),
+        )
+        if not is_open:
             raise InvalidCode
-        await self._limits.reserve_try(mobile, ip)
+        if refusal:
+            await self._limits.refuse_try(refusal, mobile, ip)
         loan = Loan(mobile, secrets.token_hex(8))
-        verdict = Verdict.UNJUDGED
-        try:
-            verdict = await self._judge(loan, code)
-        finally:
-            if verdict is Verdict.UNJUDGED:
-                await self._limits.give_back_try(mobile)
-        if verdict is not Verdict.RIGHT:
+        if await self._judged(loan, code, ip) is not Verdict.RIGHT:
             raise InvalidCode
         return loan
 
@@ -103,10 +103,8 @@ class Codes:
 
     async def spend(self, loan: Loan) -> bool:
         """Spend a code. False where the loan has run out."""
-        spent = await self._store.spend(loan.mobile, loan.holder)
-        if spent:
-            await self._note_used(loan.mobile)
-        return spent
+        spent, _ = await settled(self._store.spend(loan.mobile, loan.holder), self._note_used(loan.mobile))
+        return bool(spent)
 
     async def _issue(self, mobile: str, nonce: str, *, afresh: bool) -> Code | None:
         """None where the code that lies there is not one that these settings would send."""
@@ -130,27 +128,41 @@ class Codes:
         message = "Too many wrong codes for this number. Please wait."
         self._limits.refuse("code_attempts", math.ceil(wait), mobile, message)
 
-    async def _judge(self, loan: Loan, code: str) -> Verdict:
+    async def _judged(self, loan: Loan, code: str, ip: str) -> Verdict:
+        """The verdict, which nobody hears unless the try was allowed: both are asked for at once, in one round trip.
+
+        So where others have just used up the tries, a right code may have been lent, and is given back.
+        """
         try:
-            return await self._store.take(
-                loan.mobile,
-                self._digest(loan.mobile, code),
-                loan.holder,
-                now=self._clock(),
-                lease=self._lease,
-                attempts=self._settings.code_attempts,
-            )
+            verdict: Verdict
+            verdict, refusal = await settled(self._judge(loan, code), self._limits.spend_try(loan.mobile))
         except ServiceUnavailable:
             with suppress(ServiceUnavailable), deadline.tidying():  # it may have been lent, and the answer lost
-                await self._store.release(loan.mobile, loan.holder)
+                await self.release(loan)
             raise
+        if refusal:
+            with suppress(ServiceUnavailable), deadline.tidying():
+                await self._store.release(loan.mobile, loan.holder)
+            await self._limits.refuse_try(refusal, loan.mobile, ip)
+        if verdict is Verdict.UNJUDGED:
+            await self._limits.give_back_try(loan.mobile)
+        return verdict
+
+    async def _judge(self, loan: Loan, code: str) -> Verdict:
+        return await self._store.take(
+            loan.mobile,
+            self._digest(loan.mobile, code),
+            loan.holder,
+            now=self._clock(),
+            lease=self._lease,
+            attempts=self._settings.code_attempts,
+        )
 
     async def _note_used(self, mobile: str) -> None:
         """The login has succeeded: what it leaves behind must not undo it."""
+        counted = [] if self.is_fixed(mobile) else self._guard.note_used(mobile)
         try:
-            await self._limits.forget_tries(mobile)
-            if not self.is_fixed(mobile):
-                await self._guard.note_used(mobile)
+            await settled(*self._limits.forget_tries(mobile), *counted)
         except ServiceUnavailable:
             log.warning("the wrong tries of a number that has logged in could not be forgotten")
 

@@ -6,7 +6,7 @@ hears about: it could leave a code lent, a session without its answer, or a data
 
 import asyncio
 import logging
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Coroutine
 from typing import Any, TypeVar
 
 Answer = TypeVar("Answer")
@@ -44,6 +44,24 @@ class Completion:
         """Wait until all work is done, `seconds` at most."""
         if self._running:
             await asyncio.wait(self._running, timeout=seconds)
+
+
+async def settled(*work: Awaitable[Any]) -> list[Any]:
+    """The answers of all, done at the same time. If some fail the first failure is raised, but all have ended.
+
+    What has begun already is waited for as it is: a task for each would cost more than most of what is waited for.
+    """
+    begun = [asyncio.create_task(one) if asyncio.iscoroutine(one) else one for one in work]
+    answers: list[Any] = []
+    failures: list[Exception] = []
+    for one in begun:
+        try:
+            answers.append(await one)
+        except Exception as error:  # noqa: BLE001 - raised below
+            failures.append(error)
+    if failures:
+        raise failures[0]
+    return answers
 
 
 def _report(task: asyncio.Task[Any]) -> None:

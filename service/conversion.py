@@ -3,12 +3,13 @@
 Whoever earns by messages to numbers of his own does not log in. https://www.twilio.com/docs/verify/sms-pumping
 """
 
-import asyncio
 import logging
 import math
+from collections.abc import Awaitable
 from typing import NoReturn
 
 from config import Settings
+from service.completion import settled
 from service.entities import Clock
 from service.limits import PREFIX_DIGITS, Limits
 from service.stores.conversions import Conversion, ConversionStore
@@ -44,7 +45,7 @@ class ConversionGuard:
         if not self._least:
             return
         now = self._clock()
-        own, overall = await asyncio.gather(self._store.of(mobile[:PREFIX_DIGITS], now), self._store.of(ALL, now))
+        own, overall = await settled(self._store.of(mobile[:PREFIX_DIGITS], now), self._store.of(ALL, now))
         if self._is_low(own):
             low, what = own, f"prefix {mobile[:PREFIX_DIGITS]}"
         elif self._is_low(overall) and not (own.used and self._converts(own)):
@@ -58,13 +59,12 @@ class ConversionGuard:
         """Count a code that was sent."""
         if self._least:
             now = self._clock()
-            await asyncio.gather(*(self._store.add_sent(prefix, now) for prefix in (mobile[:PREFIX_DIGITS], ALL)))
+            await settled(*(self._store.add_sent(prefix, now) for prefix in (mobile[:PREFIX_DIGITS], ALL)))
 
-    async def note_used(self, mobile: str) -> None:
-        """Count a code that was used."""
-        if self._least:
-            now = self._clock()
-            await asyncio.gather(*(self._store.add_used(prefix, now) for prefix in (mobile[:PREFIX_DIGITS], ALL)))
+    def note_used(self, mobile: str) -> list[Awaitable[object]]:
+        """Count a code that was used. What is answered has begun, and is to be awaited."""
+        now = self._clock()
+        return [self._store.add_used(prefix, now) for prefix in (mobile[:PREFIX_DIGITS], ALL) if self._least]
 
     def _is_low(self, conversion: Conversion) -> bool:
         return conversion.sent >= self._min_sent and not self._converts(conversion)

@@ -6,7 +6,7 @@ Every limit is looked at before any is spent, so a refused request costs nothing
 import asyncio
 import logging
 import math
-from collections.abc import Iterator
+from collections.abc import Awaitable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import NoReturn
@@ -14,14 +14,16 @@ from typing import NoReturn
 from config import Settings
 from service import addresses, audit, deadline
 from service.audit import Event
+from service.completion import settled
 from service.entities import Clock
 from service.errors import ServiceUnavailable, TooManyRequests
 from service.stores.cooldowns import CooldownStore
-from service.stores.limits import ALL, Budget, LimitStore, items_of
+from service.stores.limits import ALL, Budget, LimitStore, Refusal, items_of
 from settings.fields import OFF
 
 PREFIX_DIGITS = 7  # an operator's block of numbers in China: ten thousand of them
 COOLDOWN = "code_cooldown"
+NAMES = ("codes_per_number", "tries_per_number", "codes_per_ip", "codes_per_prefix", "codes_total", "logins_per_ip")
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +43,8 @@ class Limits:
     """A method returns where the request is allowed, and raises TooManyRequests with the seconds to wait where not."""
 
     def __init__(self, settings: Settings, store: LimitStore, cooldowns: CooldownStore, clock: Clock) -> None:
-        self._settings = settings
+        limits = {name: getattr(settings, f"limit_{name}") for name in NAMES}
+        self._items = {name: items_of(name, text) for name, text in limits.items() if text != OFF}
         self._store = store
         self._cooldowns = cooldowns
         self._clock = clock
@@ -98,28 +101,39 @@ class Limits:
         """For what asks for a code and sends nothing: a test number, a captcha that was not solved."""
         await self._spend(self._by_address(ip), mobile)
 
-    async def allow_login(self, mobile: str, ip: str) -> None:
+    async def spend_login(self, mobile: str, ip: str) -> None:
         """Spend one attempt of the address."""
-        await self._spend(self._logins(ip), mobile)
+        refusal = await self._store.spend(self._logins(ip))
+        if refusal:
+            self.refuse(refusal.name, refusal.wait, mobile)
 
-    async def reserve_try(self, mobile: str, ip: str) -> None:
-        """Spend one attempt of the address and one wrong try of the number, before it is known to be wrong.
+    async def look_at_try(self, mobile: str) -> Refusal | None:
+        """What `spend_try` would answer. Spends nothing."""
+        return await self._store.look(self._tries(mobile))
+
+    async def spend_try(self, mobile: str) -> Refusal | None:
+        """Spend one wrong try of the number, before it is known to be wrong; or answer why not.
 
         Otherwise more tries at once than are allowed would all be judged.
         """
-        await self._spend((*self._logins(ip), *self._tries(mobile)), mobile)
+        return await self._store.spend(self._tries(mobile))
+
+    async def refuse_try(self, refusal: Refusal, mobile: str, ip: str) -> NoReturn:
+        """Raise TooManyRequests; the address gets back what `spend_login` has spent."""
+        await self._refund(self._logins(ip))
+        self.refuse(refusal.name, refusal.wait, mobile)
 
     async def give_back_try(self, mobile: str) -> None:
         """The try was not a wrong one."""
         await self._refund(self._tries(mobile))
 
-    async def forget_tries(self, mobile: str) -> None:
-        """The number's owner is here: its wrong tries are forgotten."""
-        await self._store.forget(self._tries(mobile))
+    def forget_tries(self, mobile: str) -> list[Awaitable[object]]:
+        """The number's owner is here: its wrong tries are forgotten. What is answered has begun; await it."""
+        return self._store.forget(self._tries(mobile))
 
     async def forget(self, mobile: str) -> None:
         """Forget all that this number has spent: tries, codes, cool-down."""
-        await self._store.forget((*self._tries(mobile), *self._budget("codes_per_number", mobile)))
+        await settled(*self._store.forget((*self._tries(mobile), *self._budget("codes_per_number", mobile))))
         await self._cooldowns.forget(mobile)
 
     def note(self, name: str, mobile: str | None = None) -> None:
@@ -157,8 +171,8 @@ class Limits:
 
     def _budget(self, name: str, who: str) -> tuple[Budget, ...]:
         """The budget of LIMIT_<name>, or nothing where it is off."""
-        text = getattr(self._settings, f"limit_{name}")
-        return () if text == OFF else (Budget(name, who, items_of(name, text)),)
+        items = self._items.get(name)
+        return (Budget(name, who, items),) if items else ()
 
     async def _spend(self, budgets: tuple[Budget, ...], mobile: str) -> None:
         refusal = await self._store.look(budgets) or await self._store.spend(budgets)

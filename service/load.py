@@ -10,7 +10,7 @@ those who ask for a code, and nobody's who holds a token.
 
 import asyncio
 import logging
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable
 from enum import Enum
 
@@ -42,10 +42,16 @@ class Load:
         self._limit = limit
         self._abandoned = abandoned
         self._observe = observe
-        self._held: Counter[Kind] = Counter()
+        self._held = dict.fromkeys(Kind, 0)
+        self._total = 0
         self._waiting: deque[Callable[[], None]] = deque()
         self._refused = 0
         self._told = -QUIET
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether refusals may be near: only then is it worth to look at a request before it is parsed."""
+        return self.stopping or self._total >= self._limit // 2 or self._abandoned() >= self._limit
 
     def take(self, kind: Kind) -> bool:
         """Take a place, to be given back; or be refused one, which is counted."""
@@ -54,11 +60,13 @@ class Load:
         if self._held[kind] >= self._limit or self._abandoned() >= self._limit:
             return self.refuse(kind.value)
         self._held[kind] += 1
+        self._total += 1
         return True
 
     def give_back(self, kind: Kind) -> None:
         """The request is answered, or its client has gone."""
         self._held[kind] -= 1
+        self._total -= 1
 
     def refuse(self, reason: str) -> bool:
         """Count one refusal, and say so now and then: a line for each would be a load of its own. Answers False."""
@@ -88,6 +96,6 @@ class Load:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + seconds
         # An event would cost something at every request, and is needed once.
-        while (self._held.total() or self._waiting or self._abandoned()) and loop.time() < deadline:  # noqa: ASYNC110
+        while (self._total or self._waiting or self._abandoned()) and loop.time() < deadline:  # noqa: ASYNC110
             await asyncio.sleep(PAUSE)
         return max(0.0, deadline - loop.time())

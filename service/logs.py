@@ -4,13 +4,13 @@ Everything that is logged in the process, by us or by a library, goes through he
 are cut from the finished line, whatever wrote them: a net under the rule that nobody logs them in the first place.
 """
 
+import json
 import logging
 import re
 import sys
+import time
 from contextvars import ContextVar
 from typing import Any
-
-import structlog
 
 from config import Settings
 from service import mobiles
@@ -22,6 +22,7 @@ _MOBILE = re.compile(
     r"(?:(?<![0-9A-Za-z])|(?<=%2B)|(?<=%2b)|(?<=%20)|(?<=\\[nrt]))"
     r"(?:86(?:[ -]|%20)?)?(1[3-9](?:(?:[ -]|%20)?[0-9]){9})(?![0-9A-Za-z])"
 )
+_PERHAPS = re.compile(r"1[3-9](?:(?:[ -]|%20)?[0-9]){9}")  # found sooner, because it begins with a character
 _TOKEN = re.compile(r"(?:(?<![A-Za-z0-9_-])|(?<=%20)|(?<=\\[nrt]))[A-Za-z0-9_-]{64}(?![A-Za-z0-9_-])")
 LIBRARIES = ("sanic.root", "sanic.error", "sanic.server", "sanic.access", "sanic.websockets")
 
@@ -34,35 +35,18 @@ TALKATIVE = {
     "tencentcloud_sdk_common": logging.INFO,  # whole requests: the number, the code and the signature
     "twilio.async_http_client": logging.WARNING,  # ten lines for each message
 }
+STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
 
 def configure(settings: Settings) -> None:
     """Send every logger of the process to standard error, in the format of LOG_FORMAT from LOG_LEVEL up."""
-    shared: list[Any] = [
-        structlog.stdlib.add_log_level,
-        structlog.stdlib.add_logger_name,
-        structlog.stdlib.ExtraAdder(),
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-        _add_request,
-    ]
-    # Where `rich` is installed the renderer would print the local variables of every frame: codes and tokens.
-    plain = structlog.dev.plain_traceback
-    for_people = structlog.dev.ConsoleRenderer(colors=False, pad_event_to=0, exception_formatter=plain)
-    for_machines = structlog.processors.JSONRenderer()
-    is_json = settings.log_format == "json"
-    tail = [structlog.processors.format_exc_info, for_machines] if is_json else [for_people]
-    renderers: list[Any] = [_redact_values, *tail]
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(
-        _Redacting(
-            foreign_pre_chain=shared,
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *renderers],
-        )
-    )
+    handler.setFormatter(_Json() if settings.log_format == "json" else _Text())
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(settings.log_level)
     logging.captureWarnings(capture=True)
+    _save_what_nobody_reads()
     for name in LIBRARIES:  # Sanic brings handlers of its own
         library = logging.getLogger(name)
         library.handlers.clear()
@@ -72,34 +56,78 @@ def configure(settings: Settings) -> None:
         logging.getLogger(name).setLevel(max(least, logging.getLevelName(settings.log_level)))
 
 
+def _save_what_nobody_reads() -> None:
+    """No line tells its thread or its place in the source: https://docs.python.org/3/howto/logging.html#optimization."""
+    logging._srcfile = None  # noqa: SLF001 - as the page says
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
+
+
 def redact(line: str) -> str:
     """The line with mobile numbers masked and tokens and digests cut out."""
-    return _MOBILE.sub(lambda found: mobiles.mask(re.sub("%20|[ -]", "", found[1])), _TOKEN.sub("[redacted]", line))
+    line = _TOKEN.sub("[redacted]", line)
+    if not _PERHAPS.search(line):
+        return line
+    return _MOBILE.sub(lambda found: mobiles.mask(re.sub("%20|[ -]", "", found[1])), line)
 
 
-class _Redacting(structlog.stdlib.ProcessorFormatter):
+class _Line(logging.Formatter):
+    """One line from a record: its message, what came in `extra`, and whose request it was."""
+
     def format(self, record: logging.LogRecord) -> str:
-        return redact(super().format(record))
+        """The finished line, and below it the trace of an exception."""
+        fields = {name: value for name, value in vars(record).items() if name not in STANDARD}
+        if request_id := REQUEST_ID.get():
+            fields["request_id"] = request_id
+        if client_ip := CLIENT_IP.get():
+            fields["ip"] = client_ip
+        trace = self.formatException(record.exc_info) if record.exc_info else ""
+        return redact(self.line(record, fields, trace))
+
+    def line(self, record: logging.LogRecord, fields: dict[str, Any], trace: str) -> str:
+        """Put it together."""
+        raise NotImplementedError
 
 
-def _redact_values(_logger: object, _method: str, event: dict[str, Any]) -> dict[str, Any]:
-    """Before the line is put together: a number cut out of finished JSON would leave no JSON."""
-    return {name: _redacted(value) for name, value in event.items()}
+class _Text(_Line):
+    def line(self, record: logging.LogRecord, fields: dict[str, Any], trace: str) -> str:
+        pairs = "".join(f" {name}={_plain(fields[name])}" for name in sorted(fields))
+        head = f"{_moment(record)} [{record.levelname.lower():<9}] {record.getMessage()} [{record.name}]{pairs}"
+        return f"{head}\n{trace}" if trace else head
+
+
+class _Json(_Line):
+    def line(self, record: logging.LogRecord, fields: dict[str, Any], trace: str) -> str:
+        event = {
+            "event": record.getMessage(),
+            **fields,
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "timestamp": _moment(record),
+        }
+        if trace:
+            event["exception"] = trace
+        # Before the line is put together: a number cut out of finished JSON would leave no JSON.
+        values = {name: _redacted(value) for name, value in event.items()}
+        return json.dumps(values, default=repr)
+
+
+def _moment(record: logging.LogRecord) -> str:
+    seconds, fraction = divmod(record.created, 1)
+    return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(seconds))}.{int(fraction * 1_000_000):06d}Z"
+
+
+def _plain(value: object) -> str:
+    text = value if isinstance(value, str) else repr(value)
+    return text if text.isprintable() and " " not in text and text else repr(text)
 
 
 def _redacted(value: Any) -> Any:
+    if isinstance(value, str):
+        return redact(value)
     if isinstance(value, dict):
         return {name: _redacted(inner) for name, inner in value.items()}
     if isinstance(value, list | tuple):
         return [_redacted(inner) for inner in value]
-    if isinstance(value, str | int | float) and redact(str(value)) != str(value):
+    if isinstance(value, int | float) and redact(str(value)) != str(value):
         return redact(str(value))
     return value
-
-
-def _add_request(_logger: object, _method: str, event: dict[str, Any]) -> dict[str, Any]:
-    if request_id := REQUEST_ID.get():
-        event["request_id"] = request_id
-    if client_ip := CLIENT_IP.get():
-        event["ip"] = client_ip
-    return event

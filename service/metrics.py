@@ -4,8 +4,10 @@ prometheus-client decides how to count when it is first imported, by the variabl
 a worker cannot ask another one for a value: gauges are set from time to time, by `sampling.py`.
 """
 
+import collections
 import os
 import re
+from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from enum import StrEnum
 from itertools import product
@@ -32,6 +34,16 @@ SMS_OUTCOMES = (failover.SENT, failover.FAILED, failover.REFUSED)
 Mode = Literal["livesum", "livemax"]  # live: of workers that still run
 
 
+class _Histogram(Histogram):
+    """One that takes many observations at once."""
+
+    def observe_all(self, amounts: Sequence[float]) -> None:
+        """Observe each of them."""
+        self._sum.inc(sum(amounts))
+        for bucket, count in collections.Counter(bisect_left(self._upper_bounds, amount) for amount in amounts).items():
+            self._buckets[bucket].inc(count)
+
+
 class Metrics:
     """What is counted. One instance per app; labels hold route templates, never a number, an id or a token.
 
@@ -52,7 +64,9 @@ class Metrics:
             self.sms.labels(sender, outcome)
         for limit in limits:
             self.limit_hits.labels(limit)
-        self._answers: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
+        # What is noted at every request, and counted now and then: counting costs ten times as much.
+        self._answers: dict[tuple[str, str, int], list[float]] = {}
+        self._operations: dict[tuple[str, str], list[float]] = {}
         self._on_event: dict[StrEnum, Callable[[str | None], None]] = {
             Attempt.LOGIN: lambda outcome: self.logins.labels(outcome).inc(),
             Attempt.REFRESH: lambda outcome: self.refreshes.labels(outcome).inc(),
@@ -71,13 +85,25 @@ class Metrics:
         self._shed_by_reason[reason].inc()
 
     def observe(self, method: str, route: str, status: int, seconds: float) -> None:
-        """Count one answered request."""
+        """Count one answered request, at the next `flush`."""
         answer = method, route, status
-        if answer not in self._answers:  # looking a label up costs more than counting
-            self._answers[answer] = self.requests.labels(*answer), self.latency.labels(method, route)
-        count, latency = self._answers[answer]
-        count.inc()
-        latency.observe(seconds)
+        noted = self._answers.get(answer)
+        if noted is None:
+            noted = self._answers[answer] = []
+        noted.append(seconds)
+
+    def flush(self) -> None:
+        """Count what was noted in passing. Asked often: at every look of Prometheus, and by `sampling.py`."""
+        for answer, noted in self._answers.items():
+            if noted:
+                method, route, _ = answer
+                self.requests.labels(*answer).inc(len(noted))
+                self.latency.labels(method, route).observe_all(noted)
+                noted.clear()
+        for store, noted in self._operations.items():
+            if noted:
+                self.store_seconds.labels(*store).observe_all(noted)
+                noted.clear()
 
     def observe_event(self, event: StrEnum, reason: str | None) -> None:
         """Count one event of the audit trail, or one attempt."""
@@ -91,11 +117,14 @@ class Metrics:
 
     def observe_store(self, store: str) -> Callable[[str, float], None]:
         """What counts the operations on one store, by outcome and seconds."""
-        observers = {outcome: self.store_seconds.labels(store, outcome).observe for outcome in STORE_OUTCOMES}
-        return lambda outcome, seconds: observers[outcome](seconds)
+        noted = {outcome: self._operations.setdefault((store, outcome), []) for outcome in STORE_OUTCOMES}
+        for outcome in STORE_OUTCOMES:
+            self.store_seconds.labels(store, outcome)
+        return lambda outcome, seconds: noted[outcome].append(seconds)
 
     def exposition(self) -> bytes:
         """All metrics in Prometheus' text format."""
+        self.flush()
         folder = os.environ.get(SHARED_DIR)
         if folder is None:
             return generate_latest(self.registry)
@@ -115,6 +144,7 @@ class Metrics:
     def retire(self) -> None:
         """Tell the other workers that this one is gone."""
         audit.unfollow(self.observe_event)
+        self.flush()
         if SHARED_DIR in os.environ:
             mark_process_dead(os.getpid())  # type: ignore[no-untyped-call]
 
@@ -199,8 +229,8 @@ class Metrics:
     def _gauge(self, name: str, text: str, mode: Mode, *labels: str) -> Gauge:
         return Gauge(name, text, labels, registry=self.registry, multiprocess_mode=mode)
 
-    def _histogram(self, name: str, text: str, buckets: tuple[float, ...], *labels: str) -> Histogram:
-        return Histogram(name, text, labels, registry=self.registry, buckets=buckets)
+    def _histogram(self, name: str, text: str, buckets: tuple[float, ...], *labels: str) -> "_Histogram":
+        return _Histogram(name, text, labels, registry=self.registry, buckets=buckets)
 
 
 def _forget_the_killed(folder: Path) -> None:

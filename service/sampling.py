@@ -63,6 +63,7 @@ class Sampler:
                 due = loop.time() + TICK
                 await asyncio.sleep(TICK)
                 lag = max(lag, loop.time() - due)
+                self._metrics.flush()
             self.look(lag)
 
 

@@ -1,5 +1,6 @@
 """Puts the app on the network: one process, or several under Sanic's worker manager, until a signal ends them."""
 
+import gc
 import logging
 import os
 import resource
@@ -62,8 +63,15 @@ def serve_on(listener: socket.socket, settings: Settings) -> None:
 
 def _build(settings: Settings) -> App:
     app = build(settings)
+    app.after_server_start(_keep)
     app.before_server_stop(_stop_once)
     return app
+
+
+def _keep(_app: App) -> None:
+    """What there is now stays as long as the worker: it need not be looked at for garbage again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 def _allow_files(wanted: int) -> None:

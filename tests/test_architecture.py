@@ -65,7 +65,6 @@ PLACES = {
     "prometheus_client": ("service/metrics.py",),
     "opentelemetry": ("service/tracing.py",),
     "ua_parser": ("service/devices.py",),
-    "structlog": ("service/logs.py",),
     "pydantic": ("config.py", "settings/", "service/stores/pepper.py"),
     "limits": ("service/stores/", "settings/limits.py"),
     "httpx": ("service/captchas/", "service/senders/"),

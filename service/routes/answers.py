@@ -7,18 +7,27 @@ from typing import Any
 
 import orjson
 from sanic import HTTPResponse
+from sanic.compat import Header
 from sanic.helpers import has_message_body
 
-from service.routes.requests import Request, request_id
-
 JSON = "application/json"
-NO_CONTENT = 204
+OK, NO_CONTENT = 200, 204
 
 
 class Answer(HTTPResponse):
     """A response whose headers are encoded in a fraction of the time: nearly all need no cleaning."""
 
     __slots__ = ()
+
+    def __init__(self, body: bytes = b"", *, status: int = OK, headers: Mapping[str, str] | None = None) -> None:
+        """A body of JSON, or none."""
+        self.asgi = False
+        self.body = body
+        self.content_type = JSON if body else None
+        self.stream = None
+        self.status = status
+        self.headers = Header(headers or {})
+        self._cookies = None
 
     @property
     def processed_headers(self) -> Iterator[tuple[bytes, bytes]]:
@@ -41,13 +50,13 @@ def _value(value: object) -> bytes:
     return text.encode(errors="surrogateescape")
 
 
-def ok(data: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> HTTPResponse:
+def ok(data: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> Answer:
     """200 with data."""
     body = orjson.dumps({"message": "ok", "data": data}, option=orjson.OPT_UTC_Z)
-    return Answer(body, content_type=JSON, headers=dict(headers or {}))
+    return Answer(body, headers=headers)
 
 
-def nothing() -> HTTPResponse:
+def nothing() -> Answer:
     """204."""
     return Answer(status=NO_CONTENT)
 
@@ -58,14 +67,14 @@ def timestamp(moment: float) -> str:
 
 
 def failure(
-    request: Request,
+    request_id: str,
     status: int,
     code: str,
     message: str,
     *,
     headers: Mapping[str, str] | None = None,
     extra: Mapping[str, Any] | None = None,
-) -> HTTPResponse:
+) -> Answer:
     """A failure. `extra` are the fields that some errors add: `fields`, `reason`, `retry_after`."""
-    body = {"message": message, "error": code, "request_id": request_id(request), **(extra or {})}
-    return Answer(orjson.dumps(body), status=status, content_type=JSON, headers=dict(headers or {}))
+    body = {"message": message, "error": code, "request_id": request_id, **(extra or {})}
+    return Answer(orjson.dumps(body), status=status, headers=headers)

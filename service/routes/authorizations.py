@@ -7,7 +7,7 @@ from sanic_ext import openapi
 
 from service.entities import Identity, TokenPair
 from service.errors import InvalidRefreshToken, InvalidToken
-from service.routes import documents, payloads
+from service.routes import checks, documents, payloads
 from service.routes.answers import nothing, ok
 from service.routes.guards import authenticated, changes_state
 from service.routes.requests import BASE_PATH, Request, bearer, device
@@ -41,12 +41,7 @@ async def refresh(request: Request) -> HTTPResponse:
 @authenticated
 async def check(_request: Request, identity: Identity) -> HTTPResponse:
     """Say whose an access token is, for gateways and backends."""
-    data = {
-        "user_id": identity.user_id,
-        "session_id": identity.session_id,
-        "expires_in": identity.expires_in,
-    }
-    return ok(data, headers={"X-User-Id": str(identity.user_id), "X-Session-Id": identity.session_id})
+    return checks.confirmation(identity)
 
 
 @authorizations.delete("/")

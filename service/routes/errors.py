@@ -18,8 +18,8 @@ from service.errors import (
     SessionEnded,
     TooManyRequests,
 )
-from service.routes.answers import failure
-from service.routes.requests import Request
+from service.routes.answers import Answer, failure
+from service.routes.requests import Request, request_id
 
 STATUS = {
     "invalid_request": 400,
@@ -58,21 +58,24 @@ class EnvelopeErrorHandler(ErrorHandler):
     def default(self, request: Request, exception: Exception) -> HTTPResponse:  # type: ignore[override]
         """Answer whatever was raised."""
         if isinstance(exception, asyncio.CancelledError):  # the client went away in the middle of its request
-            return failure(request, STATUS[InvalidRequest.code], InvalidRequest.code, InvalidRequest.message)
+            return failure(
+                request_id(request), STATUS[InvalidRequest.code], InvalidRequest.code, InvalidRequest.message
+            )
         if isinstance(exception, ServiceError):
-            return _service_error(request, exception)
+            return answer_to(exception, request.method, request_id(request))
         if isinstance(exception, SanicException) and exception.status_code != STATUS["internal_error"]:
             return _refusal(request, exception)
         log.error("unexpected %s", type(exception).__name__, exc_info=exception)
-        return failure(request, STATUS["internal_error"], ServiceError.code, ServiceError.message)
+        return failure(request_id(request), STATUS["internal_error"], ServiceError.code, ServiceError.message)
 
     @staticmethod
     def log(request: Request, exception: Exception) -> None:  # type: ignore[override]
         """Sanic's own logging of exceptions would repeat ours, and print addresses with numbers in them."""
 
 
-def _service_error(request: Request, error: ServiceError) -> HTTPResponse:
-    statuses = {**STATUS, **REFRESH_STATUS} if request.method == "PUT" else STATUS
+def answer_to(error: ServiceError, method: str, sent_id: str) -> Answer:
+    """What a request of this method and id is answered."""
+    statuses = {**STATUS, **REFRESH_STATUS} if method == "PUT" else STATUS
     status = statuses[error.code]
     headers: dict[str, str] = {}
     extra: dict[str, Any] = {}
@@ -86,7 +89,7 @@ def _service_error(request: Request, error: ServiceError) -> HTTPResponse:
         headers["Retry-After"] = str(error.retry_after)
     if isinstance(error, TooManyRequests):
         extra["retry_after"] = error.retry_after
-    return failure(request, status, error.code, error.message, headers=headers, extra=extra)
+    return failure(sent_id, status, error.code, error.message, headers=headers, extra=extra)
 
 
 def _challenge(error: ServiceError) -> str:
@@ -104,7 +107,7 @@ def _refusal(request: Request, exception: SanicException) -> HTTPResponse:
         headers["Allow"] = ", ".join(method for method in HTTP_METHODS if _takes(request, method))
     if code == ServiceUnavailable.code:
         headers["Retry-After"] = str(ServiceUnavailable.retry_after)
-    return failure(request, STATUS[code], code, message, headers=headers)
+    return failure(request_id(request), STATUS[code], code, message, headers=headers)
 
 
 def _takes(request: Request, method: str) -> bool:

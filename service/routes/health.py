@@ -9,7 +9,7 @@ from service.errors import ServiceUnavailable
 from service.routes import backend_documents
 from service.routes.answers import failure, ok
 from service.routes.errors import STATUS
-from service.routes.requests import Request
+from service.routes.requests import Request, request_id
 
 health = Blueprint("health")
 
@@ -33,7 +33,9 @@ async def readyz(request: Request) -> HTTPResponse:
     code = ServiceUnavailable.code
     failed = ", ".join(name for name, state in stores.items() if state != "ok")
     headers = {"Retry-After": str(ServiceUnavailable.retry_after)}
-    return failure(request, STATUS[code], code, f"Not ready: {failed}.", headers=headers, extra={"stores": stores})
+    return failure(
+        request_id(request), STATUS[code], code, f"Not ready: {failed}.", headers=headers, extra={"stores": stores}
+    )
 
 
 @health.get("/metrics")

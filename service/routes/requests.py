@@ -1,6 +1,7 @@
 """What every route needs of a request: its types, its id, its client and its token."""
 
 import re
+from collections.abc import Sequence
 from random import getrandbits
 from typing import Any
 
@@ -58,7 +59,12 @@ def sane_id(sent: str) -> str:
 
 def bearer(request: Request) -> str | None:
     """The Bearer token of RFC 6750 section 2.1, or None where none was sent."""
-    found = _BEARER.fullmatch(request.headers.getone("authorization", ""))
+    return bearer_in(request.headers.getone("authorization", ""))
+
+
+def bearer_in(header: str) -> str | None:
+    """The Bearer token in the value of an `Authorization` header."""
+    found = _BEARER.fullmatch(header)
     return found[1] if found else None
 
 
@@ -75,9 +81,15 @@ def client_ip(request: Request) -> str:
 
     Never from a header that anyone can send: entries further left than the trusted ones are not looked at.
     """
-    hops = request.app.ctx.settings.trusted_proxies
+    return client_behind(
+        request.app.ctx.settings.trusted_proxies, request.headers.getall("x-forwarded-for", []), request.ip
+    )
+
+
+def client_behind(hops: int, forwarded: Sequence[str], peer: str) -> str:
+    """The client's address behind so many trusted proxies, from the lines of `X-Forwarded-For` and the socket's end."""
     if hops:
-        forwarded = [hop.strip() for line in request.headers.getall("x-forwarded-for", []) for hop in line.split(",")]
-        if len(forwarded) >= hops and (address := addresses.parse(forwarded[-hops])):
+        named = [hop.strip() for line in forwarded for hop in line.split(",")]
+        if len(named) >= hops and (address := addresses.parse(named[-hops])):
             return address
-    return addresses.parse(request.ip) or addresses.UNKNOWN
+    return addresses.parse(peer) or addresses.UNKNOWN

@@ -35,8 +35,11 @@ class LinesToCluster:
         self._nodes: dict[str, LinesToOne] = {}
         self._is_closed = False
 
-    async def ask(self, command: Command, seconds: float) -> Any:
+    def ask(self, command: Command, seconds: float) -> "asyncio.Future[Any]":
         """See `lines.Lines`."""
+        return asyncio.get_running_loop().create_task(self._ask(command, seconds))
+
+    async def _ask(self, command: Command, seconds: float) -> Any:
         try:
             async with asyncio.timeout(seconds):
                 return await self._asked(command, seconds)

@@ -3,6 +3,7 @@
 Each method is one script, so that of any number of tries at once exactly as many are judged as are allowed.
 """
 
+from collections.abc import Awaitable
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -40,7 +41,10 @@ class Verdict(IntEnum):
 
 
 class CodeStore:
-    """Issues, judges, lends and spends codes. Times are in seconds."""
+    """Issues, judges, lends and spends codes. Times are in seconds.
+
+    What is answered as an awaitable has begun, so that a caller can begin something else before it waits.
+    """
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -67,15 +71,20 @@ class CodeStore:
         good, found, left, of = await self._connection.run(ISSUE, [_key(mobile)], arguments)
         return Issued(found.decode(), left / 1000, of.decode()) if good else Ended(left / 1000)
 
-    async def is_open(self, mobile: str, attempts: int) -> bool:
+    def is_open(self, mobile: str, attempts: int) -> Awaitable[bool]:
         """Whether there is a code to try, with tries left."""
-        tried = await self._connection.read("HGET", _key(mobile), "attempts")
-        return tried is not None and tried.isdigit() and int(tried) < attempts
 
-    async def take(self, mobile: str, digest: str, holder: str, *, now: float, lease: float, attempts: int) -> Verdict:
+        def read(tried: bytes | None) -> bool:
+            return tried is not None and tried.isdigit() and int(tried) < attempts
+
+        return self._connection.read("HGET", _key(mobile), "attempts").read_by(read)
+
+    def take(
+        self, mobile: str, digest: str, holder: str, *, now: float, lease: float, attempts: int
+    ) -> Awaitable[Verdict]:
         """Judge one try; if it is right and nobody else holds the code, lend it to `holder` for `lease` seconds."""
         arguments: list[str | int] = [digest, attempts, holder, milliseconds(now), milliseconds(lease)]
-        return Verdict(await self._connection.run(TAKE, [_key(mobile)], arguments))
+        return self._connection.run(TAKE, [_key(mobile)], arguments).read_by(Verdict)
 
     async def release(self, mobile: str, holder: str) -> bool:
         """Give the code back unspent."""
@@ -85,9 +94,9 @@ class CodeStore:
         """Delete the code, whoever holds it. False where there was none."""
         return bool(await self._connection.delete(_key(mobile)))
 
-    async def spend(self, mobile: str, holder: str) -> bool:
+    def spend(self, mobile: str, holder: str) -> Awaitable[bool]:
         """Delete the code. False where `holder` no longer has it."""
-        return bool(await self._connection.run(SPEND, [_key(mobile)], [holder]))
+        return self._connection.run(SPEND, [_key(mobile)], [holder]).read_by(bool)
 
 
 def _key(mobile: str) -> str:

@@ -9,12 +9,12 @@ request has less time left, that.
 import asyncio
 import logging
 import re
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Generator, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha1
 from pathlib import Path
 from time import perf_counter
-from typing import Any
+from typing import Any, Self
 
 from redis.exceptions import (
     ClusterError,
@@ -32,7 +32,7 @@ from service import deadline
 from service.errors import ServiceUnavailable
 from service.stores import clients
 from service.stores.lines import MGET, Command
-from service.stores.meter import OK, UNAVAILABLE, Meter, Observe, ignore, timed
+from service.stores.meter import OK, UNAVAILABLE, Meter, Observe, ignore
 
 LUA = Path(__file__).parent / "lua"
 UNREACHABLE = (
@@ -71,8 +71,54 @@ class Script:
         object.__setattr__(self, "sha", sha1(source.encode(), usedforsecurity=False).hexdigest())
 
 
+class Operation:
+    """An operation that is under way. Whoever began it must await it, once; several may be begun before that.
+
+    Raises ServiceUnavailable where Redis cannot be reached or cannot serve.
+    """
+
+    __slots__ = ("_answer", "_began", "_meter", "_name", "_read")
+
+    def __init__(self, name: str, answer: "asyncio.Future[Any]", meter: Meter) -> None:
+        self._name = name
+        self._answer = answer
+        self._meter = meter
+        self._read: Callable[[Any], Any] | None = None
+        self._began = perf_counter()
+        meter.enter()
+
+    def read_by(self, read: Callable[[Any], Any]) -> Self:
+        """Have the answer made of what Redis says."""
+        self._read = read
+        return self
+
+    def __await__(self) -> Generator[Any, None, Any]:
+        outcome = ""
+        try:
+            answer = yield from self._answer
+            outcome = OK
+        except ServiceUnavailable:
+            outcome = UNAVAILABLE
+            raise
+        except UNREACHABLE as error:
+            outcome = UNAVAILABLE
+            log.warning("redis cannot be reached: %s", type(error).__name__)
+            raise ServiceUnavailable from error
+        except RedisError as error:
+            if found := UNABLE.search(str(error)):
+                outcome = UNAVAILABLE
+                log.warning("redis cannot serve: %s", found[2])
+                raise ServiceUnavailable from error
+            raise
+        finally:
+            self._meter.leave()
+            if outcome:  # a caller who went away and a bug of ours say nothing about the store
+                self._meter.observe(self._name, outcome, perf_counter() - self._began)
+        return self._read(answer) if self._read else answer
+
+
 class Connection:
-    """What the stores speak to Redis through. Raises ServiceUnavailable where Redis cannot be reached or cannot serve.
+    """What the stores speak to Redis through. Each method but `ask` begins an operation and answers that.
 
     `url` is a redis-py URL, `timeout` is in seconds and holds for each operation as a whole; `observe` is told of every
     operation. `redis` is redis-py's client, for what is asked now and then.
@@ -84,54 +130,28 @@ class Connection:
         self.meter = Meter(self._lines.count, observe)
         self._timeout = timeout
 
-    @timed(lambda command: command)
-    async def read(self, command: str, *arguments: str) -> Any:
+    def read(self, command: str, *arguments: str) -> Operation:
         """One command that changes nothing, repeated after a broken connection."""
-        return await self._sent(Command(arguments[0] if arguments else "", (command, *arguments), repeatable=True))
+        return self._begin(command, Command(arguments[0] if arguments else "", (command, *arguments), repeatable=True))
 
-    async def values(self, *keys: str) -> list[bytes | None]:
-        """The values of keys of one slot: one MGET, shared with those who ask at the same time.
+    def values(self, *keys: str) -> Operation:
+        """The values of keys of one slot, as bytes or None: one MGET, shared with those who ask at the same time."""
+        return self._begin(MGET, Command(keys[0], (MGET, *keys), repeatable=True))
 
-        Timed here: this is what a token check costs, and a decorator would be felt.
-        """
-        meter, began, outcome = self.meter, perf_counter(), ""
-        meter.enter()
-        try:
-            asked = self._lines.ask(Command(keys[0], (MGET, *keys), repeatable=True), deadline.left(self._timeout))
-            found: list[bytes | None] = await self._told(asked)
-            outcome = OK
-        except ServiceUnavailable:
-            outcome = UNAVAILABLE
-            raise
-        finally:
-            meter.leave()
-            if outcome:
-                meter.observe(MGET, outcome, perf_counter() - began)
-        return found
-
-    @timed(lambda script: script.name)
-    async def run(self, script: Script, keys: Sequence[str], arguments: Sequence[str | bytes | int]) -> Any:
+    def run(self, script: Script, keys: Sequence[str], arguments: Sequence[str | bytes | int]) -> Operation:
         """One script, by its digest; sent whole where the server does not know it (a restart, a failover)."""
         rest = (len(keys), *keys, *arguments)
-        command = Command(
-            keys[0],
-            ("EVALSHA", script.sha, *rest),
-            repeatable=script.repeatable,
-            whole=("EVAL", script.source, *rest),
-        )
-        return await self._sent(command)
+        by_digest, whole = ("EVALSHA", script.sha, *rest), ("EVAL", script.source, *rest)
+        return self._begin(script.name, Command(keys[0], by_digest, script.repeatable, whole))
 
-    @timed(lambda command: command)
-    async def write(self, command: str, key: str, *arguments: str) -> Any:
+    def write(self, command: str, key: str, *arguments: str) -> Operation:
         """One command that must not be done twice."""
-        return await self._sent(Command(key, (command, key, *arguments), repeatable=False))
+        return self._begin(command, Command(key, (command, key, *arguments), repeatable=False))
 
-    @timed(lambda _: "DEL")
-    async def delete(self, key: str, *keys: str) -> int:
+    def delete(self, key: str, *keys: str) -> Operation:
         """Delete keys of one slot. How many there were."""
-        return int(await self._sent(Command(key, ("DEL", key, *keys), repeatable=True)))
+        return self._begin("DEL", Command(key, ("DEL", key, *keys), repeatable=True))
 
-    @timed(lambda _: "survey")
     async def ask(self, call: Callable[[], Awaitable[Any]]) -> Any:
         """What is asked through `redis`, under the same time limit and told in the same way."""
 
@@ -139,7 +159,7 @@ class Connection:
             async with asyncio.timeout(deadline.left(self._timeout)):
                 return await call()
 
-        return await self._told(limited())
+        return await Operation("survey", asyncio.ensure_future(limited()), self.meter)
 
     async def ping(self) -> None:
         """Return if Redis answers."""
@@ -150,21 +170,13 @@ class Connection:
         await self._lines.close()
         await self._close()
 
-    async def _sent(self, command: Command) -> Any:
-        return await self._told(self._lines.ask(command, deadline.left(self._timeout)))
-
-    async def _told(self, answer: Awaitable[Any]) -> Any:
-        """The answer, telling every way of being out of reach as ServiceUnavailable."""
+    def _begin(self, name: str, command: Command) -> Operation:
         try:
-            return await answer
-        except UNREACHABLE as error:
-            log.warning("redis cannot be reached: %s", type(error).__name__)
-            raise ServiceUnavailable from error
-        except RedisError as error:
-            if found := UNABLE.search(str(error)):
-                log.warning("redis cannot serve: %s", found[2])
-                raise ServiceUnavailable from error
-            raise
+            answer = self._lines.ask(command, deadline.left(self._timeout))
+        except ServiceUnavailable as error:  # the request has no time left
+            answer = asyncio.get_running_loop().create_future()
+            answer.set_exception(error)
+        return Operation(name, answer, self.meter)
 
 
 def milliseconds(seconds: float) -> int:

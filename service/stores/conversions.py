@@ -4,6 +4,7 @@ Counted in buckets of a minute, so the hour slides from minute to minute.
 """
 
 import math
+from collections.abc import Awaitable
 from dataclasses import dataclass
 
 from service.stores.connection import Connection, Script
@@ -23,24 +24,27 @@ class Conversion:
 
 
 class ConversionStore:
-    """Counts codes. `prefix` is the first digits of a number, or ALL; `now` is in seconds."""
+    """Counts codes. `prefix` is the first digits of a number, or ALL; `now` is in seconds.
+
+    What a method answers has begun, and is to be awaited.
+    """
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    async def of(self, prefix: str, now: float) -> Conversion:
+    def of(self, prefix: str, now: float) -> Awaitable[Conversion]:
         """The counts of the last hour."""
-        return await self._count(prefix, now, sent=0, used=0)
+        return self._count(prefix, now, sent=0, used=0)
 
-    async def add_sent(self, prefix: str, now: float) -> Conversion:
+    def add_sent(self, prefix: str, now: float) -> Awaitable[Conversion]:
         """Count one code sent."""
-        return await self._count(prefix, now, sent=1, used=0)
+        return self._count(prefix, now, sent=1, used=0)
 
-    async def add_used(self, prefix: str, now: float) -> Conversion:
+    def add_used(self, prefix: str, now: float) -> Awaitable[Conversion]:
         """Count one code used."""
-        return await self._count(prefix, now, sent=0, used=1)
+        return self._count(prefix, now, sent=0, used=1)
 
-    async def _count(self, prefix: str, now: float, *, sent: int, used: int) -> Conversion:
+    def _count(self, prefix: str, now: float, *, sent: int, used: int) -> Awaitable[Conversion]:
         arguments = [math.floor(now / MINUTE), KEPT, sent, used]
         script = COUNT if sent or used else LOOK
-        return Conversion(*await self._connection.run(script, [f"conversion:{{{prefix}}}"], arguments))
+        return self._connection.run(script, [f"conversion:{{{prefix}}}"], arguments).read_by(lambda of: Conversion(*of))

@@ -56,7 +56,7 @@ class Database:
     def __init__(self, url: str, *, timeout: float, pool_size: int, observe: Observe = ignore) -> None:
         self.meter = Meter(1 if url.startswith("sqlite") else pool_size, observe)
         self._config = _config(url, timeout=timeout, pool_size=pool_size)
-        self._timeout = timeout
+        self.timeout = timeout
         self._context = TortoiseContext()
         self._connecting: asyncio.Task[None] | None = None
 
@@ -83,7 +83,7 @@ class Database:
             await self._connected()
             return await work()
 
-        seconds = deadline.left(self._timeout)
+        seconds = deadline.left(self.timeout)
         try:
             return await _answer(connected(), seconds)
         except UNREACHABLE as error:
@@ -131,7 +131,7 @@ class Database:
     async def close(self) -> None:
         """Close every connection."""
         if self._connecting:
-            await asyncio.wait({self._connecting}, timeout=self._timeout)
+            await asyncio.wait({self._connecting}, timeout=self.timeout)
         self._connecting = None
         try:
             await self._context.close_connections()
@@ -201,6 +201,7 @@ def _config(url: str, *, timeout: float, pool_size: int) -> dict[str, Any]:
             "maxsize": pool_size,
             "timeout": timeout,
             "command_timeout": timeout,
+            "reset": _nothing,
             **_options(parts.query),
         }
     return {
@@ -209,6 +210,13 @@ def _config(url: str, *, timeout: float, pool_size: int) -> dict[str, Any]:
         "use_tz": True,
         "timezone": "UTC",
     }
+
+
+async def _nothing(_connection: object) -> None:
+    """Done when a connection goes back to its pool. No statement of ours leaves anything in its session to be reset.
+
+    asyncpg's own way is a second statement after each.
+    """
 
 
 def _options(query: str) -> dict[str, str]:

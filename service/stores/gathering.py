@@ -94,6 +94,7 @@ class Gathering(Generic[Item, Answer]):
 
     async def _go(self) -> None:
         try:
+            await asyncio.sleep(0)  # so that what one caller asks for at once, by tasks of its own, goes together
             while self._queue:
                 self._batch = self._next()
                 if self._batch:

@@ -9,6 +9,8 @@ import math
 import re
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
+from itertools import starmap
 from typing import Any
 
 from limits import RateLimitItem, parse_many
@@ -62,11 +64,11 @@ class _Client:
     def register_script(self, source: bytes) -> Callable[[Sequence[str], Sequence[Any]], Awaitable[Any]]:
         """One of the library's scripts. Looking may be repeated, spending not."""
         script = Script("limit", repeatable=source == RedisBridge.SCRIPT_MOVING_WINDOW, source=source.decode())
-        return lambda keys, arguments: self._connection.run(script, keys, arguments)
+        return partial(self._connection.run, script)
 
     async def delete(self, key: str) -> int:
         """Delete one key."""
-        return await self._connection.delete(key)
+        return int(await self._connection.delete(key))
 
 
 class _Storage(RedisStorage):
@@ -97,7 +99,7 @@ class LimitStore:
     async def look(self, budgets: Sequence[Budget]) -> Refusal | None:
         """The budget that has no room for the longest time, if any. Spends nothing."""
         pairs = _windows(budgets)
-        waits = await asyncio.gather(*(self._wait(*pair) for pair in pairs))
+        waits = [await self._wait(*pairs[0])] if len(pairs) == 1 else await asyncio.gather(*starmap(self._wait, pairs))
         return max(
             (Refusal(budget.name, wait) for (budget, _), wait in zip(pairs, waits, strict=True) if wait > 0),
             key=lambda refusal: refusal.wait,
@@ -120,9 +122,9 @@ class LimitStore:
         """Undo one `spend`."""
         await asyncio.gather(*(self._take_back(*pair) for pair in _windows(budgets)))
 
-    async def forget(self, budgets: Sequence[Budget]) -> None:
-        """Make the budgets whole again."""
-        await asyncio.gather(*(self._limiter.clear(item, budget.who) for budget, item in _windows(budgets)))
+    def forget(self, budgets: Sequence[Budget]) -> list[Awaitable[object]]:
+        """Make the budgets whole again. What is answered has begun, and is to be awaited."""
+        return [self._connection.delete(self._key(*window)) for window in _windows(budgets)]
 
     async def _spend_in_turn(self, windows: Sequence[tuple[Budget, RateLimitItem]]) -> Budget | None:
         """The first budget without room, if any; what was spent before it is given back.

@@ -7,9 +7,10 @@ with it all answers that are still to come on it: none ever reaches the caller b
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from copy import copy
+from itertools import chain
 from typing import Any, NamedTuple, Protocol
 
 from redis.asyncio.connection import AbstractConnection
@@ -68,11 +69,11 @@ class Line:
     """One connection, made by `make` when it is first needed and anew after each that broke.
 
     `timeout` in seconds holds for all that one batch takes: connecting, its answers, and the repeats of what may be
-    repeated. `merge`: reads of many callers become one MGET, which a Cluster does not allow.
+    repeated. `merge`: there are MGETs alone, and those of many callers become one, which a Cluster does not allow.
     """
 
     def __init__(
-        self, make: Callable[[], AbstractConnection], *, timeout: float, merge: bool = True, retries: int = RETRIES
+        self, make: Callable[[], AbstractConnection], *, timeout: float, merge: bool, retries: int = RETRIES
     ) -> None:
         self._make = make
         self._timeout = timeout
@@ -141,13 +142,9 @@ class Line:
         return connection
 
     def _merged(self, calls: Calls) -> list[_Message]:
-        if not self._merge or len(calls) == 1:
-            return [_Message(call.item.arguments, [call]) for call in calls]
-        reads = [call for call in calls if call.item.arguments[0] == MGET]
-        messages = [_Message(call.item.arguments, [call]) for call in calls if call.item.arguments[0] != MGET]
-        if reads:
-            messages.append(_Message([MGET, *(key for call in reads for key in call.item.arguments[1:])], reads))
-        return messages
+        if self._merge and len(calls) > 1:
+            return [_Message([MGET, *chain.from_iterable(call.item.arguments[1:] for call in calls)], calls)]
+        return [_Message(call.item.arguments, [call]) for call in calls]
 
 
 def _pack(connection: AbstractConnection, messages: Sequence[_Message]) -> tuple[bytes, list[_Message]]:
@@ -189,7 +186,7 @@ class Lines(Protocol):
 
     count: int  # how many there may be at once
 
-    def ask(self, command: Command, seconds: float) -> Awaitable[Any]:
+    def ask(self, command: Command, seconds: float) -> "asyncio.Future[Any]":
         """The answer, or what redis-py raises. TimeoutError after `seconds`."""
 
     async def close(self) -> None:
@@ -199,11 +196,12 @@ class Lines(Protocol):
 class LinesToOne:
     """Two lines to one server: checks never wait behind a batch of scripts."""
 
-    def __init__(self, make: Callable[[], AbstractConnection], *, timeout: float, **how: Any) -> None:
-        lines = [Line(make, timeout=timeout, **how) for _ in range(2)]
-        self.count = len(lines)
-        self._reads, self._others = (Gathering(line.carry, most=MOST) for line in lines)
-        self._lines = lines
+    def __init__(
+        self, make: Callable[[], AbstractConnection], *, timeout: float, merge: bool = True, retries: int = RETRIES
+    ) -> None:
+        self._lines = [Line(make, timeout=timeout, merge=mine, retries=retries) for mine in (merge, False)]
+        self.count = len(self._lines)
+        self._reads, self._others = (Gathering(line.carry, most=MOST) for line in self._lines)
 
     def ask(self, command: Command, seconds: float) -> "asyncio.Future[Any]":
         """See `Lines`."""

@@ -5,14 +5,13 @@ What cannot be read (an operator's typo, a foreign value, a number that is none)
 
 import re
 from collections.abc import Mapping
-from dataclasses import asdict
 from typing import Any
 
 import orjson
 
 from service.entities import AccessRecord, Device, EndReason, RefreshToken, RotationState, Session
 
-ACCESS_RECORD = re.compile(r"([0-9]{1,12}\.[0-9]{3}) ([0-9]{1,12}\.[0-9]{3}) ([0-9a-f]{64})", re.ASCII)
+ACCESS_RECORD = re.compile(rb"([0-9]{1,12}\.[0-9]{3}) ([0-9]{1,12}\.[0-9]{3}) ([0-9a-f]{64})")
 
 
 def dump_access(access: AccessRecord) -> str:
@@ -22,15 +21,21 @@ def dump_access(access: AccessRecord) -> str:
 
 def load_access(value: bytes | None) -> AccessRecord | None:
     """The access token of a record."""
-    found = ACCESS_RECORD.fullmatch((value or b"").decode(errors="replace"))
-    return AccessRecord(found[3], float(found[1]), float(found[2])) if found else None
+    found = ACCESS_RECORD.fullmatch(value or b"")
+    return AccessRecord(found[3].decode(), float(found[1]), float(found[2])) if found else None
 
 
 def dump_session(session: Session) -> bytes:
     """The record of a session: JSON that an operator can read."""
-    record = asdict(session)
-    del record["user_id"], record["session_id"]  # they are in the key
-    return orjson.dumps(record)
+    return orjson.dumps(
+        {
+            "device": session.device,
+            "created_at": session.created_at,
+            "refreshed_at": session.refreshed_at,
+            "expires_at": session.expires_at,
+            "refresh": session.refresh,
+        }
+    )
 
 
 def load(value: bytes | None) -> dict[str, Any] | None:

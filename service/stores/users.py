@@ -1,38 +1,92 @@
 """Users in SQL. The only importer of the models."""
 
+import asyncio
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache, partial
 from typing import Any
 
 from models import User as UserRow
+from service import deadline
 from service.entities import User, UserStatus
+from service.errors import ServiceUnavailable
 from service.stores.database import Database
+from service.stores.gathering import Asked, Batch, Gathering
+from service.stores.meter import timed
+
+log = logging.getLogger(__name__)
+
 
 # One statement and so one atomic step, on SQLite and PostgreSQL alike: any number of first logins of one number leave
 # one row, and a client that hangs up leaves no transaction open (Tortoise's get_or_create would).
 COLUMNS = ("id", "mobile", "name", "status", "created_at", "last_login")
 UPSERT = """
-    INSERT INTO users (mobile, name, status, created_at, last_login) VALUES ({0}, {1}, {2}, {3}, {4})
+    INSERT INTO users (mobile, name, status, created_at, last_login) VALUES {rows}
     ON CONFLICT (mobile) DO UPDATE SET last_login =
-        CASE WHEN users.status = {5} THEN excluded.last_login ELSE users.last_login END
+        CASE WHEN users.status = {active} THEN excluded.last_login ELSE users.last_login END
     RETURNING id, mobile, name, status, created_at, last_login
 """
+MOST = 64  # logins in one statement
+
+
+@dataclass(frozen=True, slots=True)
+class _Login:
+    """One number, and when its owner logs in."""
+
+    mobile: str
+    now: datetime
 
 
 class UserStore:
-    """Finds users and records their logins."""
+    """Finds users and records their logins.
+
+    Logins that arrive while a statement is under way go together in the next one, and none hears of it before it is
+    committed. Where such a statement fails, each of them is tried by itself: one that cannot be written hurts no other.
+    """
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self.meter = database.meter
+        self._logins: Gathering[_Login, User] = Gathering(self._log_in_all, most=MOST)
 
+    @timed(lambda _: "INSERT")
     async def log_in(self, mobile: str, now: datetime) -> User:
         """The user of this number: created with the number as name, or with `last_login` moved to `now`.
 
         A disabled user is answered unchanged; letting nobody in is the caller's part.
         """
-        values = [mobile, mobile, UserStatus.ACTIVE.value, self._time(now), self._time(now), UserStatus.ACTIVE.value]
-        marks = [f"${n + 1}" if self._database.is_postgres else "?" for n in range(len(values))]
-        rows = await self._database.rows(UPSERT.format(*marks), values)
-        return _user(rows[0])
+        try:
+            return await self._logins.ask(_Login(mobile, now), deadline.left(self._database.timeout))
+        except TimeoutError as error:
+            log.warning("the database cannot serve: a login waited too long")
+            raise ServiceUnavailable from error
+
+    async def _log_in_all(self, asked: Batch[_Login, User]) -> None:
+        """One statement for all; a number that is there twice logs in again in the next."""
+        while asked:
+            first = {one.item.mobile: one for one in reversed(asked)}
+            try:
+                await self._upsert(first)
+            except Exception as error:  # noqa: BLE001 - it is the callers' to handle
+                if len(first) == 1:
+                    asked[0].fail(error)
+                else:
+                    await asyncio.gather(*(self._log_in_all([one]) for one in first.values() if not one.is_over))
+            asked = [one for one in asked if first[one.item.mobile] is not one]
+
+    async def _upsert(self, asked: Mapping[str, Asked[_Login, User]]) -> None:
+        """In the order of the numbers, so that no two workers wait for each other's rows."""
+        values: list[object] = [UserStatus.ACTIVE.value]
+        for mobile in sorted(asked):
+            now = self._time(asked[mobile].item.now)
+            values += [mobile, now]
+        statement = _statement(len(asked), postgres=self._database.is_postgres)
+        run = partial(self._database.client.execute_query_dict, statement, values)
+        for row in await self._database.within(run):
+            user = _user(row)
+            asked[user.mobile].answer(user)
 
     async def get(self, user_id: int) -> User | None:
         """The user of this id."""
@@ -50,6 +104,16 @@ class UserStore:
 
     def _time(self, moment: datetime) -> object:
         return moment if self._database.is_postgres else moment.isoformat(" ")
+
+
+@lru_cache(maxsize=MOST)
+def _statement(count: int, *, postgres: bool) -> str:
+    """The statement for so many logins: `?1` or `$1` is the status, then come a number and a moment for each."""
+    mark = "$" if postgres else "?"
+    rows = ", ".join(
+        f"({mark}{n}, {mark}{n}, {mark}1, {mark}{n + 1}, {mark}{n + 1})" for n in range(2, 2 + 2 * count, 2)
+    )
+    return UPSERT.format(rows=rows, active=f"{mark}1")
 
 
 def _user(row: dict[str, Any]) -> User:

@@ -281,8 +281,9 @@ async def test_what_is_counted_after_the_message_or_the_login_cannot_undo_it(
     async def gone(*_: Any, **__: Any) -> None:
         raise ServiceUnavailable
 
-    for method in ("note_sent", "note_used"):
-        monkeypatch.setattr(api.app.ctx.codes._guard, method, gone)
+    guard = api.app.ctx.codes._guard
+    monkeypatch.setattr(guard, "note_sent", gone)
+    monkeypatch.setattr(guard, "note_used", lambda _: [gone()])
     response = await api.send_code()
     assert response.json()["data"]["resend_after"] == 60
     assert (await api.post_login(MOBILE, api._phone.code(MOBILE))).status_code == 200

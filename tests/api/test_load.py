@@ -157,7 +157,7 @@ async def test_places_are_given_back_however_requests_end(start: Start) -> None:
         writer.write(f"{USER}\r\n".encode())
         await writer.drain()
         writer.transport.abort()
-    await until(lambda: held.total() == 0)
+    await until(lambda: sum(held.values()) == 0)
 
 
 async def test_work_whose_client_has_gone_takes_up_a_place_until_it_is_done(start: Start, outbox: Outbox) -> None:

@@ -218,9 +218,9 @@ def touched(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, list[str]]]:
     seen: list[tuple[str, list[str]]] = []
     run = Connection.run
 
-    async def watched(self: Connection, script: Any, keys: Any, arguments: Any) -> Any:
+    def watched(self: Connection, script: Any, keys: Any, arguments: Any) -> Any:
         seen.append((script.name, list(keys)))
-        return await run(self, script, keys, arguments)
+        return run(self, script, keys, arguments)
 
     monkeypatch.setattr(Connection, "run", watched)
     return seen

@@ -249,9 +249,9 @@ async def test_more_callers_than_go_out_together_wait_for_their_turn(redis_serve
 
 
 async def test_a_caller_waits_for_the_batch_that_is_under_way_and_a_check_for_no_script(connection: Connection) -> None:
-    blocked = asyncio.create_task(connection.read("BLPOP", "list", "0"))
+    blocked = asyncio.ensure_future(connection.read("BLPOP", "list", "0"))
     await eventually_blocked(connection)
-    waiting = asyncio.create_task(connection.read("ECHO", "mine"))
+    waiting = asyncio.ensure_future(connection.read("ECHO", "mine"))
     assert await asyncio.wait_for(connection.values("key"), SOON) == [None]
     assert not waiting.done()
     await connection.redis.rpush("list", "item")
@@ -261,7 +261,7 @@ async def test_a_caller_waits_for_the_batch_that_is_under_way_and_a_check_for_no
 
 async def test_a_line_that_stays_busy_is_unavailable_and_is_waited_for_once(redis_server: str) -> None:
     async with connected(redis_server, timeout=1.5) as connection:
-        blocked = asyncio.create_task(connection.read("BLPOP", "nothing", "0"))
+        blocked = asyncio.ensure_future(connection.read("BLPOP", "nothing", "0"))
         await eventually_blocked(connection)
         start = time.monotonic()
         with pytest.raises(ServiceUnavailable):
@@ -284,7 +284,7 @@ async def eventually_blocked(connection: Connection) -> None:
 async def test_callers_that_go_away_leave_nobody_their_answers(redis_server: str) -> None:
     async with connected(redis_server, timeout=5) as connection:
         for turns in range(30):
-            leaver = asyncio.create_task(connection.read("ECHO", f"of a leaver {turns}"))
+            leaver = asyncio.ensure_future(connection.read("ECHO", f"of a leaver {turns}"))
             for _ in range(turns % 10):
                 await asyncio.sleep(0)
             leaver.cancel()

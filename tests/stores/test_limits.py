@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from limits.aio.storage.redis import redispy
 
+from service.completion import settled
 from service.errors import ServiceUnavailable
 from service.stores.connection import Connection
 from service.stores.conversions import Conversion, ConversionStore
@@ -76,7 +77,7 @@ async def test_what_is_given_back_can_be_spent_again_and_what_is_forgotten_too(s
     await store.give_back([budget("2/hour")])
     assert await store.spend([budget("2/hour")]) is None
     assert await store.spend([budget("2/hour")]) is not None
-    await store.forget([budget("2/hour")])
+    await settled(*store.forget([budget("2/hour")]))
     assert await store.look([budget("2/hour")]) is None
 
 

@@ -1,0 +1,39 @@
+"""The end of every answer: the headers that all carry, the metrics, and the line in the log."""
+
+import logging
+import time
+
+from sanic import HTTPResponse
+from sanic.constants import HTTP_METHODS
+
+from service.routes.requests import BASE_PATH, App
+
+OTHER_METHOD = "OTHER"
+# Routes that machines call all the time: their good answers are logged at DEBUG.
+QUIET = {("GET", "/healthz"), ("GET", "/readyz"), ("GET", "/metrics"), ("GET", f"{BASE_PATH}/authorizations")}
+LEAST_FAILURE = 400
+
+log = logging.getLogger("service.access")
+
+
+def close(app: App, request_id: str, method: str, route: str, response: HTTPResponse, began: float) -> None:
+    """Add what every answer carries, whoever made it; count it and log it."""
+    response.headers["Cache-Control"] = "no-store"
+    response.headers["X-Request-ID"] = request_id
+    count(app, method, route, response.status, began)
+
+
+def count(app: App, method: str, route: str, status: int, began: float) -> None:
+    """Count an answer and log it, the path as its template. `began` is a moment of `time.perf_counter`."""
+    seconds = time.perf_counter() - began
+    app.ctx.observation.metrics.observe(known(method), route, status, seconds)
+    quiet = status < LEAST_FAILURE and (method, route) in QUIET
+    level = logging.DEBUG if quiet else logging.INFO
+    if log.isEnabledFor(level):
+        extra = {"status": status, "ms": round(seconds * 1000, 1)}
+        log.log(level, "%s %s", method, route, extra=extra)
+
+
+def known(method: str) -> str:
+    """The method, or one word for all that anybody can invent."""
+    return method if method in HTTP_METHODS else OTHER_METHOD
