@@ -68,11 +68,8 @@ class Callers:
 
     async def _count(self, number: int) -> None:
         self.counted[number] = False
-        ask = self._connection.write("INCR", f"n{number}")
-        if number % 2:
-            ask.close()
-            ask = self._connection.run(COUNT, [f"n{number}"], [])
-        assert await ask == 1
+        connection, key = self._connection, f"n{number}"
+        assert await (connection.run(COUNT, [key], []) if number % 2 else connection.write("INCR", key)) == 1
         self.counted[number] = True
 
 
@@ -157,9 +154,9 @@ async def test_readers_are_served_again_when_the_server_is_back(mine: Connection
 
 async def test_a_close_fails_whoever_waits_and_leaves_no_connection(connection: Connection, redis_server: str) -> None:
     async with connected(redis_server, timeout=10) as closing:
-        asked = [asyncio.create_task(closing.read("BLPOP", "nothing", "0"))]
+        asked = [asyncio.ensure_future(closing.read("BLPOP", "nothing", "0"))]
         await eventually_blocked(connection)
-        asked += [asyncio.create_task(closing.read("ECHO", "late")) for _ in range(200)]
+        asked += [asyncio.ensure_future(closing.read("ECHO", "late")) for _ in range(200)]
         await asyncio.sleep(0)
         await closing.close()
         for task in asked:
@@ -205,7 +202,7 @@ async def test_callers_that_go_away_leave_nobody_their_answers_on_any_kind(
     for user in users:
         await redis.set(f"session:{{{user}}}:a", f"of {user}")
     for _ in range(10):
-        asked = [asyncio.create_task(connection_of_latch.values(f"session:{{{n}}}:a")) for n in users]
+        asked = [asyncio.ensure_future(connection_of_latch.values(f"session:{{{n}}}:a")) for n in users]
         for _ in range(luck.randrange(8)):
             await asyncio.sleep(0)
         leavers = {n for n in users if luck.random() < 0.5}
