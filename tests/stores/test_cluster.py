@@ -1,7 +1,9 @@
 """What a Cluster asks for: one slot for each operation, and that nobody notices a slot that moves to another node."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -9,12 +11,14 @@ from redis.asyncio import Redis
 from redis.crc import key_slot
 
 from service.entities import EndReason
+from service.errors import ServiceUnavailable
 from service.stores import conversions, cooldowns, sessions
 from service.stores.codes import CodeStore
 from service.stores.connection import LUA, Connection
 from service.stores.sessions import SessionStore
 from tests import topologies
 from tests.client import MOBILE
+from tests.processes import PATIENCE
 from tests.stores.test_sessions import CAP, LIST, NOW, USER, Login, find, opened, swap
 
 SLOT = key_slot(LIST.encode())
@@ -143,6 +147,69 @@ async def test_a_session_whose_keys_have_moved_before_their_slot_is_found_by_ask
     await cluster.finish(source, target)
     assert (await find(store, login)).ended == EndReason.REVOKED
     assert (await opened(store)).session.user_id == USER
+
+
+async def test_readers_of_every_slot_get_their_own_answers_while_one_moves(
+    store: SessionStore, cluster: Cluster, cluster_redis: str
+) -> None:
+    everybody, users = Connection(cluster_redis, timeout=30), range(USER - 40, USER + 40)
+    for user in users:
+        await everybody.write("SET", f"session:{{{user}}}:a", f"of {user}")
+    await everybody.close()
+    source = await cluster.owner()
+    target = next(name for name in cluster.nodes if name != source)
+    moved, rounds = asyncio.Event(), 0
+
+    async def keep_reading() -> None:
+        nonlocal rounds
+        while not moved.is_set() or rounds < 3:
+            asked = (store._connection.values(f"session:{{{user}}}:a") for user in users)
+            assert await asyncio.gather(*asked) == [[f"of {user}".encode()] for user in users]
+            rounds += 1
+
+    reading = asyncio.gather(keep_reading(), keep_reading())
+    await cluster.begin(source, target)
+    await asyncio.sleep(0.02)
+    await cluster.carry(source, target)
+    await asyncio.sleep(0.02)
+    await cluster.finish(source, target)
+    moved.set()
+    await reading
+
+
+async def test_the_layout_is_asked_for_again_after_a_node_was_silent(cluster_redis: str, cluster: Cluster) -> None:
+    connection = Connection(topologies.as_latch(cluster_redis), timeout=0.3)
+    while connection.redis._initialize:  # type: ignore[attr-defined]
+        with suppress(ServiceUnavailable):
+            await connection.values(LIST)
+    await cluster.nodes[await cluster.owner()].execute_command("CLIENT", "PAUSE", 600, "ALL")
+    with pytest.raises(ServiceUnavailable):
+        await connection.values(LIST)
+    assert connection.redis._initialize  # type: ignore[attr-defined]
+    await eventually_empty(connection)
+    await connection.close()
+
+
+async def test_a_slot_that_nobody_has_is_503_until_somebody_has_it(store: SessionStore) -> None:
+    connection = store._connection
+    assert await connection.values(LIST) == [None]
+    del connection.redis.nodes_manager.slots_cache[SLOT]  # type: ignore[attr-defined]
+    with pytest.raises(ServiceUnavailable):
+        await connection.values(LIST)
+    await eventually_empty(connection)
+
+
+async def eventually_empty(connection: Connection) -> None:
+    """Until a read is served again."""
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        try:
+            assert await connection.values(LIST) == [None]
+        except ServiceUnavailable:
+            assert time.monotonic() < deadline
+            await asyncio.sleep(0.01)
+        else:
+            return
 
 
 @pytest.fixture

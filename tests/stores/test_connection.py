@@ -4,13 +4,14 @@ import asyncio
 import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 from redis.exceptions import ResponseError
 
+from service import deadline
 from service.errors import ServiceUnavailable
 from service.stores.codes import CodeStore, Issued, Verdict
 from service.stores.connection import Connection
@@ -259,17 +260,35 @@ async def test_a_caller_waits_for_the_batch_that_is_under_way_and_a_check_for_no
     assert await waiting == b"mine"
 
 
-async def test_a_line_that_stays_busy_is_unavailable_and_is_waited_for_once(redis_server: str) -> None:
-    async with connected(redis_server, timeout=1.5) as connection:
-        blocked = asyncio.ensure_future(connection.read("BLPOP", "nothing", "0"))
-        await eventually_blocked(connection)
-        start = time.monotonic()
-        with pytest.raises(ServiceUnavailable):
-            await connection.ping()
-        assert time.monotonic() - start < 3.0
-        with pytest.raises(ServiceUnavailable):
-            await blocked
+async def test_a_line_that_stays_busy_is_waited_for_no_longer_than_the_caller_has_time(connection: Connection) -> None:
+    async def ask_soon() -> None:
+        deadline.begin(0.3)
         await connection.ping()
+
+    blocked = asyncio.ensure_future(connection.read("BLPOP", "list", "0"))
+    await eventually_blocked(connection)
+    with unavailable_soon():
+        await asyncio.create_task(ask_soon())
+    assert not blocked.done()
+    await connection.redis.rpush("list", "item")
+    assert await blocked == [b"list", b"item"]
+    await connection.ping()
+
+
+async def test_a_line_that_never_answers_is_left_and_another_connection_made(connection: Connection) -> None:
+    url = f"unix://{connection.redis.connection_pool.connection_kwargs['path']}"
+    async with connected(url, timeout=0.5) as impatient:
+        with unavailable_soon():
+            await impatient.read("BLPOP", "nothing", "0")
+        assert await eventually_echoed(impatient) == b"mine"
+
+
+async def eventually_echoed(connection: Connection) -> object:
+    """An answer, as soon as the machine gives one within the time limit."""
+    for _ in range(20):
+        with suppress(ServiceUnavailable):
+            return await connection.read("ECHO", "mine")
+    raise AssertionError
 
 
 async def eventually_blocked(connection: Connection) -> None:

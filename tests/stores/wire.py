@@ -70,8 +70,9 @@ class Wire:
             case "late":
                 await asyncio.sleep(0.005)
             case "in pieces":
-                for start in range(0, len(data) - 1, max(1, len(data) // 7)):
-                    writer.write(data[start : start + max(1, len(data) // 7)])
+                step = len(data) // 7 + 1
+                for start in range(0, len(data), step):
+                    writer.write(data[start : start + step])
                     await writer.drain()
                     await asyncio.sleep(0)
                 return True
