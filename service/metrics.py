@@ -4,23 +4,21 @@ prometheus-client decides how to count when it is first imported, by the variabl
 a worker cannot ask another one for a value: gauges are set from time to time, by `sampling.py`.
 """
 
-import collections
 import os
-import re
-from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from enum import StrEnum
 from itertools import product
 from pathlib import Path
 from typing import Literal
 
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
 from service import VERSION, audit, load
 from service.audit import Event
 from service.entities import EndReason
 from service.outcomes import OUTCOMES, Attempt
+from service.prometheus import BulkHistogram, forget_the_killed
 from service.senders import failover
 from service.stores import meter
 
@@ -32,16 +30,6 @@ STORE_OUTCOMES = (meter.OK, meter.UNAVAILABLE)
 SMS_OUTCOMES = (failover.SENT, failover.FAILED, failover.REFUSED)
 
 Mode = Literal["livesum", "livemax"]  # live: of workers that still run
-
-
-class _Histogram(Histogram):
-    """One that takes many observations at once."""
-
-    def observe_all(self, amounts: Sequence[float]) -> None:
-        """Observe each of them."""
-        self._sum.inc(sum(amounts))
-        for bucket, count in collections.Counter(bisect_left(self._upper_bounds, amount) for amount in amounts).items():
-            self._buckets[bucket].inc(count)
 
 
 class Metrics:
@@ -128,7 +116,7 @@ class Metrics:
         folder = os.environ.get(SHARED_DIR)
         if folder is None:
             return generate_latest(self.registry)
-        _forget_the_killed(Path(folder))
+        forget_the_killed(Path(folder))
         shared = CollectorRegistry()
         MultiProcessCollector(shared)  # type: ignore[no-untyped-call]
         return generate_latest(shared)
@@ -229,16 +217,5 @@ class Metrics:
     def _gauge(self, name: str, text: str, mode: Mode, *labels: str) -> Gauge:
         return Gauge(name, text, labels, registry=self.registry, multiprocess_mode=mode)
 
-    def _histogram(self, name: str, text: str, buckets: tuple[float, ...], *labels: str) -> "_Histogram":
-        return _Histogram(name, text, labels, registry=self.registry, buckets=buckets)
-
-
-def _forget_the_killed(folder: Path) -> None:
-    """Drop the gauges of workers that had no time to take their leave: they would be added up for ever."""
-    for path in folder.glob("gauge_live*.db"):
-        found = re.search(r"_(\d+)\.db$", path.name)
-        if found:
-            try:
-                os.kill(int(found[1]), 0)
-            except ProcessLookupError:
-                mark_process_dead(int(found[1]))  # type: ignore[no-untyped-call]
+    def _histogram(self, name: str, text: str, buckets: tuple[float, ...], *labels: str) -> BulkHistogram:
+        return BulkHistogram(name, text, labels, registry=self.registry, buckets=buckets)

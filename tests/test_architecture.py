@@ -62,7 +62,7 @@ PLACES = {
     "redis": ("service/stores/",),
     "tortoise": ("service/stores/", "models/"),
     "asyncpg": ("service/stores/",),
-    "prometheus_client": ("service/metrics.py",),
+    "prometheus_client": ("service/metrics.py", "service/prometheus.py"),
     "opentelemetry": ("service/tracing.py",),
     "ua_parser": ("service/devices.py",),
     "pydantic": ("config.py", "settings/", "service/stores/pepper.py"),

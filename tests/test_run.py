@@ -96,8 +96,10 @@ def test_metrics_add_up_over_the_workers_and_every_line_of_a_json_log_parses(fol
             with httpx.Client(base_url=service.http.base_url, verify=False, trust_env=False) as client:
                 client.get(f"{BASE}/user")
         service.log_in()
-        text = service.http.get("/metrics").text
-        assert 'latch_requests_total{method="GET",route="/app/v1_0/user",status="401"} 30.0' in text
+        counted = 'latch_requests_total{method="GET",route="/app/v1_0/user",status="401"} 30.0'
+        while counted not in (text := service.http.get("/metrics").text):  # each worker counts now and then
+            assert time.monotonic() < deadline, text
+            time.sleep(0.1)
         for total in ("workers 2", "workers_configured 2", "worker_starts_total 2", 'logins_total{outcome="ok"} 1'):
             assert f"\nlatch_{total}.0\n" in text
         assert 'latch_store_connections_max{store="redis"} 4.0' in text

@@ -160,7 +160,7 @@ def _pack(messages: Sequence[_Message]) -> tuple[bytes, list[_Message]]:
             sent.append(message)
         except (TypeError, ValueError) as error:  # the latter: half of a surrogate pair
             if len(message.calls) == 1:
-                message.calls[0].fail(DataError(str(error)))
+                message.calls[0].fail(error if isinstance(error, ValueError) else DataError(str(error)))
                 continue
             rest, others = _pack(message.one_by_one())
             packed.append(rest)
