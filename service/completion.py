@@ -52,7 +52,8 @@ async def settled(*work: Awaitable[Any]) -> list[Any]:
 
     What has begun already is waited for as it is: a task for each would cost more than most of what is waited for.
     """
-    begun: deque[Any] = deque(asyncio.create_task(one) if asyncio.iscoroutine(one) else one for one in work)
+    loop = asyncio.get_running_loop()
+    begun: deque[Any] = deque(loop.create_task(one) if asyncio.iscoroutine(one) else one for one in work)
     answers: list[Any] = []
     failures: list[Exception] = []
     try:

@@ -11,6 +11,7 @@ import math
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from contextvars import Context
+from copy import copy
 from itertools import chain
 from typing import Generic, TypeVar
 
@@ -54,14 +55,23 @@ Batch = Sequence[Asked[Item, Answer]]
 class Gathering(Generic[Item, Answer]):
     """One batch at a time. `carry` gets at most `most` at once and sees to it that each is answered or fails.
 
-    It runs in a task of its own, in nobody's context; whoever it leaves without an answer fails. With `waits_a_turn` a
-    first batch goes one turn of the event loop later, so that what one caller asks for by several tasks goes together.
+    It runs in a task of its own, in nobody's context; whoever it leaves without an answer fails. `limit` is the most
+    seconds that a batch may take, 0 for any: then `carry` is cancelled and all that wait for it fail. With
+    `waits_a_turn` a first batch goes one turn of the event loop later, so that what one caller asks for by several
+    tasks goes together.
     """
 
     def __init__(
-        self, carry: Callable[[Batch[Item, Answer]], Awaitable[None]], *, most: int, waits_a_turn: bool = False
+        self,
+        carry: Callable[[Batch[Item, Answer]], Awaitable[None]],
+        *,
+        most: int,
+        limit: float = 0,
+        waits_a_turn: bool = False,
     ) -> None:
         self._carry = carry
+        self._limit = limit
+        self._has_given_up = False
         self._waits_a_turn = waits_a_turn
         self._most = most
         self._queue: deque[Asked[Item, Answer]] = deque()
@@ -70,10 +80,18 @@ class Gathering(Generic[Item, Answer]):
         self._timer: asyncio.Handle | None = None
         self._wakes_at = math.inf  # when the timer goes off; uvloop does not tell it of all its timers
         self._is_closed = False
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    @property
+    def _running_loop(self) -> asyncio.AbstractEventLoop:
+        """Kept, because asking for it is a system call until Python 3.12."""
+        if self._loop is None:
+            self._loop = asyncio.get_running_loop()
+        return self._loop
 
     def ask(self, item: Item, seconds: float) -> "asyncio.Future[Answer]":
         """The answer, to be waited for. Raises TimeoutError after `seconds`, and whatever `carry` failed with."""
-        loop = asyncio.get_running_loop()
+        loop = self._running_loop
         future: asyncio.Future[Answer] = loop.create_future()
         if self._is_closed:
             future.set_exception(ConnectionAbortedError("closed"))
@@ -115,7 +133,7 @@ class Gathering(Generic[Item, Answer]):
         self._batch = ()
 
     def _next(self) -> list[Asked[Item, Answer]]:
-        queue, now = self._queue, asyncio.get_running_loop().time()
+        queue, now = self._queue, self._running_loop.time()
         batch: list[Asked[Item, Answer]] = []
         while queue and len(batch) < self._most:
             asked = queue.popleft()
@@ -127,25 +145,41 @@ class Gathering(Generic[Item, Answer]):
 
     async def _carried(self, batch: Batch[Item, Answer]) -> None:
         failure: Exception = RuntimeError("left without an answer")
+        timer = self._running_loop.call_later(self._limit, self._give_up) if self._limit else None
         try:
             await self._carry(batch)
+        except asyncio.CancelledError:
+            if not self._has_given_up or self._going is None:
+                raise
+            self._has_given_up = False
+            self._going.uncancel()
+            failure = TimeoutError()
         except Exception as error:
             log.exception("a batch failed as a whole")
-            failure = error
+            failure = RuntimeError(str(error))
+        finally:
+            if timer:
+                timer.cancel()
         for asked in batch:
             if not asked.future.done():
-                asked.fail(RuntimeError(str(failure)))
+                asked.fail(copy(failure))
+
+    def _give_up(self) -> None:
+        """The batch has taken too long. By hand: `asyncio.timeout` asks the system three times for each batch."""
+        self._has_given_up = True
+        if self._going:
+            self._going.cancel()
 
     def _wake_at(self, until: float) -> None:
         if self._timer:
             self._timer.cancel()
         self._wakes_at = until
-        self._timer = asyncio.get_running_loop().call_at(until, self._expire, context=Context())
+        self._timer = self._running_loop.call_at(until, self._expire, context=Context())
 
     def _expire(self) -> None:
         """One timer for all who wait: most have long been answered when it goes off."""
         self._timer, self._wakes_at = None, math.inf
-        now = asyncio.get_running_loop().time() + GRAIN
+        now = self._running_loop.time() + GRAIN
         waiting = [asked for asked in chain(self._batch, self._queue) if not asked.future.done()]
         for asked in waiting:
             if asked.until <= now:

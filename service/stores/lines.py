@@ -68,17 +68,13 @@ class _Message(NamedTuple):
 
 
 class Line:
-    """One connection, made by `make` when it is first needed and anew after each that broke.
+    """One connection, made by `make` when it is first needed and anew after each that broke or was cut off.
 
-    `timeout` in seconds holds for all that one batch takes: connecting, its answers, and the repeats of what may be
-    repeated. `merge`: there are MGETs alone, and those of many callers become one, which a Cluster does not allow.
+    `merge`: there are MGETs alone, and those of many callers become one, which a Cluster does not allow.
     """
 
-    def __init__(
-        self, make: Callable[[], AbstractConnection], *, timeout: float, merge: bool, retries: int = RETRIES
-    ) -> None:
+    def __init__(self, make: Callable[[], AbstractConnection], *, merge: bool, retries: int = RETRIES) -> None:
         self._make = make
-        self._timeout = timeout
         self._merge = merge
         self._connection: AbstractConnection | None = None
         self._retry = patience(retries)
@@ -86,8 +82,7 @@ class Line:
     async def carry(self, calls: Calls) -> None:
         """Answer every call, or fail it."""
         try:
-            async with asyncio.timeout(self._timeout):
-                await self._retry.call_with_retry(partial(self._exchange, calls), partial(self._broken, calls))
+            await self._retry.call_with_retry(partial(self._exchange, calls), partial(self._broken, calls))
         except Exception as error:  # noqa: BLE001 - it is the callers' to handle
             for call in calls:
                 call.fail(copy(error))
@@ -197,16 +192,20 @@ class Lines(Protocol):
 
 
 class LinesToOne:
-    """Two lines to one server: checks never wait behind a batch of scripts."""
+    """Two lines to one server: checks never wait behind a batch of scripts.
+
+    `timeout` in seconds holds for all that one batch takes: connecting, its answers, and the repeats of what may be
+    repeated.
+    """
 
     def __init__(
         self, make: Callable[[], AbstractConnection], *, timeout: float, merge: bool = True, retries: int = RETRIES
     ) -> None:
-        self._lines = [Line(make, timeout=timeout, merge=mine, retries=retries) for mine in (merge, False)]
+        self._lines = [Line(make, merge=mine, retries=retries) for mine in (merge, False)]
         self.count = len(self._lines)
         reads, others = self._lines
-        self._reads = Gathering(reads.carry, most=MOST)
-        self._others = Gathering(others.carry, most=MOST, waits_a_turn=True)
+        self._reads = Gathering(reads.carry, most=MOST, limit=timeout)
+        self._others = Gathering(others.carry, most=MOST, limit=timeout, waits_a_turn=True)
 
     def ask(self, command: Command, seconds: float) -> "asyncio.Future[Any]":
         """See `Lines`."""
