@@ -8,6 +8,7 @@ import hmac
 import logging
 import math
 import secrets
+from collections.abc import Awaitable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import NoReturn
@@ -102,9 +103,12 @@ class Codes:
             await self._limits.give_back_try(loan.mobile)
 
     async def spend(self, loan: Loan) -> bool:
-        """Spend a code. False where the loan has run out."""
-        spent, _ = await settled(self._store.spend(loan.mobile, loan.holder), self._note_used(loan.mobile))
-        return bool(spent)
+        """Spend a code. False where the loan has run out. All of it in one round trip."""
+        noting = self._begin_to_note(loan.mobile)
+        try:
+            return await self._store.spend(loan.mobile, loan.holder)
+        finally:
+            await self._noted(noting)
 
     async def _issue(self, mobile: str, nonce: str, *, afresh: bool) -> Code | None:
         """None where the code that lies there is not one that these settings would send."""
@@ -158,11 +162,14 @@ class Codes:
             attempts=self._settings.code_attempts,
         )
 
-    async def _note_used(self, mobile: str) -> None:
+    def _begin_to_note(self, mobile: str) -> list[Awaitable[object]]:
+        counted = [] if self.is_fixed(mobile) else self._guard.note_used(mobile)
+        return [*counted, *self._limits.forget_tries(mobile)]
+
+    async def _noted(self, noting: list[Awaitable[object]]) -> None:
         """The login has succeeded: what it leaves behind must not undo it."""
         try:
-            counted = [] if self.is_fixed(mobile) else self._guard.note_used(mobile)
-            await settled(*self._limits.forget_tries(mobile), *counted)
+            await settled(*noting)
         except (ServiceUnavailable, TimeoutError):
             log.warning("the wrong tries of a number that has logged in could not be forgotten")
 
