@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from service.completion import Completion
+from service.completion import Completion, settled
 
 
 async def started(work: Coroutine[Any, Any, Any], completion: Completion) -> asyncio.Task[Any]:
@@ -132,3 +132,33 @@ async def test_drain_of_nothing_returns_at_once() -> None:
     await asyncio.wait_for(completion.drain(60), 1)
     assert await completion.of(asyncio.sleep(0, "done")) == "done"
     await asyncio.wait_for(completion.drain(60), 1)
+
+
+async def test_all_have_ended_when_the_first_failure_is_raised() -> None:
+    ended: list[str] = []
+
+    async def fail(text: str) -> None:
+        ended.append(text)
+        raise ValueError(text)
+
+    async def answer() -> int:
+        await asyncio.sleep(0)
+        ended.append("answer")
+        return 42
+
+    with pytest.raises(ValueError, match="first"):
+        await settled(fail("first"), answer(), fail("second"))
+    assert ended == ["first", "second", "answer"]
+    begun = asyncio.get_running_loop().create_future()
+    begun.set_result("begun")
+    assert await settled(answer(), begun, answer()) == [42, "begun", 42]
+
+
+async def test_what_nobody_waits_for_any_more_is_cancelled() -> None:
+    gate = asyncio.Event()
+    rest = [asyncio.get_running_loop().create_future(), asyncio.create_task(gate.wait())]
+    caller = asyncio.create_task(settled(gate.wait(), *rest))
+    await asyncio.sleep(0)
+    caller.cancel()
+    await asyncio.wait({caller, *rest})
+    assert all(one.cancelled() for one in rest)

@@ -26,17 +26,22 @@ log = logging.getLogger(__name__)
 class Asked(Generic[Item, Answer]):
     """What one caller asks for, and where its answer goes. `until` is a moment of the event loop's clock."""
 
-    __slots__ = ("future", "item", "until")
+    __slots__ = ("future", "is_left", "item", "until")
 
     def __init__(self, item: Item, future: "asyncio.Future[Answer]", until: float) -> None:
         self.item = item
         self.future = future
         self.until = until
+        self.is_left = False
 
     @property
     def is_over(self) -> bool:
         """Whether nobody waits for the answer any more."""
         return self.future.done()
+
+    def leave(self) -> None:
+        """Take it out of its batch: whoever calls this answers it later, in time."""
+        self.is_left = True
 
     def answer(self, answer: Answer) -> None:
         """Tell the caller, if it still waits."""
@@ -122,6 +127,7 @@ class Gathering(Generic[Item, Answer]):
                 self._batch = self._next()
                 if self._batch:
                     await self._carried(self._batch)
+                    self._batch = ()
         finally:
             self._going = None
             self._fail_all()
@@ -161,7 +167,7 @@ class Gathering(Generic[Item, Answer]):
             if timer:
                 timer.cancel()
         for asked in batch:
-            if not asked.future.done():
+            if not asked.future.done() and not asked.is_left:
                 asked.fail(copy(failure))
 
     def _give_up(self) -> None:

@@ -29,6 +29,7 @@ UPSERT = """
     RETURNING id, mobile, name, status, created_at, last_login
 """
 MOST = 64  # logins in one statement
+SHARED = 0.5  # seconds that a statement of many may take before each is tried by itself; most take a hundredth of that
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +44,14 @@ class UserStore:
     """Finds users and records their logins.
 
     Logins that arrive while a statement is under way go together in the next one, and none hears of it before it is
-    committed. Where such a statement fails, each of them is tried by itself: one that cannot be written hurts no other.
+    committed. Where such a statement fails or hangs, each of them is tried by itself: one that cannot be written hurts
+    no other.
     """
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self.meter = database.meter
+        self._apart: set[asyncio.Task[None]] = set()
         self._logins: Gathering[_Login, User] = Gathering(self._log_in_all, most=MOST)
 
     @timed(lambda _: "INSERT")
@@ -67,14 +70,32 @@ class UserStore:
         """One statement for all; a number that is there twice logs in again in the next."""
         while asked:
             first = {one.item.mobile: one for one in reversed(asked)}
+            # A row that an operator's transaction holds must not hold up the others: a pool has connections for them.
+            patience = SHARED if len(first) > 1 and self._database.is_postgres else None
             try:
-                await self._upsert(first)
+                async with asyncio.timeout(patience):
+                    await self._upsert(first)
             except Exception as error:  # noqa: BLE001 - it is the callers' to handle
                 if len(first) == 1:
                     asked[0].fail(error)
                 else:
-                    await asyncio.gather(*(self._log_in_all([one]) for one in first.values() if not one.is_over))
+                    log.warning("%d logins could not be written together: %s", len(first), type(error).__name__)
+                    self._log_in_apart([one for one in first.values() if not one.is_over])
             asked = [one for one in asked if first[one.item.mobile] is not one]
+
+    def _log_in_apart(self, asked: Batch[_Login, User]) -> None:
+        for one in asked:
+            one.leave()
+            task = asyncio.create_task(self._log_in_alone(one))
+            self._apart.add(task)
+            task.add_done_callback(self._apart.discard)
+
+    async def _log_in_alone(self, one: Asked[_Login, User]) -> None:
+        try:
+            async with asyncio.timeout_at(one.until):
+                await self._upsert({one.item.mobile: one})
+        except Exception as error:  # noqa: BLE001 - as above
+            one.fail(error)
 
     async def _upsert(self, asked: Mapping[str, Asked[_Login, User]]) -> None:
         """In the order of the numbers, so that no two workers wait for each other's rows."""

@@ -153,6 +153,15 @@ async def test_a_cool_down_without_steps_is_none(connection: Connection, clock: 
         assert await store.start(MOBILE, clock()) == Cooldown(0, 0)
 
 
+async def test_codes_used_at_the_same_time_are_all_counted(connection: Connection, clock: Clock) -> None:
+    store = ConversionStore(connection)
+    prefixes = ["1380013", ALL, "1390013"] * 50
+    counted = await asyncio.gather(*(store.add_used(prefix, clock(), 10) for prefix in prefixes))
+    assert len(counted) == len(prefixes)
+    for prefix in set(prefixes):
+        assert await store.of(prefix, clock()) == Conversion(0, 50)
+
+
 async def test_conversions_are_counted_over_a_sliding_hour(connection: Connection, redis: Any, clock: Clock) -> None:
     store = ConversionStore(connection)
     for minute in range(3):

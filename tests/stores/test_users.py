@@ -6,11 +6,13 @@ from contextvars import Context
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import asyncpg
 import pytest
 
 from service.entities import UserStatus
+from service.errors import ServiceUnavailable
 from service.stores.database import Database
-from service.stores.users import UserStore
+from service.stores.users import MOST, UserStore
 
 MOBILE, OTHER = "13800138000", "13900139000"
 NOW = datetime(2026, 1, 1, 12, 30, 15, 123456, tzinfo=UTC)
@@ -119,3 +121,111 @@ async def test_times_come_back_as_the_same_moment_in_utc(users: UserStore, momen
         for time in (answer.created_at, answer.last_login):
             assert time == moment
             assert time.utcoffset() == timedelta(0)
+
+
+@pytest.fixture
+def statements(database: Database, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many logins were in each statement."""
+    seen: list[int] = []
+    upsert = UserStore._upsert
+
+    async def watched(self: UserStore, asked: Any) -> None:
+        seen.append(len(asked))
+        await upsert(self, asked)
+
+    monkeypatch.setattr(UserStore, "_upsert", watched)
+    return seen
+
+
+async def test_a_login_alone_waits_for_nobody_and_those_that_come_meanwhile_go_together(
+    users: UserStore, statements: list[int]
+) -> None:
+    first = asyncio.create_task(users.log_in("13700137000", NOW))
+    while not statements:  # noqa: ASYNC110 - a few turns of the loop
+        await asyncio.sleep(0)
+    mobiles = [f"138{n:08}" for n in range(2 * MOST)]
+    answers = await asyncio.gather(*(users.log_in(mobile, NOW) for mobile in mobiles))
+    assert [user.mobile for user in answers] == mobiles
+    assert (await first).mobile == "13700137000"
+    assert statements == [1, MOST, MOST]
+
+
+async def test_one_number_twice_in_a_batch_logs_in_twice(users: UserStore, statements: list[int]) -> None:
+    answers = await asyncio.gather(
+        *(users.log_in(mobile, now) for now in (NOW, LATER) for mobile in (MOBILE, OTHER, MOBILE))
+    )
+    assert [user.created_at for user in answers] == [NOW] * 6
+    assert answers[-1].last_login == LATER
+    assert sum(statements) == 6
+
+
+async def test_a_login_that_the_database_refuses_fails_no_other(
+    users: UserStore, database: Database, url: str, statements: list[int]
+) -> None:
+    if url.startswith("sqlite"):
+        refuse = (
+            "CREATE TRIGGER refuse BEFORE INSERT ON users WHEN new.mobile = '{}' BEGIN SELECT RAISE(ABORT, 'no'); END"
+        )
+    else:
+        refuse = "ALTER TABLE users ADD CONSTRAINT refuse CHECK (mobile <> '{}')"
+    await database.rows(refuse.format(OTHER), [])
+    mobiles = [MOBILE, OTHER, *(f"137{n:08}" for n in range(20))]
+    answers = await asyncio.gather(*(users.log_in(mobile, NOW) for mobile in mobiles), return_exceptions=True)
+    for mobile, answer in zip(mobiles, answers, strict=True):
+        assert isinstance(answer, Exception) if mobile == OTHER else getattr(answer, "mobile", None) == mobile
+    assert await count(database) == len(mobiles) - 1
+    assert statements[0] > 1
+
+
+async def test_logins_whose_shared_statement_is_lost_are_tried_by_themselves(
+    users: UserStore, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    within, lost = database.within, [True]
+
+    async def loses_one_answer(work: Any) -> Any:
+        rows = await within(work)
+        if lost:
+            lost.clear()
+            raise ServiceUnavailable
+        return rows
+
+    monkeypatch.setattr(database, "within", loses_one_answer)
+    mobiles = [f"138{n:08}" for n in range(10)]
+    answers = await asyncio.gather(*(users.log_in(mobile, NOW) for mobile in mobiles))
+    assert [user.mobile for user in answers] == mobiles
+    assert {user.created_at for user in answers} == {NOW}  # all of them are told as new, which they are
+
+
+async def test_two_workers_that_log_the_same_people_in_do_not_wait_for_each_other_for_ever(
+    url: str, database: Database
+) -> None:
+    others = Database(url, timeout=5, pool_size=4)
+    await others.open()
+    stores = [UserStore(database), UserStore(others)]
+    mobiles = [f"138{n:08}" for n in range(40)]
+    for turn in range(5):
+        orders = (mobiles, mobiles[::-1])
+        moment = NOW + timedelta(hours=turn)
+        logins = [store.log_in(mobile, moment) for store, order in zip(stores, orders, strict=True) for mobile in order]
+        answers = await asyncio.gather(*logins)
+        assert {user.last_login for user in answers} == {moment}
+    await others.close()
+    assert await count(database) == len(mobiles)
+
+
+async def test_a_row_that_somebody_holds_holds_up_its_own_login_alone(
+    database: Database, url: str, users: UserStore
+) -> None:
+    if url.startswith("sqlite"):
+        pytest.skip("SQLite locks the database, not rows")
+    await users.log_in(OTHER, NOW)
+    operator = await asyncpg.connect(url)
+    async with operator.transaction():
+        await operator.execute(f"UPDATE users SET name = 'held' WHERE mobile = '{OTHER}'")
+        mobiles = [OTHER, *(f"138{n:08}" for n in range(20))]
+        answers = await asyncio.gather(*(users.log_in(mobile, LATER) for mobile in mobiles), return_exceptions=True)
+        assert isinstance(answers[0], ServiceUnavailable)
+        assert [getattr(user, "mobile", user) for user in answers[1:]] == mobiles[1:]
+    await operator.close()
+    assert (await users.log_in(OTHER, LATER)).last_login == LATER
+    assert await count(database) == len(mobiles)
