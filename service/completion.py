@@ -10,6 +10,8 @@ from collections import deque
 from collections.abc import Awaitable, Coroutine
 from typing import Any, TypeVar
 
+from service.eager import Begun
+
 Answer = TypeVar("Answer")
 
 log = logging.getLogger(__name__)
@@ -50,10 +52,10 @@ class Completion:
 async def settled(*work: Awaitable[Any]) -> list[Any]:
     """The answers of all, done at the same time. If some fail the first failure is raised, but all have ended.
 
-    What has begun already is waited for as it is: a task for each would cost more than most of what is waited for.
+    All begin at once, in the caller's context, and wait for futures alone: a task for each would cost more than most of
+    what is waited for.
     """
-    loop = asyncio.get_running_loop()
-    begun: deque[Any] = deque(loop.create_task(one) if asyncio.iscoroutine(one) else one for one in work)
+    begun: deque[Any] = deque(Begun(one) if asyncio.iscoroutine(one) else one for one in work)
     answers: list[Any] = []
     failures: list[Exception] = []
     try:

@@ -142,7 +142,9 @@ async def test_all_have_ended_when_the_first_failure_is_raised() -> None:
         raise ValueError(text)
 
     async def answer() -> int:
-        await asyncio.sleep(0)
+        future = asyncio.get_running_loop().create_future()
+        asyncio.get_running_loop().call_soon(future.set_result, None)
+        await future
         ended.append("answer")
         return 42
 
