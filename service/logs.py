@@ -9,6 +9,7 @@ import logging
 import re
 import sys
 import time
+from collections.abc import Callable
 from contextvars import ContextVar
 from functools import lru_cache
 from typing import Any
@@ -38,13 +39,14 @@ TALKATIVE = {
     "tencentcloud_sdk_common": logging.INFO,  # whole requests: the number, the code and the signature
     "twilio.async_http_client": logging.WARNING,  # ten lines for each message
 }
+PutTogether = Callable[[logging.LogRecord, dict[str, Any], str], str]  # a record, its fields, a trace
 STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
 
 def configure(settings: Settings) -> None:
     """Send every logger of the process to standard error, in the format of LOG_FORMAT from LOG_LEVEL up."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(_Json() if settings.log_format == "json" else _Text())
+    handler.setFormatter(_Line(_json if settings.log_format == "json" else _text))
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(settings.log_level)
@@ -77,42 +79,39 @@ def redact(line: str) -> str:
 class _Line(logging.Formatter):
     """One line from a record: its message, what came in `extra`, and whose request it was."""
 
+    def __init__(self, put_together: PutTogether) -> None:
+        super().__init__()
+        self._put_together = put_together
+
     def format(self, record: logging.LogRecord) -> str:
-        """The finished line, and below it the trace of an exception."""
+        """The finished line, with the trace of an exception."""
         fields = {name: value for name, value in vars(record).items() if name not in STANDARD}
         if request_id := REQUEST_ID.get():
             fields["request_id"] = request_id
         if client_ip := CLIENT_IP.get():
             fields["ip"] = client_ip
         trace = self.formatException(record.exc_info) if record.exc_info else ""
-        return redact(self.line(record, fields, trace))
-
-    def line(self, record: logging.LogRecord, fields: dict[str, Any], trace: str) -> str:
-        """Put it together."""
-        raise NotImplementedError
+        return redact(self._put_together(record, fields, trace))
 
 
-class _Text(_Line):
-    def line(self, record: logging.LogRecord, fields: dict[str, Any], trace: str) -> str:
-        pairs = "".join(f" {name}={_plain(fields[name])}" for name in sorted(fields))
-        head = f"{_moment(record)} [{record.levelname.lower():<9}] {record.getMessage()} [{record.name}]{pairs}"
-        return f"{head}\n{trace}" if trace else head
+def _text(record: logging.LogRecord, fields: dict[str, Any], trace: str) -> str:
+    pairs = "".join(f" {name}={_plain(fields[name])}" for name in sorted(fields))
+    head = f"{_moment(record)} [{record.levelname.lower():<9}] {record.getMessage()} [{record.name}]{pairs}"
+    return f"{head}\n{trace}" if trace else head
 
 
-class _Json(_Line):
-    def line(self, record: logging.LogRecord, fields: dict[str, Any], trace: str) -> str:
-        event = {
-            "event": record.getMessage(),
-            **fields,
-            "level": record.levelname.lower(),
-            "logger": record.name,
-            "timestamp": _moment(record),
-        }
-        if trace:
-            event["exception"] = trace
-        # Before the line is put together: a number cut out of finished JSON would leave no JSON.
-        values = {name: _redacted(value) for name, value in event.items()}
-        return json.dumps(values, default=repr)
+def _json(record: logging.LogRecord, fields: dict[str, Any], trace: str) -> str:
+    event = {
+        "event": record.getMessage(),
+        **fields,
+        "level": record.levelname.lower(),
+        "logger": record.name,
+        "timestamp": _moment(record),
+    }
+    if trace:
+        event["exception"] = trace
+    # Before the line is put together: a number cut out of finished JSON would leave no JSON.
+    return json.dumps({name: _redacted(value) for name, value in event.items()}, default=repr)
 
 
 def _moment(record: logging.LogRecord) -> str:
