@@ -188,7 +188,7 @@ class Metrics:
     def _measure_stores(self) -> None:
         self.store_seconds = self._histogram(
             "latch_store_seconds",
-            "Seconds of an operation on a store, the wait for a connection included",
+            "Seconds of an operation on a store, the wait for its turn included",
             STORE_BUCKETS,
             "store",
             "outcome",
