@@ -59,14 +59,15 @@ async def _fill(client: Redis, sessions: int, first_user: int) -> list[Pair]:
     store = SessionStore(cast("Connection", cast("Any", recorder)))
     pairs: list[Pair] = []
     for user_id in range(first_user, first_user + sessions):
-        pairs.append(await _open(store, user_id))
+        pairs.append(await open_session(store, user_id))
         if len(pairs) % BATCH == 0:
             recorder.send()
     recorder.send()
     return pairs
 
 
-async def _open(store: SessionStore, user_id: int) -> Pair:
+async def open_session(store: SessionStore, user_id: int, cap: int = CAP) -> Pair:
+    """A session such as a login opens, and its tokens."""
     now = time.time()
     session_id = tokens.new_session_id()
     token, refresh_token = tokens.mint(user_id, session_id), tokens.mint(user_id, session_id)
@@ -80,5 +81,5 @@ async def _open(store: SessionStore, user_id: int) -> Pair:
         refresh=rotation.begin(refresh_token.secret, now),
     )
     access = AccessRecord(tokens.digest(token.secret), now, now + ACCESS_LIFE)
-    await store.open(session, tokens.serial(access.digest), access, cap=CAP)
+    await store.open(session, tokens.serial(access.digest), access, cap=cap)
     return Pair(token.text, refresh_token.text)

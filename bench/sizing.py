@@ -8,13 +8,11 @@ An empty server of its own is started where none is named. One that is named is 
 import argparse
 import asyncio
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from service import rotation, tokens
-from service.entities import AccessRecord, Device, Session
+from bench.filling import open_session
 from service.stores.connection import Connection
 from service.stores.embedded import EmbeddedRedis
 from service.stores.sessions import SessionStore
@@ -35,32 +33,15 @@ def own_server() -> Iterator[str]:
         server.stop()
 
 
-async def write(store: SessionStore, user_id: int, cap: int) -> None:
-    now = time.time()
-    session_id = tokens.new_session_id()
-    secret = tokens.mint(user_id, session_id).secret
-    session = Session(
-        user_id=user_id,
-        session_id=session_id,
-        device=Device("Chrome on Android, Pixel 8", "203.0.113.77"),
-        created_at=now,
-        refreshed_at=now,
-        expires_at=now + LIFE,
-        refresh=rotation.begin(secret, now),
-    )
-    access = AccessRecord(tokens.digest(tokens.mint(user_id, session_id).secret), now, now + ACCESS_LIFE)
-    await store.open(session, tokens.serial(access.digest), access, cap=cap)
-
-
 async def bytes_per_session(connection: Connection, sessions: int, per_user: int) -> float:
     store = SessionStore(connection)
     await connection.redis.execute_command("FLUSHALL", "SYNC")  # type: ignore[no-untyped-call]
-    await write(store, 0, 1)  # the scripts, and the buffers of the connections
+    await open_session(store, 0, 1)  # the scripts, and the buffers of the connections
     before = int((await connection.redis.info("memory"))["used_memory"])
     users = range(1_000_000, 1_000_000 + sessions // per_user)
     logins = [user for user in users for _ in range(per_user)]
     for start in range(0, len(logins), AT_ONCE):
-        await asyncio.gather(*(write(store, user, per_user) for user in logins[start : start + AT_ONCE]))
+        await asyncio.gather(*(open_session(store, user, per_user) for user in logins[start : start + AT_ONCE]))
     after = int((await connection.redis.info("memory"))["used_memory"])
     return (after - before) / len(logins)
 

@@ -137,30 +137,40 @@ class Codes:
 
         So where others have just used up the tries, a right code may have been lent, and is given back.
         """
+        verdict: Verdict | None
         try:
-            verdict: Verdict
             verdict, refusal = await settled(self._judge(loan, code), self._limits.spend_try(loan.mobile))
-        except ServiceUnavailable:
-            with suppress(ServiceUnavailable), deadline.tidying():  # it may have been lent, and the answer lost
-                await self.release(loan)
+        except ServiceUnavailable:  # nobody knows whether the try was spent, so it is not given back
+            await self._give_back_code(loan)
             raise
         if refusal:
-            with suppress(ServiceUnavailable), deadline.tidying():
-                await self._store.release(loan.mobile, loan.holder)
+            await self._give_back_code(loan)
             await self._limits.refuse_try(refusal, loan.mobile, ip)
+        if verdict is None:
+            with suppress(ServiceUnavailable), deadline.tidying():
+                await self.release(loan)
+            raise ServiceUnavailable
         if verdict is Verdict.UNJUDGED:
             await self._limits.give_back_try(loan.mobile)
         return verdict
 
-    async def _judge(self, loan: Loan, code: str) -> Verdict:
-        return await self._store.take(
-            loan.mobile,
-            self._digest(loan.mobile, code),
-            loan.holder,
-            now=self._clock(),
-            lease=self._lease,
-            attempts=self._settings.code_attempts,
-        )
+    async def _judge(self, loan: Loan, code: str) -> Verdict | None:
+        """The verdict; None where Redis has not answered. The code may have been lent all the same."""
+        try:
+            return await self._store.take(
+                loan.mobile,
+                self._digest(loan.mobile, code),
+                loan.holder,
+                now=self._clock(),
+                lease=self._lease,
+                attempts=self._settings.code_attempts,
+            )
+        except ServiceUnavailable:
+            return None
+
+    async def _give_back_code(self, loan: Loan) -> None:
+        with suppress(ServiceUnavailable), deadline.tidying():
+            await self._store.release(loan.mobile, loan.holder)
 
     def _begin_to_note(self, mobile: str) -> list[Awaitable[object]]:
         counted = [] if self.is_fixed(mobile) else self._guard.note_used(mobile)
