@@ -21,6 +21,7 @@ from service.entities import Clock
 from service.errors import InvalidCode, ServiceUnavailable
 from service.limits import Limits
 from service.stores.codes import CodeStore, Ended, Verdict
+from service.stores.limits import Refusal
 
 LONGEST_LIFE = 600.0  # seconds; NIST SP 800-63B-4 section 3.1.3.2: out-of-band secrets are valid for 10 minutes at most
 LEAST_LEASE = 3.0  # seconds
@@ -81,32 +82,24 @@ class Codes:
         Only a try at a code that could be right counts as a wrong one: otherwise anybody could lock a number out
         without as much as asking for a code. Raises TooManyRequests, too. Two round trips to Redis.
         """
-        is_open, refusal, _ = await settled(
-            self._store.is_open(mobile, self._settings.code_attempts),
-            self._limits.look_at_try(mobile),
-            self._limits.spend_login(mobile, ip),
-        )
-        if not is_open:
-            raise InvalidCode
-        if refusal:
-            await self._limits.refuse_try(refusal, mobile, ip)
+        await self._limits.spend_login(mobile, ip)
         loan = Loan(mobile, secrets.token_hex(8))
-        if await self._judged(loan, code, ip) is not Verdict.RIGHT:
+        verdict = await self._judged(loan, code)
+        if isinstance(verdict, Refusal):
+            await self._limits.refuse_try(verdict, mobile, ip)
+        if verdict is not Verdict.RIGHT:
             raise InvalidCode
         return loan
 
     async def release(self, loan: Loan) -> None:
         """Give a code back unspent."""
-        try:
-            await self._store.release(loan.mobile, loan.holder)
-        finally:
-            await self._limits.give_back_try(loan.mobile)
+        await self._store.release(loan.mobile, loan.holder)
 
     async def spend(self, loan: Loan) -> bool:
         """Spend a code. False where the loan has run out. All of it in one round trip."""
-        noting = self._begin_to_note(loan.mobile)
+        noting = [] if self.is_fixed(loan.mobile) else self._guard.note_used(loan.mobile)
         try:
-            return await self._store.spend(loan.mobile, loan.holder)
+            return await self._store.spend(loan.mobile, loan.holder, self._limits.tries(loan.mobile))
         finally:
             await self._noted(noting)
 
@@ -132,30 +125,7 @@ class Codes:
         message = "Too many wrong codes for this number. Please wait."
         self._limits.refuse("code_attempts", math.ceil(wait), mobile, message)
 
-    async def _judged(self, loan: Loan, code: str, ip: str) -> Verdict:
-        """The verdict, which nobody hears unless the try was allowed: both are asked for at once, in one round trip.
-
-        So where others have just used up the tries, a right code may have been lent, and is given back.
-        """
-        verdict: Verdict | None
-        try:
-            verdict, refusal = await settled(self._judge(loan, code), self._limits.spend_try(loan.mobile))
-        except ServiceUnavailable:  # nobody knows whether the try was spent, so it is not given back
-            await self._give_back_code(loan)
-            raise
-        if refusal:
-            await self._give_back_code(loan)
-            await self._limits.refuse_try(refusal, loan.mobile, ip)
-        if verdict is None:
-            with suppress(ServiceUnavailable), deadline.tidying():
-                await self.release(loan)
-            raise ServiceUnavailable
-        if verdict is Verdict.UNJUDGED:
-            await self._limits.give_back_try(loan.mobile)
-        return verdict
-
-    async def _judge(self, loan: Loan, code: str) -> Verdict | None:
-        """The verdict; None where Redis has not answered. The code may have been lent all the same."""
+    async def _judged(self, loan: Loan, code: str) -> Verdict | Refusal:
         try:
             return await self._store.take(
                 loan.mobile,
@@ -164,24 +134,19 @@ class Codes:
                 now=self._clock(),
                 lease=self._lease,
                 attempts=self._settings.code_attempts,
+                tries=self._limits.tries(loan.mobile),
             )
-        except ServiceUnavailable:
-            return None
-
-    async def _give_back_code(self, loan: Loan) -> None:
-        with suppress(ServiceUnavailable), deadline.tidying():
-            await self._store.release(loan.mobile, loan.holder)
-
-    def _begin_to_note(self, mobile: str) -> list[Awaitable[object]]:
-        counted = [] if self.is_fixed(mobile) else self._guard.note_used(mobile)
-        return [*counted, *self._limits.forget_tries(mobile)]
+        except ServiceUnavailable:  # it may have been lent all the same
+            with suppress(ServiceUnavailable), deadline.tidying():
+                await self.release(loan)
+            raise
 
     async def _noted(self, noting: list[Awaitable[object]]) -> None:
         """The login has succeeded: what it leaves behind must not undo it."""
         try:
             await settled(*noting)
         except (ServiceUnavailable, TimeoutError):
-            log.warning("the wrong tries of a number that has logged in could not be forgotten")
+            log.warning("a code that was used could not be counted")
 
     def _digits(self, mobile: str, nonce: str) -> str:
         """CODE_LENGTH digits. 64 bits cut to at most ten digits: no digit is likelier than another by 1 in 10^9."""

@@ -6,7 +6,7 @@ Every limit is looked at before any is spent, so a refused request costs nothing
 import asyncio
 import logging
 import math
-from collections.abc import Awaitable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import NoReturn
@@ -17,6 +17,7 @@ from service.audit import Event
 from service.completion import settled
 from service.entities import Clock
 from service.errors import ServiceUnavailable, TooManyRequests
+from service.stores.codes import owner
 from service.stores.cooldowns import CooldownStore
 from service.stores.limits import ALL, Budget, LimitStore, Refusal, items_of
 from settings.fields import OFF
@@ -107,33 +108,18 @@ class Limits:
         if refusal:
             self.refuse(refusal.name, refusal.wait, mobile)
 
-    async def look_at_try(self, mobile: str) -> Refusal | None:
-        """What `spend_try` would answer. Spends nothing."""
-        return await self._store.look(self._tries(mobile))
-
-    async def spend_try(self, mobile: str) -> Refusal | None:
-        """Spend one wrong try of the number, before it is known to be wrong; or answer why not.
-
-        Otherwise more tries at once than are allowed would all be judged.
-        """
-        return await self._store.spend(self._tries(mobile))
+    def tries(self, mobile: str) -> tuple[Budget, ...]:
+        """The budgets of the number's wrong tries, which the code itself spends and forgets (`stores/codes.py`)."""
+        return self._budget("tries_per_number", owner(mobile))
 
     async def refuse_try(self, refusal: Refusal, mobile: str, ip: str) -> NoReturn:
         """Raise TooManyRequests; the address gets back what `spend_login` has spent."""
         await self._refund(self._logins(ip))
         self.refuse(refusal.name, refusal.wait, mobile)
 
-    async def give_back_try(self, mobile: str) -> None:
-        """The try was not a wrong one."""
-        await self._refund(self._tries(mobile))
-
-    def forget_tries(self, mobile: str) -> list[Awaitable[object]]:
-        """The number's owner is here: its wrong tries are forgotten. What is answered has begun; await it."""
-        return self._store.forget(self._tries(mobile))
-
     async def forget(self, mobile: str) -> None:
         """Forget all that this number has spent: tries, codes, cool-down."""
-        await settled(*self._store.forget((*self._tries(mobile), *self._budget("codes_per_number", mobile))))
+        await settled(*self._store.forget((*self.tries(mobile), *self._budget("codes_per_number", mobile))))
         await self._cooldowns.forget(mobile)
 
     def note(self, name: str, mobile: str | None = None) -> None:
@@ -165,9 +151,6 @@ class Limits:
 
     def _logins(self, ip: str) -> tuple[Budget, ...]:
         return self._budget("logins_per_ip", addresses.counted(ip))
-
-    def _tries(self, mobile: str) -> tuple[Budget, ...]:
-        return self._budget("tries_per_number", mobile)
 
     def _budget(self, name: str, who: str) -> tuple[Budget, ...]:
         """The budget of LIMIT_<name>, or nothing where it is off."""

@@ -3,11 +3,13 @@
 Each method is one script, so that of any number of tries at once exactly as many are judged as are allowed.
 """
 
-from collections.abc import Awaitable
+import math
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
 from service.stores.connection import Connection, Script, milliseconds
+from service.stores.limits import Budget, Refusal, key_of
 
 LEAST_LIFE = 60.0  # seconds; a code with less left is not worth sending again
 ISSUE = Script("issue_code", repeatable=True)
@@ -71,20 +73,28 @@ class CodeStore:
         good, found, left, of = await self._connection.run(ISSUE, [_key(mobile)], arguments)
         return Issued(found.decode(), left / 1000, of.decode()) if good else Ended(left / 1000)
 
-    def is_open(self, mobile: str, attempts: int) -> Awaitable[bool]:
-        """Whether there is a code to try, with tries left."""
+    async def take(
+        self,
+        mobile: str,
+        digest: str,
+        holder: str,
+        *,
+        now: float,
+        lease: float,
+        attempts: int,
+        tries: Sequence[Budget] = (),
+    ) -> Verdict | Refusal:
+        """Judge one try; if it is right and nobody else holds the code, lend it to `holder` for `lease` seconds.
 
-        def read(tried: bytes | None) -> bool:
-            return tried is not None and tried.isdigit() and int(tried) < attempts
-
-        return self._connection.read("HGET", _key(mobile), "attempts").read_by(read)
-
-    def take(
-        self, mobile: str, digest: str, holder: str, *, now: float, lease: float, attempts: int
-    ) -> Awaitable[Verdict]:
-        """Judge one try; if it is right and nobody else holds the code, lend it to `holder` for `lease` seconds."""
+        A wrong one spends one of each of the budgets `tries`, which are those of `owner(mobile)`. Where one of them has
+        no room nothing is judged, and the one with the longest wait is answered.
+        """
         arguments: list[str | int] = [digest, attempts, holder, milliseconds(now), milliseconds(lease)]
-        return self._connection.run(TAKE, [_key(mobile)], arguments).read_by(Verdict)
+        for budget in tries:
+            for item in budget.items:
+                arguments += [item.amount, item.get_expiry()]
+        answer = await self._connection.run(TAKE, _keys(mobile, tries), arguments)
+        return Verdict(answer) if isinstance(answer, int) else _refusal(tries, *answer)
 
     async def release(self, mobile: str, holder: str) -> bool:
         """Give the code back unspent."""
@@ -94,10 +104,25 @@ class CodeStore:
         """Delete the code, whoever holds it. False where there was none."""
         return bool(await self._connection.delete(_key(mobile)))
 
-    def spend(self, mobile: str, holder: str) -> Awaitable[bool]:
-        """Delete the code. False where `holder` no longer has it."""
-        return self._connection.run(SPEND, [_key(mobile)], [holder]).read_by(bool)
+    def spend(self, mobile: str, holder: str, tries: Sequence[Budget] = ()) -> Awaitable[bool]:
+        """Delete the code and forget the wrong tries. False where `holder` no longer has it."""
+        return self._connection.run(SPEND, _keys(mobile, tries), [holder]).read_by(bool)
+
+
+def owner(mobile: str) -> str:
+    """Whom the budgets of a number's wrong tries belong to: on a Cluster they lie in the slot of its code."""
+    return f"{{{mobile}}}"
 
 
 def _key(mobile: str) -> str:
-    return f"code:{{{mobile}}}"
+    return f"code:{owner(mobile)}"
+
+
+def _keys(mobile: str, tries: Sequence[Budget]) -> list[str]:
+    return [_key(mobile), *(key_of(budget, item) for budget in tries for item in budget.items)]
+
+
+def _refusal(tries: Sequence[Budget], number: int, wait: int) -> Refusal:
+    """Rounded up and past the moment itself: what is exactly as old as its window still counts."""
+    names = [budget.name for budget in tries for _ in budget.items]
+    return Refusal(names[number - 1], math.floor(wait / 1000) + 1)

@@ -9,11 +9,11 @@ import math
 import re
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from itertools import starmap
 from typing import Any
 
-from limits import RateLimitItem, parse_many
+from limits import RateLimitItem, WindowStats, parse_many
 from limits.aio.storage import RedisStorage
 from limits.aio.storage.redis.bridge import RedisBridge
 from limits.aio.strategies import MovingWindowRateLimiter
@@ -23,6 +23,7 @@ from service.entities import Clock
 from service.stores.connection import UNABLE, Connection, Script
 
 PREFIX = "limit"
+NOBODY = "\0"
 ALL = "all"  # whom a budget that is everybody's belongs to
 FOREIGN = re.compile("WRONGTYPE|user_script|compare")  # a value of another type, or a list of something else
 CONTENDED = 5  # times to try again when others are spending and giving back at the same moment
@@ -94,6 +95,8 @@ class LimitStore:
         self._connection = connection
         self._storage = _Storage(_Client(connection))
         self._limiter = MovingWindowRateLimiter(self._storage)
+        bridge: Any = self._storage.bridge
+        self._acquire: Callable[..., Awaitable[object]] = bridge.lua_acquire_moving_window  # as `_Client` registered it
         self._clock = clock
 
     async def look(self, budgets: Sequence[Budget]) -> Refusal | None:
@@ -124,7 +127,7 @@ class LimitStore:
 
     def forget(self, budgets: Sequence[Budget]) -> list[Awaitable[object]]:
         """Make the budgets whole again. What is answered has begun, and is to be awaited."""
-        return [self._connection.delete(self._key(*window)) for window in _windows(budgets)]
+        return [self._connection.delete(key_of(*window)) for window in _windows(budgets)]
 
     async def _spend_in_turn(self, windows: Sequence[tuple[Budget, RateLimitItem]]) -> Budget | None:
         """The first budget without room, if any; what was spent before it is given back.
@@ -133,7 +136,7 @@ class LimitStore:
         """
         spent: list[tuple[Budget, RateLimitItem]] = []
         for budget, item in windows:
-            if not await self._mended(budget, item, self._limiter.hit):
+            if not await self._mended(budget, item, self._hit):
                 await asyncio.gather(*(self._take_back(*window) for window in spent))
                 return budget
             spent.append((budget, item))
@@ -141,26 +144,44 @@ class LimitStore:
 
     async def _wait(self, budget: Budget, item: RateLimitItem) -> int:
         """Rounded up and past the moment itself: what is exactly as old as its window still counts."""
-        window = await self._mended(budget, item, self._limiter.get_window_stats)
+        window = await self._mended(budget, item, self._stats)
         return 0 if window.remaining > 0 else max(0, math.floor(window.reset_time - self._clock())) + 1
 
-    async def _mended(self, budget: Budget, item: RateLimitItem, ask: Callable[..., Awaitable[Any]]) -> Any:
+    def _hit(self, budget: Budget, item: RateLimitItem) -> Awaitable[object]:
+        """Spend one by the library's script. Its own way there takes as long as Redis."""
+        return self._acquire([key_of(budget, item)], [self._clock(), item.amount, item.get_expiry(), 1])
+
+    def _stats(self, budget: Budget, item: RateLimitItem) -> Awaitable[WindowStats]:
+        return self._limiter.get_window_stats(item, budget.who)
+
+    async def _mended(
+        self, budget: Budget, item: RateLimitItem, ask: Callable[[Budget, RateLimitItem], Awaitable[Any]]
+    ) -> Any:
         """Ask. A key that holds what the library did not write (an operator's SET) is deleted, and asked again."""
         try:
-            return await ask(item, budget.who)
+            return await ask(budget, item)
         except ResponseError as error:
             if not FOREIGN.search(str(error)) or UNABLE.search(str(error)):
                 raise
             log.warning("limit %s: a key held something else, and was deleted", budget.name)
-            await self._connection.delete(self._key(budget, item))
-            return await ask(item, budget.who)
-
-    def _key(self, budget: Budget, item: RateLimitItem) -> str:
-        return str(self._storage.bridge.prefixed_key(item.key_for(budget.who)))
+            await self._connection.delete(key_of(budget, item))
+            return await ask(budget, item)
 
     async def _take_back(self, budget: Budget, item: RateLimitItem) -> None:
         """Drop the newest moment. If it is another request's, made in between, the count is right all the same."""
-        await self._connection.write("LPOP", self._key(budget, item))
+        await self._connection.write("LPOP", key_of(budget, item))
+
+
+def key_of(budget: Budget, item: RateLimitItem) -> str:
+    """The key of one window of a budget, as the library names it."""
+    before, after = _around_caller(item)
+    return f"{before}{budget.who}{after}"
+
+
+@lru_cache(maxsize=64)
+def _around_caller(item: RateLimitItem) -> tuple[str, str]:
+    before, _, after = item.key_for(NOBODY).partition(NOBODY)
+    return f"{PREFIX}:{before}", after
 
 
 def _windows(budgets: Sequence[Budget]) -> list[tuple[Budget, RateLimitItem]]:

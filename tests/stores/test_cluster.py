@@ -12,8 +12,8 @@ from redis.crc import key_slot
 
 from service.entities import EndReason
 from service.errors import ServiceUnavailable
-from service.stores import conversions, cooldowns, sessions
-from service.stores.codes import CodeStore
+from service.stores import conversions, cooldowns, limits, sessions
+from service.stores.codes import CodeStore, owner
 from service.stores.connection import LUA, Connection
 from service.stores.sessions import SessionStore
 from tests import topologies
@@ -237,9 +237,10 @@ async def test_every_script_touches_one_slot_alone(store: SessionStore, touched:
     await store.end_all(USER, EndReason.REVOKED, NOW)
     codes, steps = CodeStore(connection), cooldowns.CooldownStore(connection, (60,), 20)
     await codes.issue(MOBILE, "nonce", "digest", now=NOW, life=300, longest=600, attempts=5)
-    await codes.take(MOBILE, "digest", "me", now=NOW, lease=10, attempts=5)
+    tries = [limits.Budget("tries", owner(MOBILE), limits.items_of("tries", "5/hour;20/day"))]
+    await codes.take(MOBILE, "digest", "me", now=NOW, lease=10, attempts=5, tries=tries)
     await codes.release(MOBILE, "me")
-    await codes.spend(MOBILE, "me")
+    await codes.spend(MOBILE, "me", tries)
     await steps.start(MOBILE, NOW)
     await steps.undo(MOBILE, NOW)
     await conversions.ConversionStore(connection).add_sent("1380013", NOW)

@@ -1,7 +1,7 @@
 """CodeStore (section 4 of the contract) on every kind of Redis: judged atomically, lent to one, spent once."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -11,10 +11,11 @@ from service.app import limits_of
 from service.codes import Codes
 from service.conversion import ConversionGuard
 from service.errors import InvalidCode
-from service.stores.codes import CodeStore, Ended, Issued, Verdict
+from service.stores.codes import CodeStore, Ended, Issued, Verdict, owner
 from service.stores.connection import Connection
 from service.stores.conversions import ConversionStore
 from service.stores.database import Database
+from service.stores.limits import Budget, Refusal, items_of, key_of
 from service.stores.users import UserStore
 from tests.conftest import Clock
 from tests.stores.conftest import keys_of
@@ -45,8 +46,12 @@ class Number:
     async def take(self, digest: str = DIGEST, holder: str = "me") -> bool:
         return await self.judge(digest, holder) is Verdict.RIGHT
 
-    async def judge(self, digest: str = DIGEST, holder: str = "me") -> Verdict:
-        return await self.store.take(MOBILE, digest, holder, now=self.clock(), lease=LEASE, attempts=ATTEMPTS)
+    async def judge(
+        self, digest: str = DIGEST, holder: str = "me", tries: Sequence[Budget] = (), attempts: int = ATTEMPTS
+    ) -> Verdict | Refusal:
+        return await self.store.take(
+            MOBILE, digest, holder, now=self.clock(), lease=LEASE, attempts=attempts, tries=tries
+        )
 
     async def wait(self, seconds: int) -> None:
         """Let time pass, on our clock and on the server's."""
@@ -205,6 +210,92 @@ async def test_a_try_does_not_change_the_life_of_the_code(number: Number) -> Non
     await number.take()
     await number.store.release(MOBILE, "me")
     assert 200 - STALL < await number.life() <= 200
+
+
+# --- Wrong tries over all codes -------------------------------------------------------------------------------------
+
+
+def budget(text: str) -> Budget:
+    return Budget("tries", owner(MOBILE), items_of("tries", text))
+
+
+async def left_of(number: Number, budget: Budget) -> list[int]:
+    return [await number.redis.llen(key_of(budget, item)) for item in budget.items]
+
+
+async def test_a_wrong_try_spends_one_of_each_budget_and_a_right_one_nothing(number: Number) -> None:
+    tries = budget("3/minute;5/day")
+    await number.issue()
+    assert await number.judge("wrong", tries=[tries]) is Verdict.WRONG
+    assert await left_of(number, tries) == [1, 1]
+    assert await number.judge(tries=[tries]) is Verdict.RIGHT
+    assert await number.judge(tries=[tries], holder="other") is Verdict.UNJUDGED
+    assert await left_of(number, tries) == [1, 1]
+    assert [await number.redis.ttl(key_of(tries, item)) > item.get_expiry() - STALL for item in tries.items] == [
+        True
+    ] * 2
+
+
+async def test_without_room_nothing_is_judged_and_the_longest_wait_is_told(number: Number, clock: Clock) -> None:
+    tries = [budget("2/minute"), budget("3/hour;4/day")]
+    await number.issue()
+    for _ in range(2):
+        assert await number.judge("wrong", tries=tries) is Verdict.WRONG
+        clock.wait(10)
+    assert await number.judge(tries=tries) == Refusal("tries", 41)
+    clock.wait(40)
+    assert await number.judge(tries=tries) == Refusal("tries", 1)  # as old as the window, and still counted
+    clock.wait(1)
+    assert await number.judge("wrong", tries=tries) is Verdict.WRONG
+    assert await number.judge(tries=tries) == Refusal("tries", 3600 - 61 + 1)
+    assert await number.tries() == 3
+    assert await number.store.spend(MOBILE, "me") is False  # it was not lent
+    clock.wait(3600 - 61 + 1)
+    assert await number.judge("wrong", tries=tries) is Verdict.WRONG
+    assert await number.judge(tries=tries) == Refusal("tries", 24 * 3600 - 3601 + 1)
+
+
+async def test_where_there_is_nothing_to_judge_no_try_is_spent_and_none_is_refused(number: Number) -> None:
+    tries = budget("1/day")
+    assert await number.judge("wrong", tries=[tries]) is Verdict.UNJUDGED
+    await number.issue()
+    assert await number.judge("wrong", tries=[tries], attempts=1) is Verdict.WRONG
+    assert await number.judge("wrong", tries=[tries], attempts=1) is Verdict.UNJUDGED
+    assert await left_of(number, tries) == [1]
+
+
+async def test_of_a_hundred_parallel_guesses_as_many_are_judged_as_the_budget_has(number: Number) -> None:
+    tries = budget("7/day")
+    await number.issue()
+    guesses = (number.judge(f"wrong {n}", f"guesser {n}", [tries], attempts=1000) for n in range(100))
+    answers = await asyncio.gather(*guesses)
+    assert answers.count(Verdict.WRONG) == 7
+    assert {answer for answer in answers if answer is not Verdict.WRONG} == {Refusal("tries", 24 * 3600 + 1)}
+    assert await number.tries() == 7
+
+
+async def test_who_spends_the_code_has_its_wrong_tries_forgotten_and_nobody_else(number: Number) -> None:
+    tries = budget("3/minute;5/day")
+    await number.issue()
+    await number.judge("wrong", tries=[tries])
+    await number.judge(tries=[tries])
+    assert not await number.store.spend(MOBILE, "other", [tries])
+    assert await left_of(number, tries) == [1, 1]
+    assert await number.store.spend(MOBILE, "me", [tries])
+    assert await keys_of(number.redis) == set()
+
+
+@pytest.mark.parametrize("foreign", ["a word", ["words", "in a list"]], ids=["string", "list"])
+async def test_what_an_operator_left_where_tries_are_counted_locks_nobody_out(
+    number: Number, foreign: str | list[str]
+) -> None:
+    tries = budget("2/day")
+    [key] = [key_of(tries, item) for item in tries.items]
+    await (number.redis.set(key, foreign) if isinstance(foreign, str) else number.redis.rpush(key, *foreign))
+    await number.issue()
+    for _ in range(2):
+        assert await number.judge("wrong", tries=[tries]) is Verdict.WRONG
+    assert await number.judge(tries=[tries]) == Refusal("tries", 24 * 3600 + 1)
 
 
 # --- Lend, give back, spend -----------------------------------------------------------------------------------------
