@@ -8,9 +8,10 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Awaitable, Coroutine
+from functools import partial
 from typing import Any, TypeVar
 
-from service.eager import Begun
+from service.eager import Begun, Eager
 
 Answer = TypeVar("Answer")
 
@@ -21,8 +22,8 @@ class Completion:
     """Runs work in tasks of its own, and can wait for those that are still running."""
 
     def __init__(self) -> None:
-        self._running: set[asyncio.Task[Any]] = set()
-        self._abandoned: set[asyncio.Task[Any]] = set()
+        self._running: set[asyncio.Future[Any]] = set()
+        self._abandoned: set[asyncio.Future[Any]] = set()
 
     @property
     def abandoned(self) -> int:
@@ -42,6 +43,14 @@ class Completion:
                 task.add_done_callback(self._abandoned.discard)
             task.add_done_callback(_report)
             raise
+
+    def see_to(self, work: Eager) -> None:
+        """Count among what goes on what is under way already, and has just lost its caller."""
+        ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        for those in (self._running, self._abandoned):
+            those.add(ended)
+            ended.add_done_callback(those.discard)
+        work.when_done(partial(ended.set_result, None))
 
     async def drain(self, seconds: float) -> None:
         """Wait until all work is done, `seconds` at most."""

@@ -5,7 +5,7 @@ it must not ask for its task.
 """
 
 import asyncio
-from collections.abc import Coroutine, Generator
+from collections.abc import Callable, Coroutine, Generator
 from contextvars import copy_context
 from typing import Any, Generic, TypeVar
 
@@ -15,14 +15,19 @@ Answer = TypeVar("Answer")
 class Eager:
     """Runs `work` to its end, in a context of its own. It must see to its exceptions itself."""
 
-    __slots__ = ("_context", "_waits_for", "_work", "is_done")
+    __slots__ = ("_context", "_then", "_waits_for", "_work", "is_done")
 
     def __init__(self, work: Coroutine[Any, Any, None]) -> None:
         self._work = work
         self._context = copy_context()
         self._waits_for: asyncio.Future[Any] | None = None
+        self._then: Callable[[], None] | None = None
         self.is_done = False
         self._context.run(self._go_on)
+
+    def when_done(self, then: Callable[[], None]) -> None:
+        """Call this when it has come to its end, which is still to come."""
+        self._then = then
 
     def cancel(self) -> None:
         """End it where it waits, and have nobody work for it."""
@@ -36,11 +41,19 @@ class Eager:
         try:
             future = self._work.send(None)
         except StopIteration:
-            self.is_done = True
+            self._end()
             return
+        except BaseException:  # what it waited for was cancelled
+            self._end()
+            raise
         future._asyncio_future_blocking = False  # noqa: SLF001 - how a future is told that somebody waits for it
         future.add_done_callback(self._go_on, context=self._context)
         self._waits_for = future
+
+    def _end(self) -> None:
+        self.is_done = True
+        if self._then:
+            self._then()
 
 
 class Begun(Generic[Answer]):

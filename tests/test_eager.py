@@ -57,6 +57,22 @@ async def test_one_that_is_cancelled_ends_where_it_waits_and_nobody_works_for_it
     assert (seen, eager.is_done, future.cancelled()) == (["tidied up"], True, True)
 
 
+@pytest.mark.parametrize("cancelled", [False, True])
+async def test_whoever_wants_to_know_hears_of_its_end(cancelled: bool) -> None:  # noqa: FBT001
+    future, ends = asyncio.get_running_loop().create_future(), []
+    asyncio.get_running_loop().set_exception_handler(lambda *_: None)
+
+    async def work() -> None:
+        await future
+
+    eager = Eager(work())
+    eager.when_done(lambda: ends.append("end"))
+    assert ends == []
+    future.cancel() if cancelled else future.set_result(None)
+    await asyncio.sleep(0)
+    assert (ends, eager.is_done) == (["end"], True)
+
+
 class Work:
     """Waits for two futures in turn."""
 

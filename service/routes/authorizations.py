@@ -5,12 +5,13 @@ from typing import Any
 from sanic import Blueprint, HTTPResponse
 from sanic_ext import openapi
 
-from service.entities import Identity, TokenPair
+from service.entities import Device, Identity, TokenPair
 from service.errors import InvalidRefreshToken, InvalidToken
-from service.routes import checks, documents, payloads
-from service.routes.answers import nothing, ok
+from service.routes import documents, payloads
+from service.routes.answers import Answer, nothing, ok
 from service.routes.guards import authenticated, changes_state
-from service.routes.requests import BASE_PATH, Request, bearer, device
+from service.routes.payloads import Credentials
+from service.routes.requests import BASE_PATH, App, Request, bearer, device
 
 authorizations = Blueprint("authorizations", url_prefix=f"{BASE_PATH}/authorizations")
 
@@ -20,9 +21,7 @@ authorizations = Blueprint("authorizations", url_prefix=f"{BASE_PATH}/authorizat
 @changes_state
 async def log_in(request: Request) -> HTTPResponse:
     """Trade a code for a session."""
-    credentials = payloads.credentials(request)
-    pair, is_new = await request.app.ctx.authorizations.log_in(credentials.mobile, credentials.code, device(request))
-    return ok({**_tokens(pair), "is_new_user": is_new})
+    return await logged_in(request.app, payloads.credentials(request), device(request))
 
 
 @authorizations.put("/")
@@ -33,7 +32,7 @@ async def refresh(request: Request) -> HTTPResponse:
     token = bearer(request)
     if token is None:
         raise InvalidRefreshToken
-    return ok(_tokens(await request.app.ctx.authorizations.refresh(token)))
+    return await refreshed(request.app, token)
 
 
 @authorizations.get("/")
@@ -41,7 +40,12 @@ async def refresh(request: Request) -> HTTPResponse:
 @authenticated
 async def check(_request: Request, identity: Identity) -> HTTPResponse:
     """Say whose an access token is, for gateways and backends."""
-    return checks.confirmation(identity)
+    data = {
+        "user_id": identity.user_id,
+        "session_id": identity.session_id,
+        "expires_in": identity.expires_in,
+    }
+    return ok(data, headers={"X-User-Id": str(identity.user_id), "X-Session-Id": identity.session_id})
 
 
 @authorizations.delete("/")
@@ -54,6 +58,17 @@ async def log_out(request: Request) -> HTTPResponse:
         raise InvalidToken(sent=False)
     await request.app.ctx.authorizations.log_out(token)
     return nothing()
+
+
+async def logged_in(app: App, credentials: Credentials, device: Device) -> Answer:
+    """The answer to a login."""
+    pair, is_new = await app.ctx.authorizations.log_in(credentials.mobile, credentials.code, device)
+    return ok({**_tokens(pair), "is_new_user": is_new})
+
+
+async def refreshed(app: App, token: str) -> Answer:
+    """The answer to a refresh."""
+    return ok(_tokens(await app.ctx.authorizations.refresh(token)))
 
 
 def _tokens(pair: TokenPair) -> dict[str, Any]:

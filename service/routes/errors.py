@@ -61,16 +61,21 @@ class EnvelopeErrorHandler(ErrorHandler):
             return failure(
                 request_id(request), STATUS[InvalidRequest.code], InvalidRequest.code, InvalidRequest.message
             )
-        if isinstance(exception, ServiceError):
-            return answer_to(exception, request.method, request_id(request))
         if isinstance(exception, SanicException) and exception.status_code != STATUS["internal_error"]:
             return _refusal(request, exception)
-        log.error("unexpected %s", type(exception).__name__, exc_info=exception)
-        return failure(request_id(request), STATUS["internal_error"], ServiceError.code, ServiceError.message)
+        return answer_to_any(exception, request.method, request_id(request))
 
     @staticmethod
     def log(request: Request, exception: Exception) -> None:  # type: ignore[override]
         """Sanic's own logging of exceptions would repeat ours, and print addresses with numbers in them."""
+
+
+def answer_to_any(error: Exception, method: str, sent_id: str) -> Answer:
+    """What a request is answered where this was raised: what is no ServiceError is a bug of ours."""
+    if isinstance(error, ServiceError):
+        return answer_to(error, method, sent_id)
+    log.error("unexpected %s", type(error).__name__, exc_info=error)
+    return failure(sent_id, STATUS["internal_error"], ServiceError.code, ServiceError.message)
 
 
 def answer_to(error: ServiceError, method: str, sent_id: str) -> Answer:

@@ -35,10 +35,16 @@ class CodeRequest:
 
 def credentials(request: Request) -> Credentials:
     """`{mobile, code}`. Raises InvalidRequest."""
-    body = _json_object(request)
+    _insist_on_json(request)
+    return credentials_in(request.body, request.app.ctx.settings.code_length)
+
+
+def credentials_in(body: bytes, code_length: int) -> Credentials:
+    """The same of the body alone."""
+    fields = _json_object(body)
     problems: dict[str, str] = {}
-    mobile = _mobile(_string(body, "mobile", problems), problems)
-    code = _code(_string(body, "code", problems), request.app.ctx.settings.code_length, problems)
+    mobile = _mobile(_string(fields, "mobile", problems), problems)
+    code = _code(_string(fields, "code", problems), code_length, problems)
     if problems:
         raise InvalidRequest(problems)
     return Credentials(mobile, code)
@@ -46,7 +52,8 @@ def credentials(request: Request) -> Credentials:
 
 def code_request_in_body(request: Request) -> CodeRequest:
     """`{mobile, captcha_token}`. Raises InvalidRequest."""
-    return _code_request(request, _json_object(request))
+    _insist_on_json(request)
+    return _code_request(request, _json_object(request.body))
 
 
 def code_request_in_address(request: Request, mobile: str) -> CodeRequest:
@@ -64,17 +71,25 @@ def _code_request(request: Request, fields: dict[str, Any]) -> CodeRequest:
     return CodeRequest(mobile, token)
 
 
-def _json_object(request: Request) -> dict[str, Any]:
-    media_type = request.headers.getone("content-type", "").partition(";")[0].strip().lower()
-    if media_type and not JSON_TYPE.fullmatch(media_type):
+def is_json(content_type: str) -> bool:
+    """Whether a body of this `Content-Type` is taken. It need not be told."""
+    media_type = content_type.partition(";")[0].strip().lower()
+    return not media_type or JSON_TYPE.fullmatch(media_type) is not None
+
+
+def _insist_on_json(request: Request) -> None:
+    if not is_json(request.headers.getone("content-type", "")):
         raise SanicException("unsupported media type", status_code=UNSUPPORTED_MEDIA_TYPE)
+
+
+def _json_object(body: bytes) -> dict[str, Any]:
     try:
-        body = orjson.loads(request.body)
+        fields = orjson.loads(body)
     except orjson.JSONDecodeError:
         raise InvalidRequest({"body": "is not valid JSON"}) from None
-    if not isinstance(body, dict):
+    if not isinstance(fields, dict):
         raise InvalidRequest({"body": "should be a JSON object"})
-    return body
+    return fields
 
 
 def _string(body: dict[str, Any], name: str, problems: dict[str, str]) -> str:

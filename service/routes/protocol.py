@@ -1,4 +1,4 @@
-"""What happens to bytes before they are a request: checks are answered, what is too much is refused, the slow bounded.
+"""What happens to bytes before they are a request: some are answered, what is too much is refused, the slow bounded.
 
 Refusing a request after Sanic has parsed and routed it costs a good part of serving it. At ten times what a worker can
 serve it would do nothing but refuse, so a request that came whole is refused here, from its first line, and only a few
@@ -17,7 +17,8 @@ from sanic.server.protocols.http_protocol import HttpProtocol
 
 from service.eager import Eager
 from service.load import CONNECTIONS, Kind
-from service.routes import checks
+from service.routes import direct
+from service.routes.plain import LONGEST, Plain
 from service.routes.refusals import Whole, refusal
 from service.routes.requests import sane_id
 
@@ -28,13 +29,14 @@ LOOKS = 64  # connections looked at for one that is idle
 class BoundedProtocol(HttpProtocol):
     """One connection. A request that is there holds a place of `load` from its last byte to the end of its answer."""
 
-    __slots__ = ("_checking", "_kind", "_later")
+    __slots__ = ("_answering", "_kind", "_later", "_lives_on")
 
     def __init__(self, **given: Any) -> None:
         """Take what Sanic passes."""
         super().__init__(**given)
         self._kind: Kind | None = None
-        self._checking: Eager | None = None
+        self._answering: Eager | None = None
+        self._lives_on = False  # what is being answered, though the client hangs up
         self._later = b""
 
     def connection_made(self, transport: Any) -> None:
@@ -60,10 +62,10 @@ class BoundedProtocol(HttpProtocol):
         )
 
     def data_received(self, data: bytes) -> None:
-        """Answer a check, refuse a request that is whole and too many, and hand everything else to Sanic."""
+        """Answer what is plain, refuse a request that is whole and too many, and hand everything else to Sanic."""
         if self.transport is None:  # the connection was refused
             return
-        if self._checking is not None:
+        if self._answering is not None:
             self._keep(data)
             return
         if self.http is None or self.http.stage is Stage.IDLE:
@@ -82,26 +84,23 @@ class BoundedProtocol(HttpProtocol):
             whole = Whole.of(data)
             if whole and not self._admit(whole):
                 return True
-        if self.http is None or context.observation.tracing or not (check := checks.Check.of(data)):
+        if self.http is None or context.observation.tracing or not (plain := Plain.of(data)):
             return False
-        if self.take(Kind.SESSIONS):
+        if self.take(plain.kind):
             self._time = time.monotonic()
-            checking = Eager(self._check(check, data))
-            self._checking = None if checking.is_done else checking
+            self._lives_on = plain.changes_state
+            answering = Eager(self._answer(plain))
+            self._answering = None if answering.is_done else answering
             return True
         return False
 
-    async def _check(self, check: checks.Check, data: bytes) -> None:
+    async def _answer(self, plain: Plain) -> None:
         peer = self.conn_info.client_ip if self.conn_info else ""
-        try:
-            answer = await checks.answer(self.app, check, peer)
-        except Exception:  # noqa: BLE001 - a bug of ours: Sanic meets it again, and answers it
-            self._checking = None
-            super().data_received(data)
-            return
+        answer = await direct.answer(self.app, plain, peer)
+        self._lives_on = False  # all is done but for telling
         if not self._can_write.is_set():
             await self._can_write.wait()
-        self._checking = None
+        self._answering = None
         self._give_back()
         if self.transport is None or self.transport.is_closing():
             return
@@ -117,12 +116,12 @@ class BoundedProtocol(HttpProtocol):
     def _keep(self, data: bytes) -> None:
         """Keep what a client sends before it has its answer (pipelining) until then."""
         self._later += data
-        if len(self._later) > checks.LONGEST and self.transport is not None:
+        if len(self._later) > LONGEST and self.transport is not None:
             self.transport.pause_reading()
 
     def close_if_idle(self) -> bool:
-        """A connection on which a check is being answered is not."""
-        return self._checking is None and super().close_if_idle()
+        """A connection on which something is being answered is not."""
+        return self._answering is None and super().close_if_idle()
 
     def _admit(self, whole: Whole) -> bool:
         if self.take(whole.kind):
@@ -163,8 +162,10 @@ class BoundedProtocol(HttpProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Work that goes on all the same is counted where it is done, in `completion.py`."""
         self._give_back()
-        if self._checking:
-            self._checking.cancel()
+        if self._answering and self._lives_on:
+            self.app.ctx.completion.see_to(self._answering)
+        elif self._answering:
+            self._answering.cancel()
         if self.conn_info is not None:
             super().connection_lost(exc)  # type: ignore[no-untyped-call]
 

@@ -71,9 +71,12 @@ def bearer_in(header: str) -> str | None:
 def device(request: Request) -> Device:
     """Where a login comes from: the device's name, and the client's address."""
     headers = request.headers
-    return Device(
-        devices.name(headers.getone("x-device-name", ""), headers.getone("user-agent", "")), client_ip(request)
-    )
+    return device_of(headers.getone("x-device-name", ""), headers.getone("user-agent", ""), client_ip(request))
+
+
+def device_of(given: str, user_agent: str, ip: str) -> Device:
+    """The device of these two headers and this address."""
+    return Device(devices.name(given, user_agent), ip)
 
 
 def client_ip(request: Request) -> str:

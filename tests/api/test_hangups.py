@@ -4,6 +4,7 @@ import asyncio
 import random
 
 import orjson
+import pytest
 
 from tests.client import BASE, Api
 from tests.conftest import Outbox, Start
@@ -12,13 +13,21 @@ ROUNDS = 200
 LONGEST_PATIENCE = 0.006  # seconds; a whole login takes about half of it here
 
 
-async def hang_up(api: Api, method: str, path: str, body: bytes = b"", token: str = "") -> None:
-    """Send a whole request and go away after a random moment, with a reset rather than a goodbye."""
+async def hang_up(
+    api: Api, method: str, path: str, body: bytes = b"", token: str = "", *, in_pieces: bool = False
+) -> None:
+    """Send a whole request and go away after a random moment, with a reset rather than a goodbye.
+
+    What comes at once is answered on the connection, what comes in pieces by Sanic.
+    """
     _, writer = await asyncio.open_connection("127.0.0.1", api.port)
     head = f"{method} {path} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n"
     authorization = f"Authorization: Bearer {token}\r\n" if token else ""
-    writer.write(f"{head}{authorization}\r\n".encode() + body)
-    await writer.drain()
+    request = f"{head}{authorization}\r\n".encode() + body
+    for part in (request[:9], request[9:]) if in_pieces else (request,):
+        writer.write(part)
+        await writer.drain()
+        await asyncio.sleep(0.001 if in_pieces else 0)
     await asyncio.sleep(random.uniform(0, LONGEST_PATIENCE))
     writer.transport.abort()
 
@@ -27,11 +36,12 @@ def login_body(mobile: str, code: str) -> bytes:
     return orjson.dumps({"mobile": mobile, "code": code})
 
 
-async def test_logins_whose_clients_hang_up_leave_no_harm(api: Api, outbox: Outbox) -> None:
+@pytest.mark.parametrize("in_pieces", [False, True])
+async def test_logins_whose_clients_hang_up_leave_no_harm(api: Api, outbox: Outbox, in_pieces: bool) -> None:  # noqa: FBT001
     mobiles = [f"138{n:08}" for n in range(ROUNDS)]
     for mobile in mobiles:
         code = await api.new_code(mobile)
-        await hang_up(api, "POST", f"{BASE}/authorizations", login_body(mobile, code))
+        await hang_up(api, "POST", f"{BASE}/authorizations", login_body(mobile, code), in_pieces=in_pieces)
     await api.app.ctx.completion.drain(5)
     database = api.app.ctx.users._store._database
     redis = api.app.ctx.codes._store._connection.redis
@@ -67,8 +77,8 @@ async def test_hang_ups_while_many_log_in_do_not_disturb_them(api: Api) -> None:
 
 async def test_a_refresh_whose_client_hangs_up_can_be_repeated(api: Api) -> None:
     tokens = await api.log_in()
-    for _ in range(50):
-        await hang_up(api, "PUT", f"{BASE}/authorizations", token=tokens["refresh_token"])
+    for turn in range(50):
+        await hang_up(api, "PUT", f"{BASE}/authorizations", token=tokens["refresh_token"], in_pieces=turn % 2 == 0)
     await api.app.ctx.completion.drain(5)
     assert (await api.refresh(tokens["refresh_token"])).status_code == 200
 

@@ -1,0 +1,381 @@
+"""What comes whole is answered on the connection itself; what a client sees is what the route answers, to the byte."""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import orjson
+import pytest
+
+from service.routes import direct
+from service.routes.plain import LONGEST, Plain
+from tests.api.test_load import answer, until
+from tests.client import BASE, MOBILE, Api, bearer
+from tests.conftest import Start
+
+PATH = f"{BASE}/authorizations"
+HEAD = f"GET {PATH} HTTP/1.1\r\nHost: x\r\n"
+MINE = "X-Request-ID: mine-1\r\n"
+# What no two answers have in common.
+OWN = re.compile(rb'"(token|refresh_token|session_id)":"[^"]*"|"(expires_in|user_id)":\d+')
+
+
+@pytest.fixture
+def short(monkeypatch: pytest.MonkeyPatch) -> list[Plain]:
+    """What was answered the short way."""
+    seen: list[Plain] = []
+    original = direct.answer
+
+    async def watched(app: Any, plain: Plain, peer: str) -> bytes:
+        seen.append(plain)
+        return await original(app, plain, peer)
+
+    monkeypatch.setattr(direct, "answer", watched)
+    return seen
+
+
+@asynccontextmanager
+async def connected(api: Api) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+    reader, writer = await asyncio.open_connection("127.0.0.1", api.port)
+    yield reader, writer
+    writer.close()
+
+
+async def bytes_of(api: Api, *parts: str) -> bytes:
+    """All that is answered to these parts, each in a segment of its own."""
+    async with connected(api) as (reader, writer):
+        for part in parts:
+            writer.write(part.encode())
+            await writer.drain()
+            await asyncio.sleep(0.02)
+        head = await reader.readuntil(b"\r\n\r\n")
+        length = int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0])
+        return head + await reader.readexactly(length)
+
+
+async def both_ways(api: Api, headers: str, seen: list[Plain], head: str = HEAD) -> bytes:
+    """The answer to a request that comes whole; that to one in pieces is the same, and took the long way."""
+    seen.clear()
+    whole = await bytes_of(api, f"{head}{headers}\r\n")
+    assert len(seen) == 1
+    in_pieces = await bytes_of(api, head, f"{headers}\r\n")
+    assert as_if(in_pieces) == as_if(whole)
+    assert len(seen) == 1
+    return whole
+
+
+def as_if(told: bytes) -> bytes:
+    """Without what differs from answer to answer, and what Sanic leaves out by itself when it serves for real."""
+    return OWN.sub(b"own", told.replace(b"alt-svc: \r\n", b""))
+
+
+def login(body: object, *headers: str, path: str = PATH) -> tuple[str, str]:
+    """The head and the body of a login."""
+    sent = body if isinstance(body, str) else orjson.dumps(body).decode()
+    lines = [f"POST {path} HTTP/1.1", "Host: x", "Content-Type: application/json", *headers]
+    return "\r\n".join([*lines, f"Content-Length: {len(sent)}", "", ""]), sent
+
+
+async def log_in_both_ways(api: Api, seen: list[Plain], *logins: tuple[str, str]) -> bytes:
+    """The answer to the first login, which comes whole; that to the last, in pieces, is the same."""
+    seen.clear()
+    whole = await bytes_of(api, "".join(logins[0]))
+    assert len(seen) == 1
+    assert as_if(await bytes_of(api, *logins[-1])) == as_if(whole)
+    assert len(seen) == 1
+    return whole
+
+
+async def coded(api: Api, mobile: str, *headers: str) -> tuple[str, str]:
+    """A login with a code that was just issued."""
+    code = (await api.app.ctx.codes.issue(mobile)).digits
+    return login({"mobile": mobile, "code": code}, MINE.strip(), *headers)
+
+
+async def test_a_check_is_answered_the_same_way_whole_and_in_pieces(api: Api, short: list[Plain]) -> None:
+    seen = short
+    tokens, other = await api.log_in(), await api.log_in("13900139000")
+    await api.log_out(other["token"])
+    for authorization, status in (
+        (f"Authorization: Bearer {tokens['token']}\r\n", b"200"),
+        (f"authorization:  bearer  {tokens['token']}  \r\n", b"200"),
+        (f"Authorization: Bearer {other['token']}\r\n", b"401"),
+        (f"Authorization: Bearer {tokens['refresh_token']}\r\n", b"401"),
+        (f"Authorization: Bearer {'x' * 64}\r\n", b"401"),
+        ("Authorization: Bearer short\r\n", b"401"),
+        ("Authorization: Basic eDp5\r\n", b"401"),
+        ("", b"401"),
+    ):
+        for more in ("", "Connection: keep-alive\r\n", "X-Forwarded-For: 192.0.2.1, 192.0.2.2\r\nAccept: */*\r\n"):
+            whole = await both_ways(api, f"{MINE}{authorization}{more}", seen)
+            assert whole.split()[1] == status
+            assert b"\r\nX-Request-ID: mine-1\r\n" in whole
+
+
+async def test_a_login_is_answered_the_same_way_whole_and_in_pieces(api: Api, short: list[Plain]) -> None:
+    for _ in range(2):  # new users, then known ones
+        logins = [await coded(api, f"138001380{n:02}", "X-Device-Name: Mine", "User-Agent: curl/8") for n in range(2)]
+        whole = await log_in_both_ways(api, short, *logins)
+        assert whole.startswith(b"HTTP/1.1 200 OK\r\n")
+        data = orjson.loads(whole.partition(b"\r\n\r\n")[2])["data"]
+        assert await api.is_live(data["token"])
+        assert (await api.refresh(data["refresh_token"])).status_code == 200
+        listed = await api.request("GET", f"{BASE}/sessions", headers=bearer(data["token"]))
+        assert {session["device"] for session in listed.json()["data"]["sessions"]} == {"Mine"}
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        ({"mobile": MOBILE, "code": "000000"}, b"400"),
+        ({"mobile": "+86 138-0013-8000", "code": "000000", "more": 1}, b"400"),
+        ({"mobile": "12", "code": "x"}, b"400"),
+        ({"mobile": 13800138000}, b"400"),
+        ([], b"400"),
+        ("{", b"400"),
+    ],
+)
+async def test_a_login_that_is_refused_is_told_the_same_way(
+    api: Api, short: list[Plain], body: object, status: bytes
+) -> None:
+    for content_type in ("application/json; charset=utf-8", "application/problem+json"):
+        head, sent = login(body, MINE.strip())
+        both = head.replace("application/json", content_type), sent
+        assert (await log_in_both_ways(api, short, both)).split()[1] == status
+
+
+async def test_a_limit_and_a_disabled_user_are_told_the_same_way(start: Start, short: list[Plain]) -> None:
+    api = await start(limit_tries_per_number="1/day")
+    await api.log_in()
+    await api.app.ctx.users.disable(await api.app.ctx.users.find(MOBILE))
+    right = await coded(api, MOBILE)
+    assert (await log_in_both_ways(api, short, right)).split()[1] == b"403"
+    await bytes_of(api, *login({"mobile": MOBILE, "code": "0" * 6 if "000000" not in right[1] else "1" * 6}))
+    whole = await log_in_both_ways(api, short, right)
+    assert whole.split()[1] == b"429"
+    assert b"\r\nRetry-After: 86401\r\n" in whole
+
+
+async def test_a_refresh_is_answered_the_same_way_whole_and_in_pieces(api: Api, short: list[Plain]) -> None:
+    head = f"PUT {PATH} HTTP/1.1\r\nHost: x\r\n"
+    tokens, other = await api.log_in(), await api.log_in("13900139000")
+    await api.log_out(other["token"])
+    for token, status in ((tokens["refresh_token"], b"200"), (other["refresh_token"], b"403"), ("short", b"403")):
+        for more in ("", "Content-Length: 0\r\n"):
+            whole = await both_ways(api, f"{MINE}Authorization: Bearer {token}\r\n{more}", short, head)
+            assert whole.split()[1] == status
+    assert (await both_ways(api, MINE, short, head)).split()[1] == b"403"
+
+
+async def test_redis_that_is_away_is_told_the_same_way(start: Start, unused_port: int, short: list[Plain]) -> None:
+    api = await start(redis_url=f"redis://127.0.0.1:{unused_port}")
+    whole = await both_ways(api, f"{MINE}Authorization: Bearer {'x' * 64}\r\n", short)
+    assert whole.split()[1] == b"503"
+    refused = login({"mobile": MOBILE, "code": "000000"}, MINE.strip())
+    assert (await log_in_both_ways(api, short, refused)).split()[1] == b"503"
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        "Connection: close\r\n",
+        "Content-Length: 0\r\n",
+        "Transfer-Encoding: chunked\r\n",
+        "Origin: https://example.com\r\n",
+        "Expect: 100-continue\r\n",
+        "Upgrade: h2c\r\n",
+        "Authorization: Bearer a\r\nAuthorization: Bearer b\r\n",
+        "X-Request-ID: a\r\nX-Request-ID: b\r\n",
+        "X-Forwarded-For: 192.0.2.1\r\nX-Forwarded-For: 192.0.2.2\r\n",
+        " folded: line\r\n",
+        "no colon\r\n",
+        "Accept: \u00e9\r\n",
+        f"Accept: {'x' * LONGEST}\r\n",
+    ],
+)
+def test_what_needs_more_goes_the_long_way(headers: str) -> None:
+    assert Plain.of(f"{HEAD}{headers}\r\n".encode()) is None
+    assert Plain.of(f"{HEAD}Accept: */*\r\n\r\n".encode()) is not None
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        f"GET {PATH}/",
+        f"GET {PATH}?x=1",
+        f"DELETE {PATH}",
+        f"HEAD {PATH}",
+        f"POST {PATH}/",
+        f"PUT {PATH}?x",
+        f"GET {BASE}/user",
+    ],
+)
+def test_other_requests_are_for_sanic(line: str) -> None:
+    assert Plain.of(f"{line} HTTP/1.1\r\nHost: x\r\n\r\n".encode()) is None
+    assert Plain.of(f"{HEAD}\r\n{HEAD}\r\n".encode()) is None
+    assert Plain.of(HEAD.encode()) is None
+    assert Plain.of(f"{HEAD}\r\nbody".encode()) is None
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("Content-Length: 2", "Content-Length: 1"),
+        ("Content-Length: 2", "Content-Length: 3"),
+        ("Content-Length: 2", "Content-Length: 02"),
+        ("Content-Length: 2", "Content-Length: 2\r\nContent-Length: 2"),
+        ("Content-Length: 2\r\n", ""),
+        ("Content-Length: 2", "Transfer-Encoding: chunked"),
+        ("application/json", "text/plain"),
+        ("Host: x", "Expect: 100-continue"),
+        ("Host: x", "Origin: https://example.com"),
+        ("Host: x", "Connection: close"),
+        ("Host: x", "User-Agent: a\r\nUser-Agent: b"),
+        ("Host: x", "X-Device-Name: \u00e9"),
+    ],
+)
+def test_a_login_that_needs_more_goes_the_long_way(old: str, new: str) -> None:
+    usual = "".join(login("{}"))
+    assert Plain.of(usual.encode())
+    assert Plain.of(usual.replace(old, new).encode()) is None
+    assert Plain.of(f"{usual}{HEAD}\r\n".encode()) is None
+
+
+async def test_requests_sent_before_the_answer_are_answered_in_their_order(api: Api) -> None:
+    tokens = await api.log_in()
+    live, dead = (f"{HEAD}Authorization: Bearer {token}\r\n\r\n" for token in (tokens["token"], "x" * 64))
+    health = "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
+    async with connected(api) as (reader, writer):
+        logging_in = "".join(await coded(api, "13900139000"))
+        for part in (live, dead, health, logging_in, live, live[:50], live[50:], health):
+            writer.write(part.encode())
+            await writer.drain()
+            await asyncio.sleep(0)
+        assert [(await answer(reader))[0] for _ in range(7)] == [200, 401, 200, 200, 200, 200, 200]
+
+
+async def test_checks_whose_clients_hang_up_leave_no_place_taken_and_no_answer_to_others(api: Api) -> None:
+    mine, other = await api.log_in(), await api.log_in("13900139000")
+    load = api.app.ctx.load
+    for turns in range(60):
+        async with connected(api) as (reader, writer):
+            _, leaver = await asyncio.open_connection("127.0.0.1", api.port)
+            leaver.write(f"{HEAD}Authorization: Bearer {other['token']}\r\n\r\n".encode())
+            for _ in range(turns % 12):
+                await asyncio.sleep(0)
+            leaver.transport.abort()
+            writer.write(f"{HEAD}Authorization: Bearer {mine['token']}\r\n\r\n".encode())
+            _, headers, _ = await answer(reader)
+            assert headers["x-user-id"] == str(mine["user_id"])
+    await until(lambda: load._total == 0)
+    meter = api.app.ctx.codes._store._connection.meter
+    await until(lambda: meter.under_way == 0)
+
+
+async def test_a_bug_is_answered_with_500_and_not_tried_again(
+    api: Api, short: list[Plain], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    tokens, calls = await api.log_in(), []
+
+    async def broken(*given: Any) -> None:
+        calls.append(given)
+        raise ZeroDivisionError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(api.app.ctx.authorizations, "check", broken)
+        patch.setattr(api.app.ctx.authorizations, "log_in", broken)
+        told = await both_ways(api, f"{MINE}Authorization: Bearer {tokens['token']}\r\n", short)
+        assert told.split()[1] == b"500"
+        assert b'"error":"internal_error"' in told
+        assert len(calls) == 2
+        assert (await log_in_both_ways(api, short, await coded(api, MOBILE))).split()[1] == b"500"
+        assert len(calls) == 4
+    unexpected = [record for record in caplog.records if record.message == "unexpected ZeroDivisionError"]
+    assert all(record.exc_info for record in unexpected)
+    assert len(unexpected) == 4
+    assert await api.is_live(tokens["token"])
+
+
+async def test_a_login_whose_client_hangs_up_goes_on_and_is_counted_meanwhile(
+    api: Api, short: list[Plain], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    spend, completion, load = api.app.ctx.codes.spend, api.app.ctx.completion, api.app.ctx.load
+
+    async def held(loan: Any) -> bool:
+        await gate
+        return bool(await spend(loan))
+
+    monkeypatch.setattr(api.app.ctx.codes, "spend", held)
+    sent = await coded(api, MOBILE)
+    _, writer = await asyncio.open_connection("127.0.0.1", api.port)
+    writer.write("".join(sent).encode())
+    await until(lambda: load._total == 1 and bool(short))
+    writer.transport.abort()
+    await until(lambda: completion.abandoned == 1)
+    assert load._total == 0
+    draining = asyncio.create_task(completion.drain(5))
+    await asyncio.sleep(0)
+    assert not draining.done()
+    gate.set_result(None)
+    await draining
+    assert completion.abandoned == 0
+    user = await api.app.ctx.users.find(MOBILE)
+    assert user
+    assert len(await api.app.ctx.sessions._store.of_user(user.id)) == 1
+
+
+async def test_a_server_that_is_stopping_closes_the_connection_after_an_answer(api: Api) -> None:
+    tokens = await api.log_in()
+    check = Plain.of(f"{HEAD}{MINE}Authorization: Bearer {tokens['token']}\r\n\r\n".encode())
+    refresh = Plain.of(f"PUT {PATH} HTTP/1.1\r\nAuthorization: Bearer {tokens['refresh_token']}\r\n\r\n".encode())
+    assert check
+    assert refresh
+    api.app.ctx.load.stopping = True
+    answers = [await asyncio.create_task(direct.answer(api.app, plain, "192.0.2.1")) for plain in (check, refresh)]
+    api.app.ctx.load.stopping = False
+    for told in answers:
+        assert b"\r\nconnection: close\r\n" in told
+        assert told.startswith(b"HTTP/1.1 200 OK\r\n")
+
+
+async def test_a_login_is_four_round_trips_a_refresh_two_and_a_check_one(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every batch of a line is one round trip, and nothing else speaks to Redis."""
+    trips: list[int] = []
+    code = await api.new_code(MOBILE)
+    tokens = (await api.post_login(MOBILE, code)).json()["data"]
+    connection = api.app.ctx.codes._store._connection
+    for line in connection._lines._lines:
+        exchange = line._exchange
+
+        async def counted(calls: Any, exchange: Any = exchange) -> None:
+            trips.append(len(calls))
+            await exchange(calls)
+
+        monkeypatch.setattr(line, "_exchange", counted)
+
+    async def trips_of(request: Any) -> int:
+        trips.clear()
+        assert (await request).status_code == 200
+        return len(trips)
+
+    statements: list[str] = []
+    database = api.app.ctx.users._store._database
+    within = database.within
+
+    async def noted(work: Any) -> Any:
+        statements.append("one")
+        return await within(work)
+
+    monkeypatch.setattr(database, "within", noted)
+    code = await api.new_code("13900139000")
+    statements.clear()
+    assert await trips_of(api.post_login("13900139000", code)) <= 4
+    assert len(statements) == 1
+    assert await trips_of(api.refresh(tokens["refresh_token"])) == 2
+    assert await trips_of(api.check(tokens["token"])) == 1
+    assert len(statements) == 1
