@@ -69,8 +69,8 @@ async def _fill(client: Redis, sessions: int, first_user: int) -> list[Pair]:
 async def open_session(store: SessionStore, user_id: int, cap: int = CAP) -> Pair:
     """A session such as a login opens, and its tokens."""
     now = time.time()
-    session_id = tokens.new_session_id()
-    token, refresh_token = tokens.mint(user_id, session_id), tokens.mint(user_id, session_id)
+    session_id, *drawn = tokens.Drawn.now()
+    token, refresh_token = (tokens.Token(user_id, session_id, secret) for secret in drawn)
     session = Session(
         user_id=user_id,
         session_id=session_id,

@@ -1,5 +1,6 @@
 """Joins the parts: settings in, a Sanic app out. The same builder serves production and tests."""
 
+import asyncio
 import logging
 import time
 from functools import partial
@@ -90,7 +91,7 @@ def _attach_lifecycle(app: App, clock: Clock, sender: Sender) -> None:
 
     @app.before_server_start
     async def start(app: App) -> None:
-        logs.configure(settings)
+        logs.configure(settings, asyncio.get_running_loop())
         await database.open()
         _join(app.ctx, connection, database, clock, sender)
         observation.start({"redis": connection.meter, "database": database.meter})
@@ -109,6 +110,7 @@ def _attach_lifecycle(app: App, clock: Clock, sender: Sender) -> None:
         await connection.close()
         await database.close()
         await observation.stop()
+        logs.loop_ends()
 
 
 def connections(settings: Settings, observation: Observation | None = None) -> tuple[Connection, Database]:

@@ -127,18 +127,18 @@ class Authorizations:
 
     async def _open(self, user_id: int, device: Device, loan: Loan) -> TokenPair:
         now = self._clock()
-        session_id = tokens.new_session_id()
-        refresh_token = tokens.mint(user_id, session_id)
+        drawn = tokens.Drawn.now()
+        refresh_token = Token(user_id, drawn.session_id, drawn.refresh_secret)
         session = Session(
             user_id=user_id,
-            session_id=session_id,
+            session_id=drawn.session_id,
             device=device,
             created_at=now,
             refreshed_at=now,
             expires_at=self._issuer.expiry(now, now),
             refresh=rotation.begin(refresh_token.secret, now),
         )
-        token, access = self._issuer.access(session)
+        token, access = self._issuer.access(session, drawn.access_secret)
         serial = tokens.serial(access.digest)
         replaced = await self._sessions.open(session, serial, access, cap=self._settings.max_sessions)
         if replaced is None:  # disabled since the database was asked

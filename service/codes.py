@@ -11,6 +11,7 @@ import secrets
 from collections.abc import Awaitable
 from contextlib import suppress
 from dataclasses import dataclass
+from random import getrandbits
 from typing import NoReturn
 
 from config import Settings
@@ -39,7 +40,7 @@ class Code:
 
 @dataclass(frozen=True, slots=True)
 class Loan:
-    """A right code, lent to one login until it is spent or released."""
+    """A right code, lent to one login until it is spent or released. `holder` is no secret, but nobody else's."""
 
     mobile: str
     holder: str
@@ -83,7 +84,7 @@ class Codes:
         without as much as asking for a code. Raises TooManyRequests, too. Two round trips to Redis.
         """
         await self._limits.spend_login(mobile, ip)
-        loan = Loan(mobile, secrets.token_hex(8))
+        loan = Loan(mobile, f"{getrandbits(64):016x}")
         verdict = await self._judged(loan, code)
         if isinstance(verdict, Refusal):
             await self._limits.refuse_try(verdict, mobile, ip)

@@ -17,9 +17,13 @@ class Issuer:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
 
-    def access(self, session: Session) -> tuple[Token, AccessRecord]:
-        """A new access token, issued when the session was refreshed last, and what is stored of it."""
-        token = tokens.mint(session.user_id, session.session_id)
+    def access(self, session: Session, secret: bytes | None = None) -> tuple[Token, AccessRecord]:
+        """A new access token, issued when the session was refreshed last, and what is stored of it.
+
+        Its secret is drawn now, unless it was before.
+        """
+        user_id, session_id = session.user_id, session.session_id
+        token = Token(user_id, session_id, secret) if secret else tokens.mint(user_id, session_id)
         now = session.refreshed_at
         life = self._settings.access_ttl * (1 - random.uniform(0, ACCESS_TTL_SPREAD))  # noqa: S311 - not a secret
         return token, AccessRecord(tokens.digest(token.secret), now, min(now + life, session.expires_at))

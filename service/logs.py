@@ -4,10 +4,10 @@ Everything that is logged in the process, by us or by a library, goes through he
 are cut from the finished line, whatever wrote them: a net under the rule that nobody logs them in the first place.
 """
 
+import asyncio
 import json
 import logging
 import re
-import sys
 import time
 from collections.abc import Callable
 from contextvars import ContextVar
@@ -16,6 +16,7 @@ from typing import Any
 
 from config import Settings
 from service import mobiles
+from service.output import Output
 
 REQUEST_ID: ContextVar[str] = ContextVar("request_id", default="")
 CLIENT_IP: ContextVar[str] = ContextVar("client_ip", default="")
@@ -24,8 +25,8 @@ _MOBILE = re.compile(
     r"(?:(?<![0-9A-Za-z])|(?<=%2B)|(?<=%2b)|(?<=%20)|(?<=\\[nrt]))"
     r"(?:86(?:[ -]|%20)?)?(1[3-9](?:(?:[ -]|%20)?[0-9]){9})(?![0-9A-Za-z])"
 )
-# Found sooner than what follows their look behind; nearly all lines hold neither.
-_PERHAPS = re.compile(r"1[3-9](?:(?:[ -]|%20)?[0-9]){9}")
+# Found sooner than what they may be; nearly all lines hold neither.
+_PERHAPS = re.compile(r"1[3-9][0-9 %-]{9}")
 _LONG = re.compile(r"[A-Za-z0-9_-]{64}")
 _TOKEN = re.compile(r"(?:(?<![A-Za-z0-9_-])|(?<=%20)|(?<=\\[nrt]))[A-Za-z0-9_-]{64}(?![A-Za-z0-9_-])")
 LIBRARIES = ("sanic.root", "sanic.error", "sanic.server", "sanic.access", "sanic.websockets")
@@ -43,9 +44,13 @@ PutTogether = Callable[[logging.LogRecord, dict[str, Any], str], str]  # a recor
 STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
 
-def configure(settings: Settings) -> None:
-    """Send every logger of the process to standard error, in the format of LOG_FORMAT from LOG_LEVEL up."""
-    handler = logging.StreamHandler(sys.stderr)
+def configure(settings: Settings, loop: asyncio.AbstractEventLoop | None = None) -> None:
+    """Send every logger of the process to standard error, in the format of LOG_FORMAT from LOG_LEVEL up.
+
+    `loop` is the one that this thread runs, if any: what is logged in one turn of it is written together.
+    """
+    handler = Output()
+    handler.gather(loop)
     handler.setFormatter(_Line(_json if settings.log_format == "json" else _text))
     root = logging.getLogger()
     root.handlers[:] = [handler]
@@ -59,6 +64,13 @@ def configure(settings: Settings) -> None:
     logging.getLogger("sanic.root").setLevel(max(logging.WARNING, logging.getLevelName(settings.log_level)))
     for name, least in TALKATIVE.items():
         logging.getLogger(name).setLevel(max(least, logging.getLevelName(settings.log_level)))
+
+
+def loop_ends() -> None:
+    """Write what is left, and from now on each line at once."""
+    for handler in logging.getLogger().handlers:
+        if isinstance(handler, Output):
+            handler.gather(None)
 
 
 def _save_what_nobody_reads() -> None:

@@ -10,9 +10,10 @@ import hashlib
 import hmac
 import re
 import secrets
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 SECRET_BYTES = 32
+SESSION_ID_BYTES = 8
 ADDRESS_BYTES = 16
 _FORM = re.compile(r"[A-Za-z0-9_-]{64}", re.ASCII)
 
@@ -34,9 +35,22 @@ class Token(NamedTuple):
         return base64.urlsafe_b64encode(address.to_bytes(ADDRESS_BYTES, "big") + self.secret).decode()
 
 
-def new_session_id() -> str:
-    """8 random bytes as hexadecimal digits."""
-    return secrets.token_hex(8)
+class Drawn(NamedTuple):
+    """What a new session needs of the random source: its id, 8 bytes as hexadecimal digits, and two secrets."""
+
+    session_id: str
+    access_secret: bytes
+    refresh_secret: bytes
+
+    @classmethod
+    def now(cls) -> Self:
+        """All of it at once: each look into the random source is a call of the system."""
+        drawn = secrets.token_bytes(SESSION_ID_BYTES + 2 * SECRET_BYTES)
+        access, refresh = SESSION_ID_BYTES, SESSION_ID_BYTES + SECRET_BYTES
+        return cls(drawn[:access].hex(), drawn[access:refresh], drawn[refresh:])
+
+    def __repr__(self) -> str:
+        return f"Drawn(session_id={self.session_id!r})"
 
 
 def mint(user_id: int, session_id: str) -> Token:

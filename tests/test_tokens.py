@@ -69,7 +69,7 @@ def test_nothing_repeats_from_token_to_token_of_one_session() -> None:
 
 
 def test_what_a_token_addresses_cannot_be_read_in_it() -> None:
-    token = tokens.mint(42, tokens.new_session_id())
+    token = tokens.mint(42, tokens.Drawn.now().session_id)
     raw = base64.urlsafe_b64decode(token.text)
     assert bytes.fromhex(token.session_id) not in raw
     assert (42).to_bytes(8, "big") not in raw
@@ -165,6 +165,19 @@ def test_a_printed_token_shows_its_address_and_not_its_secret() -> None:
 
 
 def test_session_ids_are_sixteen_hexadecimal_digits_and_do_not_repeat() -> None:
-    ids = {tokens.new_session_id() for _ in range(1000)}
+    ids = {tokens.Drawn.now().session_id for _ in range(1000)}
     assert len(ids) == 1000
     assert all(re.fullmatch(r"[0-9a-f]{16}", session_id) for session_id in ids)
+
+
+def test_what_a_session_draws_is_long_enough_never_repeats_and_is_not_printed() -> None:
+    drawn = [tokens.Drawn.now() for _ in range(1000)]
+    secrets = {secret for one in drawn for secret in (one.access_secret, one.refresh_secret)}
+    assert len(secrets) == 2000
+    assert {len(secret) for secret in secrets} == {tokens.SECRET_BYTES}
+    assert not any(
+        one.session_id in secret.hex() for one in drawn for secret in (one.access_secret, one.refresh_secret)
+    )
+    printed = repr(drawn[0])
+    assert drawn[0].access_secret.hex() not in printed
+    assert repr(drawn[0].refresh_secret) not in printed

@@ -38,8 +38,7 @@ class Login:
     """One session and one access token of it, as the use cases make them."""
 
     def __init__(self, *, at: float = NOW, life: float = LIFE, user_id: int = USER) -> None:
-        session_id = tokens.new_session_id()
-        self.refresh_secret = tokens.mint(user_id, session_id).secret
+        session_id, _, self.refresh_secret = tokens.Drawn.now()
         self.session = Session(
             user_id=user_id,
             session_id=session_id,
