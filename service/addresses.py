@@ -8,13 +8,15 @@ UNKNOWN = "unknown"  # where there is none: a client on a Unix socket
 IPV6_SITE = 64  # bits: what one customer gets at the least (RFC 6177), so one customer may use all of it
 # As some proxies write them: 192.0.2.1:4711, [2001:db8::1], [2001:db8::1]:4711.
 _WITH_PORT = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([0-9.]+))(?::[0-9]{1,5})?", re.ASCII)
-
-
+# In its normal form already.
+_IPV4 = re.compile(r"(?:(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])(?:\.(?!$)|$)){4}", re.ASCII)
 LONGEST = 128  # characters; an IPv6 address with a long zone and a port stays below
 
 
 def parse(text: str) -> str | None:
     """The address in its normal form, or None. An IPv4 address that is mapped into IPv6 is IPv4."""
+    if _IPV4.fullmatch(text):
+        return text
     return _parsed(text) if len(text) <= LONGEST else None
 
 

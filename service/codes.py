@@ -12,7 +12,7 @@ from collections.abc import Awaitable
 from contextlib import suppress
 from dataclasses import dataclass
 from random import getrandbits
-from typing import NoReturn
+from typing import NamedTuple, NoReturn
 
 from config import Settings
 from service import deadline
@@ -38,8 +38,7 @@ class Code:
     life: float
 
 
-@dataclass(frozen=True, slots=True)
-class Loan:
+class Loan(NamedTuple):
     """A right code, lent to one login until it is spent or released. `holder` is no secret, but nobody else's."""
 
     mobile: str

@@ -68,7 +68,7 @@ class ConversionGuard:
         if not self._least:
             return []
         now, seconds = self._clock(), deadline.left(self._patience)
-        return [self._store.add_used(prefix, now, seconds) for prefix in (mobile[:PREFIX_DIGITS], ALL)]
+        return [self._store.add_used((mobile[:PREFIX_DIGITS], ALL), now, seconds)]
 
     def _is_low(self, conversion: Conversion) -> bool:
         return conversion.sent >= self._min_sent and not self._converts(conversion)

@@ -29,6 +29,7 @@ _MOBILE = re.compile(
 _PERHAPS = re.compile(r"1[3-9][0-9 %-]{9}")
 _LONG = re.compile(r"[A-Za-z0-9_-]{64}")
 _TOKEN = re.compile(r"(?:(?<![A-Za-z0-9_-])|(?<=%20)|(?<=\\[nrt]))[A-Za-z0-9_-]{64}(?![A-Za-z0-9_-])")
+TOKEN_LENGTH, SHORTEST_SECRET = 64, 11  # characters; the latter are a number's
 LIBRARIES = ("sanic.root", "sanic.error", "sanic.server", "sanic.access", "sanic.websockets")
 
 # The least level of libraries that print what they handle: statements with their values, addresses with their queries.
@@ -80,8 +81,11 @@ def _save_what_nobody_reads() -> None:
 
 
 def redact(line: str) -> str:
-    """The line with mobile numbers masked and tokens and digests cut out."""
-    if _LONG.search(line):
+    """The line, or a part of it that stands by itself, with mobile numbers masked and tokens and digests cut out."""
+    length = len(line)
+    if length < SHORTEST_SECRET:
+        return line
+    if length >= TOKEN_LENGTH and _LONG.search(line):
         line = _TOKEN.sub("[redacted]", line)
     if not _PERHAPS.search(line):
         return line
@@ -103,13 +107,14 @@ class _Line(logging.Formatter):
         if client_ip := CLIENT_IP.get():
             fields["ip"] = client_ip
         trace = self.formatException(record.exc_info) if record.exc_info else ""
-        return redact(self._put_together(record, fields, trace))
+        return self._put_together(record, fields, trace)
 
 
 def _text(record: logging.LogRecord, fields: dict[str, Any], trace: str) -> str:
-    pairs = "".join(f" {name}={_plain(fields[name])}" for name in sorted(fields))
-    head = f"{_moment(record)} [{record.levelname.lower():<9}] {record.getMessage()} [{record.name}]{pairs}"
-    return f"{head}\n{trace}" if trace else head
+    pairs = "".join([f" {name}={_plain(fields[name])}" for name in sorted(fields)])
+    message = redact(record.getMessage())
+    head = f"{_moment(record)} [{record.levelname.lower():<9}] {message} [{record.name}]{pairs}"
+    return f"{head}\n{redact(trace)}" if trace else head
 
 
 def _json(record: logging.LogRecord, fields: dict[str, Any], trace: str) -> str:
@@ -123,7 +128,7 @@ def _json(record: logging.LogRecord, fields: dict[str, Any], trace: str) -> str:
     if trace:
         event["exception"] = trace
     # Before the line is put together: a number cut out of finished JSON would leave no JSON.
-    return json.dumps({name: _redacted(value) for name, value in event.items()}, default=repr)
+    return redact(json.dumps({name: _redacted(value) for name, value in event.items()}, default=repr))
 
 
 def _moment(record: logging.LogRecord) -> str:
@@ -138,7 +143,7 @@ def _second(moment: int) -> str:
 
 def _plain(value: object) -> str:
     text = value if isinstance(value, str) else repr(value)
-    return text if text.isprintable() and " " not in text and text else repr(text)
+    return redact(text if text.isprintable() and " " not in text and text else repr(text))
 
 
 def _redacted(value: Any) -> Any:

@@ -5,6 +5,7 @@ a worker cannot ask another one for a value: gauges are set from time to time, b
 """
 
 import os
+from collections import Counter as Counts
 from collections.abc import Callable, Sequence
 from enum import StrEnum
 from itertools import product
@@ -55,17 +56,18 @@ class Metrics:
         # What is noted at every request, and counted now and then: counting costs ten times as much.
         self._answers: dict[tuple[str, str, int], list[float]] = {}
         self._operations: dict[tuple[str, str], list[float]] = {}
-        self._on_event: dict[StrEnum, Callable[[str | None], None]] = {
-            Attempt.LOGIN: lambda outcome: self.logins.labels(outcome).inc(),
-            Attempt.REFRESH: lambda outcome: self.refreshes.labels(outcome).inc(),
-            Event.CODE_SENT: lambda reason: self.codes_sent.inc(reason != audit.TEST_CODE),
+        self._events: Counts[tuple[StrEnum, str | None]] = Counts()
+        self._on_event: dict[StrEnum, Callable[[str | None, int], None]] = {
+            Attempt.LOGIN: lambda outcome, times: self.logins.labels(outcome).inc(times),
+            Attempt.REFRESH: lambda outcome, times: self.refreshes.labels(outcome).inc(times),
+            Event.CODE_SENT: lambda reason, times: self.codes_sent.inc(times * (reason != audit.TEST_CODE)),
             Event.LOGIN: self._logged_in,
-            Event.LIMIT_HIT: lambda limit: self.limit_hits.labels(limit).inc(),
-            Event.LOGOUT: lambda _: self._ended(EndReason.LOGGED_OUT),
-            Event.SESSION_REVOKED: lambda reason: self._ended(reason or EndReason.REVOKED),
-            Event.SESSION_REPLACED: lambda _: self._ended(EndReason.REPLACED),
-            Event.REFRESH_TOKEN_REUSED: lambda _: self._ended(EndReason.REUSED),
-            Event.INTROSPECTION_REFUSED: lambda _: self.introspections_refused.inc(),
+            Event.LIMIT_HIT: lambda limit, times: self.limit_hits.labels(limit).inc(times),
+            Event.LOGOUT: lambda _, times: self._ended(EndReason.LOGGED_OUT, times),
+            Event.SESSION_REVOKED: lambda reason, times: self._ended(reason or EndReason.REVOKED, times),
+            Event.SESSION_REPLACED: lambda _, times: self._ended(EndReason.REPLACED, times),
+            Event.REFRESH_TOKEN_REUSED: lambda _, times: self._ended(EndReason.REUSED, times),
+            Event.INTROSPECTION_REFUSED: lambda _, times: self.introspections_refused.inc(times),
         }
 
     def observe_shed(self, reason: str) -> None:
@@ -92,11 +94,14 @@ class Metrics:
             if noted:
                 self.store_seconds.labels(*store).observe_all(noted)
                 noted.clear()
+        for (event, reason), times in self._events.items():
+            self._on_event[event](reason, times)
+        self._events.clear()
 
     def observe_event(self, event: StrEnum, reason: str | None) -> None:
-        """Count one event of the audit trail, or one attempt."""
-        if on_event := self._on_event.get(event):
-            on_event(reason)
+        """Count one event of the audit trail, or one attempt, at the next `flush`."""
+        if event in self._on_event:
+            self._events[event, reason] += 1
 
     def observe_sms(self, sender: str, outcome: str, seconds: float) -> None:
         """Count what became of one message at one sender."""
@@ -136,12 +141,12 @@ class Metrics:
         if SHARED_DIR in os.environ:
             mark_process_dead(os.getpid())  # type: ignore[no-untyped-call]
 
-    def _logged_in(self, reason: str | None) -> None:
-        self.sessions_opened.inc()
-        self.codes_verified.inc(reason != audit.TEST_CODE)
+    def _logged_in(self, reason: str | None, times: int) -> None:
+        self.sessions_opened.inc(times)
+        self.codes_verified.inc(times * (reason != audit.TEST_CODE))
 
-    def _ended(self, reason: str) -> None:
-        self.sessions_ended.labels(reason).inc()
+    def _ended(self, reason: str, times: int) -> None:
+        self.sessions_ended.labels(reason).inc(times)
 
     def _count_requests(self) -> None:
         self.requests = self._counter("latch_requests", "Requests answered", "method", "route", "status")

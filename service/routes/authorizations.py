@@ -1,14 +1,12 @@
 """`/authorizations`: log in, refresh, check, log out."""
 
-from typing import Any
-
 from sanic import Blueprint, HTTPResponse
 from sanic_ext import openapi
 
 from service.entities import Device, Identity, TokenPair
 from service.errors import InvalidRefreshToken, InvalidToken
 from service.routes import documents, payloads
-from service.routes.answers import Answer, nothing, ok
+from service.routes.answers import Data, nothing, ok
 from service.routes.guards import authenticated, changes_state
 from service.routes.payloads import Credentials
 from service.routes.requests import BASE_PATH, App, Request, bearer, device
@@ -21,7 +19,7 @@ authorizations = Blueprint("authorizations", url_prefix=f"{BASE_PATH}/authorizat
 @changes_state
 async def log_in(request: Request) -> HTTPResponse:
     """Trade a code for a session."""
-    return await logged_in(request.app, payloads.credentials(request), device(request))
+    return ok(await logged_in(request.app, payloads.credentials(request), device(request)))
 
 
 @authorizations.put("/")
@@ -32,7 +30,7 @@ async def refresh(request: Request) -> HTTPResponse:
     token = bearer(request)
     if token is None:
         raise InvalidRefreshToken
-    return await refreshed(request.app, token)
+    return ok(await refreshed(request.app, token))
 
 
 @authorizations.get("/")
@@ -60,18 +58,18 @@ async def log_out(request: Request) -> HTTPResponse:
     return nothing()
 
 
-async def logged_in(app: App, credentials: Credentials, device: Device) -> Answer:
-    """The answer to a login."""
+async def logged_in(app: App, credentials: Credentials, device: Device) -> Data:
+    """What a login is answered."""
     pair, is_new = await app.ctx.authorizations.log_in(credentials.mobile, credentials.code, device)
-    return ok({**_tokens(pair), "is_new_user": is_new})
+    return {**_tokens(pair), "is_new_user": is_new}
 
 
-async def refreshed(app: App, token: str) -> Answer:
-    """The answer to a refresh."""
-    return ok(_tokens(await app.ctx.authorizations.refresh(token)))
+async def refreshed(app: App, token: str) -> Data:
+    """What a refresh is answered."""
+    return _tokens(await app.ctx.authorizations.refresh(token))
 
 
-def _tokens(pair: TokenPair) -> dict[str, Any]:
+def _tokens(pair: TokenPair) -> Data:
     return {
         "token": pair.token,
         "refresh_token": pair.refresh_token,

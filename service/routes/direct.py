@@ -13,17 +13,19 @@ from service import deadline
 from service.errors import InvalidRefreshToken, InvalidToken
 from service.logs import CLIENT_IP, REQUEST_ID
 from service.routes import accounting, payloads
-from service.routes.answers import OK, Answer
+from service.routes.answers import OK, Answer, Data, body_of
 from service.routes.authorizations import logged_in, refreshed
 from service.routes.errors import answer_to_any
 from service.routes.plain import CHECK, LOGIN, PATH, Plain
 from service.routes.requests import App, bearer_in, client_behind, device_of, sane_id
 
 _BODY = b'{"message":"ok","data":{"user_id":%d,"session_id":"%b","expires_in":%d}}'
-_CONFIRMED = (
-    b"HTTP/1.1 200 OK\r\nX-User-Id: %d\r\nX-Session-Id: %b\r\nCache-Control: no-store\r\nX-Request-ID: %b\r\n"
+_COMMON = (
+    b"Cache-Control: no-store\r\nX-Request-ID: %b\r\n"
     b"content-length: %d\r\nconnection: %b\r\ncontent-type: application/json\r\n\r\n%b"
 )
+_DONE = b"HTTP/1.1 200 OK\r\n" + _COMMON
+_CONFIRMED = b"HTTP/1.1 200 OK\r\nX-User-Id: %d\r\nX-Session-Id: %b\r\n" + _COMMON
 
 
 async def answer(app: App, plain: Plain, peer: str) -> bytes:
@@ -38,11 +40,13 @@ async def answer(app: App, plain: Plain, peer: str) -> bytes:
     try:
         if plain.method == CHECK:
             return await _confirmed(app, plain, request_id, began)
-        response = await (_logged_in(app, plain, ip) if plain.method == LOGIN else _refreshed(app, plain))
+        done = body_of(await (_logged_in(app, plain, ip) if plain.method == LOGIN else _refreshed(app, plain)))
     except Exception as error:  # noqa: BLE001 - whatever it is, somebody waits for an answer
         response = answer_to_any(error, plain.method, request_id)
-    accounting.close(app, request_id, plain.method, PATH, response, began)
-    return _on_the_wire(response, closes=app.ctx.load.stopping)
+        accounting.close(app, request_id, plain.method, PATH, response, began)
+        return _on_the_wire(response, _connection(app))
+    accounting.count(app, plain.method, PATH, OK, began)
+    return _DONE % (request_id.encode(), len(done), _connection(app), done)
 
 
 async def _confirmed(app: App, plain: Plain, request_id: str, began: float) -> bytes:
@@ -51,27 +55,30 @@ async def _confirmed(app: App, plain: Plain, request_id: str, began: float) -> b
         raise InvalidToken(sent=False)
     identity = await app.ctx.authorizations.check(token)
     accounting.count(app, CHECK, PATH, OK, began)
-    connection = b"close" if app.ctx.load.stopping else b"keep-alive"
     user_id, session_id = identity.user_id, identity.session_id.encode()
     body = _BODY % (user_id, session_id, identity.expires_in)
-    return _CONFIRMED % (user_id, session_id, request_id.encode(), len(body), connection, body)
+    return _CONFIRMED % (user_id, session_id, request_id.encode(), len(body), _connection(app), body)
 
 
-async def _logged_in(app: App, plain: Plain, ip: str) -> Answer:
+async def _logged_in(app: App, plain: Plain, ip: str) -> Data:
     credentials = payloads.credentials_in(plain.body, app.ctx.settings.code_length)
     device = device_of(plain.header(b"x-device-name"), plain.header(b"user-agent"), ip)
     return await logged_in(app, credentials, device)
 
 
-async def _refreshed(app: App, plain: Plain) -> Answer:
+async def _refreshed(app: App, plain: Plain) -> Data:
     token = bearer_in(plain.header(b"authorization"))
     if token is None:
         raise InvalidRefreshToken
     return await refreshed(app, token)
 
 
-def _on_the_wire(response: Answer, *, closes: bool) -> bytes:
+def _connection(app: App) -> bytes:
+    return b"close" if app.ctx.load.stopping else b"keep-alive"
+
+
+def _on_the_wire(response: Answer, connection: bytes) -> bytes:
     body = response.body or b""
     response.headers["content-length"] = str(len(body))
-    response.headers["connection"] = "close" if closes else "keep-alive"
+    response.headers["connection"] = connection.decode()
     return format_http1_response(response.status, response.processed_headers) + body

@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 from sanic.exceptions import SanicException
@@ -17,8 +17,7 @@ JSON_TYPE = re.compile(r"application/([a-z0-9!#$&^_.-]+\+)?json", re.ASCII)
 MOBILE_EXPECTED = "should be a mobile number: 1, then 3 to 9, then nine more digits"
 
 
-@dataclass(frozen=True, slots=True)
-class Credentials:
+class Credentials(NamedTuple):
     """The body of a login."""
 
     mobile: str

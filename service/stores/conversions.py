@@ -5,7 +5,7 @@ Counted in buckets of a minute, so the hour slides from minute to minute.
 
 import math
 from collections import Counter
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -29,9 +29,9 @@ class Conversion:
 
 
 class _Used(NamedTuple):
-    """One code used; `minute` is that of the bucket it goes into."""
+    """One code used, which counts for each of the prefixes; `minute` is that of the bucket it goes into."""
 
-    prefix: str
+    prefixes: Sequence[str]
     minute: int
 
 
@@ -43,7 +43,7 @@ class ConversionStore:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._used: Gathering[_Used, Conversion] = Gathering(self._count_used, most=MOST)
+        self._used: Gathering[_Used, None] = Gathering(self._count_used, most=MOST)
 
     def of(self, prefix: str, now: float) -> Awaitable[Conversion]:
         """The counts of the last hour."""
@@ -53,25 +53,22 @@ class ConversionStore:
         """Count one code sent."""
         return self._count(prefix, _minute(now), sent=1, used=0)
 
-    def add_used(self, prefix: str, now: float, seconds: float) -> Awaitable[Conversion]:
+    def add_used(self, prefixes: Sequence[str], now: float, seconds: float) -> Awaitable[None]:
         """Count one code used, together with all that are used at the same time. TimeoutError after `seconds`."""
-        return self._used.ask(_Used(prefix, _minute(now)), seconds)
+        return self._used.ask(_Used(prefixes, _minute(now)), seconds)
 
-    async def _count_used(self, used: Batch[_Used, Conversion]) -> None:
-        counts = {
-            kind: self._count(kind.prefix, kind.minute, sent=0, used=amount)
-            for kind, amount in Counter(one.item for one in used).items()
-        }
-        for kind, counting in counts.items():
-            mine = [one for one in used if one.item == kind]
+    async def _count_used(self, used: Batch[_Used, None]) -> None:
+        """Where some of it cannot be counted, nobody is told that all was."""
+        amounts = Counter((prefix, one.item.minute) for one in used for prefix in one.item.prefixes)
+        counts = [self._count(prefix, minute, sent=0, used=amount) for (prefix, minute), amount in amounts.items()]
+        is_counted = True
+        for counting in counts:
             try:
-                conversion = await counting
+                await counting
             except ServiceUnavailable:
-                for one in mine:
-                    one.fail(ServiceUnavailable())
-            else:
-                for one in mine:
-                    one.answer(conversion)
+                is_counted = False
+        for one in used:
+            one.answer(None) if is_counted else one.fail(ServiceUnavailable())
 
     def _count(self, prefix: str, minute: int, *, sent: int, used: int) -> Awaitable[Conversion]:
         script = COUNT if sent or used else LOOK

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from itertools import starmap
-from typing import Any
+from typing import Any, NamedTuple
 
 from limits import RateLimitItem, WindowStats, parse_many
 from limits.aio.storage import RedisStorage
@@ -31,8 +31,7 @@ CONTENDED = 5  # times to try again when others are spending and giving back at 
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Budget:
+class Budget(NamedTuple):
     """What one limit allows to one caller, number or prefix. `name` is the limit's, in lower case."""
 
     name: str
@@ -112,8 +111,9 @@ class LimitStore:
     async def spend(self, budgets: Sequence[Budget]) -> Refusal | None:
         """Spend one of each budget. Where one has no room, spend none and answer it."""
         full: Budget | None = None
+        windows = _windows(budgets)
         for _ in range(CONTENDED):
-            full = await self._spend_in_turn(_windows(budgets))
+            full = await self._spend_in_turn(windows)
             if full is None:
                 return None
             refusal = await self.look(budgets)

@@ -3,10 +3,9 @@
 import asyncio
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache, partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from models import User as UserRow
 from service import deadline
@@ -32,8 +31,7 @@ MOST = 64  # logins in one statement
 SHARED = 0.5  # seconds that a statement of many may take before each is tried by itself; most take a hundredth of that
 
 
-@dataclass(frozen=True, slots=True)
-class _Login:
+class _Login(NamedTuple):
     """One number, and when its owner logs in."""
 
     mobile: str
