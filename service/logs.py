@@ -9,7 +9,7 @@ import json
 import logging
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextvars import ContextVar
 from functools import lru_cache
 from typing import Any
@@ -57,8 +57,7 @@ def configure(settings: Settings, loop: asyncio.AbstractEventLoop | None = None)
     root.handlers[:] = [handler]
     root.setLevel(settings.log_level)
     logging.captureWarnings(capture=True)
-    logging._srcfile = None  # noqa: SLF001 - as https://docs.python.org/3/howto/logging.html#optimization says
-    logging.setLogRecordFactory(_Record)
+    _save_what_nobody_reads()
     for name in LIBRARIES:  # Sanic brings handlers of its own
         library = logging.getLogger(name)
         library.handlers.clear()
@@ -75,43 +74,10 @@ def loop_ends() -> None:
             handler.gather(None)
 
 
-class _Record(logging.LogRecord):
-    """A record that does not look for what no line tells: its thread, its process and its place in the source."""
-
-    pathname = filename = module = funcName = "unknown"  # noqa: N815 - the library's names
-    lineno = 0
-    thread = threadName = process = processName = taskName = stack_info = None  # type: ignore[assignment]  # noqa: N815
-
-    def __init__(
-        self,
-        name: str,
-        level: int,
-        _pathname: str,
-        _lineno: int,
-        msg: object,
-        args: Any,
-        exc_info: Any,
-        _func: str | None = None,
-        sinfo: str | None = None,
-        **_more: Any,
-    ) -> None:
-        self.name = name
-        self.msg = msg  # type: ignore[assignment]
-        # One mapping is for messages with names in them, as in the library.
-        self.args = args[0] if len(args) == 1 and isinstance(args[0], Mapping) and args[0] else args
-        self.levelno = level
-        self.levelname = logging.getLevelName(level)
-        self.exc_info = exc_info
-        self.exc_text = None
-        self.created = time.time()
-        self.msecs = self.created % 1 * 1000
-        if sinfo:
-            self.stack_info = sinfo
-
-    @property
-    def relativeCreated(self) -> float:  # type: ignore[override]  # noqa: N802 - the library's name
-        """Milliseconds since the library was loaded."""
-        return (self.created - logging._startTime) * 1000  # type: ignore[attr-defined]  # noqa: SLF001 - as its own
+def _save_what_nobody_reads() -> None:
+    """No line tells its thread or its place in the source: https://docs.python.org/3/howto/logging.html#optimization."""
+    logging._srcfile = None  # noqa: SLF001 - as the page says
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
 
 
 def redact(line: str) -> str:
@@ -145,9 +111,9 @@ class _Line(logging.Formatter):
 
 
 def _text(record: logging.LogRecord, fields: dict[str, Any], trace: str) -> str:
-    head = f"{_moment(record)} [{record.levelname.lower():<9}] {redact(record.getMessage())} [{record.name}]"
-    for name in sorted(fields):
-        head += f" {name}={_plain(fields[name])}"
+    pairs = "".join([f" {name}={_plain(fields[name])}" for name in sorted(fields)])
+    message = redact(record.getMessage())
+    head = f"{_moment(record)} [{record.levelname.lower():<9}] {message} [{record.name}]{pairs}"
     return f"{head}\n{redact(trace)}" if trace else head
 
 

@@ -15,7 +15,8 @@ from redis.exceptions import AskError, ClusterDownError, NoScriptError, SlotNotC
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from service.stores.cluster import ClusterClient
-from service.stores.lines import BROKEN, Command, LinesToOne, patience
+from service.stores.lines import BROKEN, LinesToOne, patience
+from service.stores.messages import Command
 
 MOVED = (AskError, ClusterDownError, TryAgainError)  # MovedError is an AskError
 
@@ -84,7 +85,7 @@ class LinesToCluster:
             try:
                 return await self._client.execute_command(*command.arguments)
             except NoScriptError:
-                if not command.whole:
+                if not command.script:
                     raise
                 return await self._client.execute_command(*command.whole)
 

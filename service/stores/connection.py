@@ -31,7 +31,7 @@ from redis.exceptions import (
 from service import deadline
 from service.errors import ServiceUnavailable
 from service.stores import clients
-from service.stores.lines import MGET, Command
+from service.stores.messages import MGET, Command
 from service.stores.meter import OK, UNAVAILABLE, Meter, Observe, ignore
 
 LUA = Path(__file__).parent / "lua"
@@ -145,9 +145,8 @@ class Connection:
 
     def run(self, script: Script, keys: Sequence[str], arguments: Sequence[str | bytes | int]) -> Operation:
         """One script, by its digest; sent whole where the server does not know it (a restart, a failover)."""
-        rest = (len(keys), *keys, *arguments)
-        by_digest, whole = ("EVALSHA", script.sha, *rest), ("EVAL", script.source, *rest)
-        return self._begin(script.name, Command(keys[0], by_digest, script.repeatable, whole))
+        by_digest = ("EVALSHA", script.sha, len(keys), *keys, *arguments)
+        return self._begin(script.name, Command(keys[0], by_digest, script.repeatable, script.source))
 
     def write(self, command: str, key: str, *arguments: str) -> Operation:
         """One command that must not be done twice."""

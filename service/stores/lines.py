@@ -11,19 +11,18 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from copy import copy
 from functools import partial
-from itertools import chain
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
-from hiredis import pack_command
 from redis.asyncio.connection import AbstractConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialWithJitterBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import DataError, NoScriptError, RedisError, ResponseError
+from redis.exceptions import RedisError
 
-from service.stores.gathering import Asked, Gathering
+from service.stores.gathering import Gathering
+from service.stores.messages import MGET, Call, Command, Message, as_one, packed, singly
+from service.stores.wire import Wire
 
-MGET = "MGET"
 RETRIES = 2
 MOST = 128  # commands in one batch
 BROKEN = (RedisConnectionError, OSError)
@@ -31,40 +30,7 @@ BROKEN = (RedisConnectionError, OSError)
 log = logging.getLogger(__name__)
 
 
-class Command(NamedTuple):
-    """What one caller asks of Redis. `repeatable`: doing it twice does what doing it once does.
-
-    `whole` is what is sent instead where the server does not know the script that `arguments` name by its digest.
-    """
-
-    key: str
-    arguments: Sequence[Any]
-    repeatable: bool
-    whole: Sequence[Any] | None = None
-
-
-Calls = Sequence[Asked[Command, Any]]
-
-
-class _Message(NamedTuple):
-    """One command as it goes over the wire. An MGET may be that of many callers."""
-
-    arguments: Sequence[Any]
-    calls: Calls
-
-    def answer(self, values: Any) -> None:
-        if len(self.calls) == 1:
-            self.calls[0].answer(values)
-            return
-        start = 0
-        for call in self.calls:
-            end = start + len(call.item.arguments) - 1
-            call.answer(values[start:end])
-            start = end
-
-    def one_by_one(self) -> "list[_Message]":
-        """The same for each caller by itself."""
-        return [_Message(call.item.arguments, [call]) for call in self.calls]
+Calls = Sequence[Call]
 
 
 class Line:
@@ -77,6 +43,7 @@ class Line:
         self._make = make
         self._merge = merge
         self._connection: AbstractConnection | None = None
+        self._wire: Wire | None = None
         self._retry = patience(retries)
 
     async def carry(self, calls: Calls) -> None:
@@ -98,17 +65,17 @@ class Line:
                 await connection.disconnect()
 
     async def _exchange(self, calls: Calls) -> None:
-        if all(call.is_over for call in calls):
+        waiting = [call for call in calls if not call.future.done()]
+        if not waiting:
             return
-        try:
-            connection = await self._connected()
-            messages = self._merged([call for call in calls if not call.is_over])
-            while messages:
-                packed, sent = _pack(messages)
-                await connection.send_packed_command(packed, check_health=False)
-                messages = [again for message in sent for again in await _read(connection, message)]
-        except RuntimeError as error:  # of a transport that was closed meanwhile
-            raise RedisConnectionError("closed") from error
+        wire = self._wire
+        if wire is None or not wire.is_open:  # the server has closed it
+            wire = await self._connected()
+            waiting = [call for call in waiting if not call.future.done()]
+        messages = as_one(waiting) if self._merge else singly(waiting)
+        while messages:
+            data, sent = packed(messages)
+            messages = await _asked(wire, data, sent) if sent else []
 
     async def _broken(self, calls: Calls, error: Exception) -> None:
         """Before the next try: fail what must not be sent again."""
@@ -125,58 +92,23 @@ class Line:
                 await connection.disconnect(nowait=True)
 
     def _taken(self) -> AbstractConnection | None:
-        connection, self._connection = self._connection, None
+        connection, self._connection, self._wire = self._connection, None, None
         return connection
 
-    async def _connected(self) -> AbstractConnection:
-        connection = self._connection = self._connection or self._make()
-        if connection.is_connected and await connection.can_read():  # the server has closed it, or it is out of step
-            await connection.disconnect(nowait=True)
-        if not connection.is_connected:
-            await connection.connect()  # type: ignore[no-untyped-call]
-        return connection
-
-    def _merged(self, calls: Calls) -> list[_Message]:
-        if self._merge and len(calls) > 1:
-            return [_Message([MGET, *chain.from_iterable(call.item.arguments[1:] for call in calls)], calls)]
-        return [_Message(call.item.arguments, [call]) for call in calls]
+    async def _connected(self) -> Wire:
+        await self._give_up()
+        connection = self._connection = self._make()
+        await connection.connect()  # type: ignore[no-untyped-call]
+        self._wire = Wire(connection)
+        return self._wire
 
 
-def _pack(messages: Sequence[_Message]) -> tuple[bytes, list[_Message]]:
-    """The bytes to be sent, and whose answers will come. What cannot be told in bytes fails by itself.
-
-    Packed by hiredis itself: redis-py's own packing of a batch takes several times as long.
-    """
-    packed: list[bytes] = []
-    sent: list[_Message] = []
-    for message in messages:
-        try:
-            packed.append(pack_command(tuple(message.arguments)))
-            sent.append(message)
-        except (TypeError, ValueError) as error:  # the latter: half of a surrogate pair
-            if len(message.calls) == 1:
-                message.calls[0].fail(error if isinstance(error, ValueError) else DataError(str(error)))
-                continue
-            rest, others = _pack(message.one_by_one())
-            packed.append(rest)
-            sent += others
-    return b"".join(packed), sent
-
-
-async def _read(connection: AbstractConnection, message: _Message) -> list[_Message]:
-    """Read one answer and hand it on. Answers what is to be sent instead, where the server refused it for now."""
-    try:
-        message.answer(await connection.read_response())
-    except NoScriptError as error:
-        [call] = message.calls
-        if call.item.whole:
-            return [_Message(call.item.whole, message.calls)]
-        call.fail(error)
-    except ResponseError as error:
-        if len(message.calls) > 1:  # one of them may be to blame: each by itself
-            return message.one_by_one()
-        message.calls[0].fail(error)
-    return []
+async def _asked(wire: Wire, data: bytes, sent: Sequence[Message]) -> list[Message]:
+    """Send these and hand their answers on. Answers what is to be sent instead of those that were refused for now."""
+    instead: list[Message] = []
+    left = iter(sent)
+    await wire.send(data, len(sent), lambda answer: instead.extend(next(left).told(answer)))
+    return instead
 
 
 class Lines(Protocol):
