@@ -8,7 +8,7 @@ import logging
 from collections.abc import Callable
 from enum import StrEnum
 
-from service import mobiles
+from service import logs, mobiles
 
 
 class Event(StrEnum):
@@ -72,5 +72,5 @@ def record(
         "reason": reason,
     }
     level = logging.WARNING if event in WARNINGS else logging.INFO
-    log.log(level, event.value, extra={name: value for name, value in fields.items() if value is not None})
+    logs.say(log, level, event.value, {name: value for name, value in fields.items() if value is not None})
     tell(event, reason)

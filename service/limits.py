@@ -19,7 +19,7 @@ from service.entities import Clock
 from service.errors import ServiceUnavailable, TooManyRequests
 from service.stores.codes import owner
 from service.stores.cooldowns import CooldownStore
-from service.stores.limits import ALL, Budget, LimitStore, Refusal, items_of
+from service.stores.limits import ALL, Budget, LimitStore, Refusal, windows_of
 from settings.fields import OFF
 
 PREFIX_DIGITS = 7  # an operator's block of numbers in China: ten thousand of them
@@ -45,7 +45,7 @@ class Limits:
 
     def __init__(self, settings: Settings, store: LimitStore, cooldowns: CooldownStore, clock: Clock) -> None:
         limits = {name: getattr(settings, f"limit_{name}") for name in NAMES}
-        self._items = {name: items_of(name, text) for name, text in limits.items() if text != OFF}
+        self._windows = {name: windows_of(name, text) for name, text in limits.items() if text != OFF}
         self._store = store
         self._cooldowns = cooldowns
         self._clock = clock
@@ -154,8 +154,8 @@ class Limits:
 
     def _budget(self, name: str, who: str) -> tuple[Budget, ...]:
         """The budget of LIMIT_<name>, or nothing where it is off."""
-        items = self._items.get(name)
-        return (Budget(name, who, items),) if items else ()
+        windows = self._windows.get(name)
+        return (Budget(name, who, windows),) if windows else ()
 
     async def _spend(self, budgets: tuple[Budget, ...], mobile: str) -> None:
         refusal = await self._store.look(budgets) or await self._store.spend(budgets)

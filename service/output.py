@@ -36,14 +36,13 @@ class Output(logging.Handler):
         except Exception:  # noqa: BLE001 - as every handler of the library does
             self.handleError(record)
             return
+        self.say(line, at_once=record.levelno >= logging.WARNING)
+
+    def say(self, line: str, *, at_once: bool) -> None:
+        """Write a finished line, or keep it until the turn ends."""
         self._lines.append(line)
         loop = self._loop
-        if (
-            loop is None
-            or loop.is_closed()
-            or record.levelno >= logging.WARNING
-            or threading.get_ident() != self._thread
-        ):
+        if loop is None or at_once or loop.is_closed() or threading.get_ident() != self._thread:
             self.flush()
         elif len(self._lines) == 1:
             loop.call_soon(self.flush, context=Context())

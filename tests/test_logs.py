@@ -246,3 +246,57 @@ def test_a_number_among_the_values_leaves_the_line_valid_json(
     line = capsys.readouterr().err
     assert MOBILE not in line
     assert json.loads(line)["event"] == "a"
+
+
+@pytest.mark.parametrize("log_format", FORMATS)
+def test_what_is_said_directly_is_the_line_that_the_library_would_make(
+    configure: Configure, capsys: pytest.CaptureFixture[str], request_id: str, log_format: str
+) -> None:
+    configure(log_format)
+    fields = {"user_id": 42, "to": MOBILE, "token": TOKEN.text, "words": "two words"}
+    log.warning("said to %s", MOBILE, extra=fields)
+    logs.say(log, logging.WARNING, f"said to {MOBILE}", fields)
+    library, direct = (re.sub(r"\d{4}-\d\d-\d\dT[\d:.]+Z", "then", line) for line in lines_of(capsys))
+    assert direct == library
+    assert "138****8000" in direct
+    assert request_id in direct
+
+
+def test_what_is_said_below_the_level_is_not_logged(configure: Configure, capsys: pytest.CaptureFixture[str]) -> None:
+    configure("text", "WARNING")
+    logs.say(log, logging.INFO, "quiet", {})
+    assert lines_of(capsys) == []
+
+
+@pytest.mark.parametrize("where", ["root", "own", "parent"])
+def test_whoever_else_listens_gets_a_record_of_what_is_said(
+    configure: Configure, capsys: pytest.CaptureFixture[str], where: str
+) -> None:
+    configure("text")
+    records: list[logging.LogRecord] = []
+    listener = logging.Handler()
+    listener.emit = records.append  # type: ignore[method-assign]
+    place = {"root": logging.getLogger(), "own": log, "parent": logging.getLogger("tests")}[where]
+    place.addHandler(listener)
+    try:
+        logs.say(log, logging.INFO, "heard", {"user_id": 42})
+    finally:
+        place.removeHandler(listener)
+    [record] = records
+    assert (record.getMessage(), vars(record)["user_id"]) == ("heard", 42)
+    [line] = lines_of(capsys)
+    assert line.endswith("heard [tests.logs] user_id=42")
+
+
+def test_a_filter_is_asked_about_what_is_said(configure: Configure, capsys: pytest.CaptureFixture[str]) -> None:
+    configure("text")
+    log.addFilter(nothing := logging.Filter("nothing"))
+    try:
+        logs.say(log, logging.INFO, "unheard", {})
+    finally:
+        log.removeFilter(nothing)
+    assert lines_of(capsys) == []
+
+
+def lines_of(capsys: pytest.CaptureFixture[str]) -> list[str]:
+    return capsys.readouterr().err.splitlines()

@@ -6,6 +6,7 @@ import time
 from sanic import HTTPResponse
 from sanic.constants import HTTP_METHODS
 
+from service import logs
 from service.routes.requests import BASE_PATH, App
 
 OTHER_METHOD = "OTHER"
@@ -30,8 +31,7 @@ def count(app: App, method: str, route: str, status: int, began: float) -> None:
     quiet = status < LEAST_FAILURE and (method, route) in QUIET
     level = logging.DEBUG if quiet else logging.INFO
     if log.isEnabledFor(level):
-        extra = {"status": status, "ms": round(seconds * 1000, 1)}
-        log.log(level, "%s %s", method, route, extra=extra)
+        logs.say(log, level, f"{method} {route}", {"status": status, "ms": round(seconds * 1000, 1)})
 
 
 def known(method: str) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from service.stores.connection import Connection, Script, milliseconds
-from service.stores.limits import Budget, Refusal, key_of
+from service.stores.limits import Budget, Refusal
 
 LEAST_LIFE = 60.0  # seconds; a code with less left is not worth sending again
 ISSUE = Script("issue_code", repeatable=True)
@@ -91,8 +91,8 @@ class CodeStore:
         """
         arguments: list[str | int] = [digest, attempts, holder, milliseconds(now), milliseconds(lease)]
         for budget in tries:
-            for item in budget.items:
-                arguments += [item.amount, item.get_expiry()]
+            for window in budget.windows:
+                arguments += (window.amount, window.seconds)
         answer = await self._connection.run(TAKE, _keys(mobile, tries), arguments)
         return Verdict(answer) if isinstance(answer, int) else _refusal(tries, *answer)
 
@@ -119,10 +119,13 @@ def _key(mobile: str) -> str:
 
 
 def _keys(mobile: str, tries: Sequence[Budget]) -> list[str]:
-    return [_key(mobile), *(key_of(budget, item) for budget in tries for item in budget.items)]
+    keys = [_key(mobile)]
+    for budget in tries:
+        keys += budget.keys
+    return keys
 
 
 def _refusal(tries: Sequence[Budget], number: int, wait: int) -> Refusal:
     """Rounded up and past the moment itself: what is exactly as old as its window still counts."""
-    names = [budget.name for budget in tries for _ in budget.items]
+    names = [budget.name for budget in tries for _ in budget.windows]
     return Refusal(names[number - 1], math.floor(wait / 1000) + 1)

@@ -9,9 +9,9 @@ import math
 import re
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import partial
 from itertools import starmap
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 from limits import RateLimitItem, WindowStats, parse_many
 from limits.aio.storage import RedisStorage
@@ -31,20 +31,45 @@ CONTENDED = 5  # times to try again when others are spending and giving back at 
 log = logging.getLogger(__name__)
 
 
+class Window(NamedTuple):
+    """So many within so many seconds. `before` and `after` stand around the caller in its key."""
+
+    item: RateLimitItem
+    amount: int
+    seconds: int
+    before: str
+    after: str
+
+    @classmethod
+    def of(cls, item: RateLimitItem) -> Self:
+        """What the library makes of it, worked out once."""
+        before, _, after = item.key_for(NOBODY).partition(NOBODY)
+        return cls(item, item.amount, item.get_expiry(), f"{PREFIX}:{before}", after)
+
+    def key(self, who: str) -> str:
+        """The list of moments of this caller."""
+        return f"{self.before}{who}{self.after}"
+
+
 class Budget(NamedTuple):
     """What one limit allows to one caller, number or prefix. `name` is the limit's, in lower case."""
 
     name: str
     who: str
-    items: tuple[RateLimitItem, ...]
+    windows: tuple[Window, ...]
+
+    @property
+    def keys(self) -> list[str]:
+        """Where it is counted."""
+        return [window.key(self.who) for window in self.windows]
 
 
-def items_of(name: str, text: str) -> tuple[RateLimitItem, ...]:
+def windows_of(name: str, text: str) -> tuple[Window, ...]:
     """The windows of a limit in the notation of the `limits` library."""
-    items = tuple(parse_many(text))
+    items = parse_many(text)
     for item in items:
         item.namespace = name
-    return items
+    return tuple(Window.of(item) for item in items)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,62 +152,48 @@ class LimitStore:
 
     def forget(self, budgets: Sequence[Budget]) -> list[Awaitable[object]]:
         """Make the budgets whole again. What is answered has begun, and is to be awaited."""
-        return [self._connection.delete(key_of(*window)) for window in _windows(budgets)]
+        return [self._connection.delete(key) for budget in budgets for key in budget.keys]
 
-    async def _spend_in_turn(self, windows: Sequence[tuple[Budget, RateLimitItem]]) -> Budget | None:
+    async def _spend_in_turn(self, windows: Sequence[tuple[Budget, Window]]) -> Budget | None:
         """The first budget without room, if any; what was spent before it is given back.
 
         One after the other: of many callers that take two budgets in any order, each might get but one.
         """
-        spent: list[tuple[Budget, RateLimitItem]] = []
-        for budget, item in windows:
-            if not await self._mended(budget, item, self._hit):
-                await asyncio.gather(*(self._take_back(*window) for window in spent))
+        spent: list[tuple[Budget, Window]] = []
+        for budget, window in windows:
+            if not await self._mended(budget, window, self._hit):
+                await asyncio.gather(*(self._take_back(*pair) for pair in spent))
                 return budget
-            spent.append((budget, item))
+            spent.append((budget, window))
         return None
 
-    async def _wait(self, budget: Budget, item: RateLimitItem) -> int:
+    async def _wait(self, budget: Budget, window: Window) -> int:
         """Rounded up and past the moment itself: what is exactly as old as its window still counts."""
-        window = await self._mended(budget, item, self._stats)
-        return 0 if window.remaining > 0 else max(0, math.floor(window.reset_time - self._clock())) + 1
+        stats = await self._mended(budget, window, self._stats)
+        return 0 if stats.remaining > 0 else max(0, math.floor(stats.reset_time - self._clock())) + 1
 
-    def _hit(self, budget: Budget, item: RateLimitItem) -> Awaitable[object]:
+    def _hit(self, budget: Budget, window: Window) -> Awaitable[object]:
         """Spend one by the library's script. Its own way there takes as long as Redis."""
-        return self._acquire([key_of(budget, item)], [self._clock(), item.amount, item.get_expiry(), 1])
+        return self._acquire([window.key(budget.who)], [self._clock(), window.amount, window.seconds, 1])
 
-    def _stats(self, budget: Budget, item: RateLimitItem) -> Awaitable[WindowStats]:
-        return self._limiter.get_window_stats(item, budget.who)
+    def _stats(self, budget: Budget, window: Window) -> Awaitable[WindowStats]:
+        return self._limiter.get_window_stats(window.item, budget.who)
 
-    async def _mended(
-        self, budget: Budget, item: RateLimitItem, ask: Callable[[Budget, RateLimitItem], Awaitable[Any]]
-    ) -> Any:
+    async def _mended(self, budget: Budget, window: Window, ask: Callable[[Budget, Window], Awaitable[Any]]) -> Any:
         """Ask. A key that holds what the library did not write (an operator's SET) is deleted, and asked again."""
         try:
-            return await ask(budget, item)
+            return await ask(budget, window)
         except ResponseError as error:
             if not FOREIGN.search(str(error)) or UNABLE.search(str(error)):
                 raise
             log.warning("limit %s: a key held something else, and was deleted", budget.name)
-            await self._connection.delete(key_of(budget, item))
-            return await ask(budget, item)
+            await self._connection.delete(window.key(budget.who))
+            return await ask(budget, window)
 
-    async def _take_back(self, budget: Budget, item: RateLimitItem) -> None:
+    async def _take_back(self, budget: Budget, window: Window) -> None:
         """Drop the newest moment. If it is another request's, made in between, the count is right all the same."""
-        await self._connection.write("LPOP", key_of(budget, item))
+        await self._connection.write("LPOP", window.key(budget.who))
 
 
-def key_of(budget: Budget, item: RateLimitItem) -> str:
-    """The key of one window of a budget, as the library names it."""
-    before, after = _around_caller(item)
-    return f"{before}{budget.who}{after}"
-
-
-@lru_cache(maxsize=64)
-def _around_caller(item: RateLimitItem) -> tuple[str, str]:
-    before, _, after = item.key_for(NOBODY).partition(NOBODY)
-    return f"{PREFIX}:{before}", after
-
-
-def _windows(budgets: Sequence[Budget]) -> list[tuple[Budget, RateLimitItem]]:
-    return [(budget, item) for budget in budgets for item in budget.items]
+def _windows(budgets: Sequence[Budget]) -> list[tuple[Budget, Window]]:
+    return [(budget, window) for budget in budgets for window in budget.windows]

@@ -107,7 +107,12 @@ async def _asked(wire: Wire, data: bytes, sent: Sequence[Message]) -> list[Messa
     """Send these and hand their answers on. Answers what is to be sent instead of those that were refused for now."""
     instead: list[Message] = []
     left = iter(sent)
-    await wire.send(data, len(sent), lambda answer: instead.extend(next(left).told(answer)))
+
+    def tell(answer: Any) -> None:
+        if more := next(left).told(answer):
+            instead.extend(more)
+
+    await wire.send(data, len(sent), tell)
     return instead
 
 

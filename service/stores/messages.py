@@ -42,7 +42,7 @@ class Message(NamedTuple):
     arguments: Sequence[Any]
     calls: Sequence[Call]
 
-    def told(self, answer: Any) -> "list[Message]":
+    def told(self, answer: Any) -> "Sequence[Message]":
         """Hand an answer on. Answers what is to be sent instead, where the server has refused this for now.
 
         Raises what says that the server cannot be spoken to (it loads its data, it wants a password).
@@ -51,13 +51,13 @@ class Message(NamedTuple):
             return self._refused(answer)
         if len(self.calls) == 1:
             self.calls[0].answer(answer)
-            return []
+            return ()
         start = 0
         for call in self.calls:
             end = start + len(call.item.arguments) - 1
             call.answer(answer[start:end])
             start = end
-        return []
+        return ()
 
     def one_by_one(self) -> "list[Message]":
         """The same for each caller by itself."""

@@ -237,7 +237,7 @@ async def test_every_script_touches_one_slot_alone(store: SessionStore, touched:
     await store.end_all(USER, EndReason.REVOKED, NOW)
     codes, steps = CodeStore(connection), cooldowns.CooldownStore(connection, (60,), 20)
     await codes.issue(MOBILE, "nonce", "digest", now=NOW, life=300, longest=600, attempts=5)
-    tries = [limits.Budget("tries", owner(MOBILE), limits.items_of("tries", "5/hour;20/day"))]
+    tries = [limits.Budget("tries", owner(MOBILE), limits.windows_of("tries", "5/hour;20/day"))]
     await codes.take(MOBILE, "digest", "me", now=NOW, lease=10, attempts=5, tries=tries)
     await codes.release(MOBILE, "me")
     await codes.spend(MOBILE, "me", tries)

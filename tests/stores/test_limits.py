@@ -12,7 +12,7 @@ from service.errors import ServiceUnavailable
 from service.stores.connection import Connection
 from service.stores.conversions import Conversion, ConversionStore
 from service.stores.cooldowns import Cooldown, CooldownStore
-from service.stores.limits import ALL, Budget, LimitStore, Refusal, items_of, key_of
+from service.stores.limits import ALL, Budget, LimitStore, Refusal, windows_of
 from tests.client import MOBILE
 from tests.conftest import Clock
 
@@ -20,7 +20,7 @@ HOLD = 20  # seconds
 
 
 def budget(text: str, name: str = "codes", who: str = MOBILE) -> Budget:
-    return Budget(name, who, items_of(name, text))
+    return Budget(name, who, windows_of(name, text))
 
 
 @pytest.fixture
@@ -47,8 +47,8 @@ async def test_a_budget_is_spent_until_it_is_empty_and_knows_when_it_has_room(st
 
 async def test_keys_are_those_that_the_library_names(store: LimitStore) -> None:
     for text, who in (("3/hour", MOBILE), ("5/2 minutes", "2001:db8::/64"), ("1/day", "{138}")):
-        [item] = items_of("codes", text)
-        assert key_of(Budget("codes", who, (item,)), item) == store._storage.bridge.prefixed_key(item.key_for(who))
+        [window] = windows_of("codes", text)
+        assert window.key(who) == store._storage.bridge.prefixed_key(window.item.key_for(who))
 
 
 async def test_of_several_windows_and_budgets_the_longest_wait_is_told(store: LimitStore) -> None:
