@@ -104,6 +104,7 @@ def _attach_lifecycle(app: App, clock: Clock, sender: Sender) -> None:
     @app.after_server_stop
     async def stop(app: App) -> None:
         await app.ctx.completion.drain(FAREWELL)  # what the end of the wait has cut off from its client
+        await app.ctx.codes.settle()
         if app.ctx.captcha:
             await app.ctx.captcha.close()
         await senders.close(sender)

@@ -5,10 +5,8 @@ what a try is compared with is a keyed digest. Comparing keyed digests takes a t
 """
 
 import hmac
-import logging
 import math
 import secrets
-from collections.abc import Awaitable
 from contextlib import suppress
 from dataclasses import dataclass
 from random import getrandbits
@@ -16,7 +14,6 @@ from typing import NamedTuple, NoReturn
 
 from config import Settings
 from service import deadline
-from service.completion import settled
 from service.conversion import ConversionGuard
 from service.entities import Clock
 from service.errors import InvalidCode, ServiceUnavailable
@@ -26,8 +23,6 @@ from service.stores.limits import Refusal
 
 LONGEST_LIFE = 600.0  # seconds; NIST SP 800-63B-4 section 3.1.3.2: out-of-band secrets are valid for 10 minutes at most
 LEAST_LEASE = 3.0  # seconds
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,11 +92,13 @@ class Codes:
 
     async def spend(self, loan: Loan) -> bool:
         """Spend a code. False where the loan has run out. All of it in one round trip."""
-        noting = [] if self.is_fixed(loan.mobile) else self._guard.note_used(loan.mobile)
-        try:
-            return await self._store.spend(loan.mobile, loan.holder, self._limits.tries(loan.mobile))
-        finally:
-            await self._noted(noting)
+        if not self.is_fixed(loan.mobile):
+            self._guard.note_used(loan.mobile)  # first, so that it goes along
+        return await self._store.spend(loan.mobile, loan.holder, self._limits.tries(loan.mobile))
+
+    async def settle(self) -> None:
+        """Wait until all that nobody waits for is done."""
+        await self._guard.settle()
 
     async def _issue(self, mobile: str, nonce: str, *, afresh: bool) -> Code | None:
         """None where the code that lies there is not one that these settings would send."""
@@ -140,13 +137,6 @@ class Codes:
             with suppress(ServiceUnavailable), deadline.tidying():
                 await self.release(loan)
             raise
-
-    async def _noted(self, noting: list[Awaitable[object]]) -> None:
-        """The login has succeeded: what it leaves behind must not undo it."""
-        try:
-            await settled(*noting)
-        except (ServiceUnavailable, TimeoutError):
-            log.warning("a code that was used could not be counted")
 
     def _digits(self, mobile: str, nonce: str) -> str:
         """CODE_LENGTH digits. 64 bits cut to at most ten digits: no digit is likelier than another by 1 in 10^9."""

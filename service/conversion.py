@@ -5,11 +5,9 @@ Whoever earns by messages to numbers of his own does not log in. https://www.twi
 
 import logging
 import math
-from collections.abc import Awaitable
 from typing import NoReturn
 
 from config import Settings
-from service import deadline
 from service.completion import settled
 from service.entities import Clock
 from service.limits import PREFIX_DIGITS, Limits
@@ -29,7 +27,6 @@ class ConversionGuard:
         self, settings: Settings, store: ConversionStore, users: UserStore, limits: Limits, clock: Clock
     ) -> None:
         self._least = settings.sms_min_conversion
-        self._patience = settings.redis_timeout
         self._min_sent = settings.sms_conversion_min_sent
         self._store = store
         self._users = users
@@ -63,12 +60,14 @@ class ConversionGuard:
             now = self._clock()
             await settled(*(self._store.add_sent(prefix, now) for prefix in (mobile[:PREFIX_DIGITS], ALL)))
 
-    def note_used(self, mobile: str) -> list[Awaitable[object]]:
-        """Count a code that was used. What is answered has begun, and is to be awaited."""
-        if not self._least:
-            return []
-        now, seconds = self._clock(), deadline.left(self._patience)
-        return [self._store.add_used((mobile[:PREFIX_DIGITS], ALL), now, seconds)]
+    def note_used(self, mobile: str) -> None:
+        """Count a code that is used. It is done soon, and nobody waits for it."""
+        if self._least:
+            self._store.add_used((mobile[:PREFIX_DIGITS], ALL), self._clock())
+
+    async def settle(self) -> None:
+        """Wait until all that was noted is counted."""
+        await self._store.settle()
 
     def _is_low(self, conversion: Conversion) -> bool:
         return conversion.sent >= self._min_sent and not self._converts(conversion)

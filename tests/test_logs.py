@@ -275,7 +275,7 @@ def test_whoever_else_listens_gets_a_record_of_what_is_said(
     configure("text")
     records: list[logging.LogRecord] = []
     listener = logging.Handler()
-    listener.emit = records.append  # type: ignore[method-assign]
+    listener.emit = records.append  # type: ignore[method-assign, assignment]
     place = {"root": logging.getLogger(), "own": log, "parent": logging.getLogger("tests")}[where]
     place.addHandler(listener)
     try:

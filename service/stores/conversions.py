@@ -3,21 +3,24 @@
 Counted in buckets of a minute, so the hour slides from minute to minute.
 """
 
+import asyncio
+import logging
 import math
 from collections import Counter
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import Context
 from dataclasses import dataclass
-from typing import NamedTuple
 
 from service.errors import ServiceUnavailable
 from service.stores.connection import Connection, Script
-from service.stores.gathering import Batch, Gathering
 
 COUNT = Script("count_conversion", repeatable=False)  # a second run would count twice
 LOOK = Script("count_conversion", repeatable=True)  # counts nothing
 MINUTE = 60  # seconds
 KEPT = 60  # minutes
-MOST = 256  # codes counted together
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,13 +31,6 @@ class Conversion:
     used: int
 
 
-class _Used(NamedTuple):
-    """One code used, which counts for each of the prefixes; `minute` is that of the bucket it goes into."""
-
-    prefixes: Sequence[str]
-    minute: int
-
-
 class ConversionStore:
     """Counts codes. `prefix` is the first digits of a number, or ALL; `now` is in seconds.
 
@@ -43,7 +39,8 @@ class ConversionStore:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._used: Gathering[_Used, None] = Gathering(self._count_used, most=MOST)
+        self._used: Counter[tuple[str, int]] = Counter()
+        self._counting: asyncio.Task[None] | None = None
 
     def of(self, prefix: str, now: float) -> Awaitable[Conversion]:
         """The counts of the last hour."""
@@ -53,22 +50,31 @@ class ConversionStore:
         """Count one code sent."""
         return self._count(prefix, _minute(now), sent=1, used=0)
 
-    def add_used(self, prefixes: Sequence[str], now: float, seconds: float) -> Awaitable[None]:
-        """Count one code used, together with all that are used at the same time. TimeoutError after `seconds`."""
-        return self._used.ask(_Used(prefixes, _minute(now)), seconds)
+    def add_used(self, prefixes: Sequence[str], now: float) -> None:
+        """Count one code used for each of these, soon, together with all that are used at the same time.
 
-    async def _count_used(self, used: Batch[_Used, None]) -> None:
-        """Where some of it cannot be counted, nobody is told that all was."""
-        amounts = Counter((prefix, one.item.minute) for one in used for prefix in one.item.prefixes)
-        counts = [self._count(prefix, minute, sent=0, used=amount) for (prefix, minute), amount in amounts.items()]
-        is_counted = True
-        for counting in counts:
-            try:
-                await counting
-            except ServiceUnavailable:
-                is_counted = False
-        for one in used:
-            one.answer(None) if is_counted else one.fail(ServiceUnavailable())
+        Nobody waits for it, and what cannot be counted is told to the log: no login fails for that.
+        """
+        for prefix in prefixes:
+            self._used[prefix, _minute(now)] += 1
+        if self._counting is None:
+            self._counting = asyncio.create_task(self._count_used(), context=Context())
+
+    async def settle(self) -> None:
+        """Wait until all that was used is counted."""
+        while self._counting:
+            await asyncio.wait({self._counting})
+
+    async def _count_used(self) -> None:
+        try:
+            while self._used:
+                used, self._used = self._used, Counter()
+                counts = [self._count(prefix, minute, sent=0, used=times) for (prefix, minute), times in used.items()]
+                for counting in counts:
+                    with _told():
+                        await counting
+        finally:
+            self._counting = None
 
     def _count(self, prefix: str, minute: int, *, sent: int, used: int) -> Awaitable[Conversion]:
         script = COUNT if sent or used else LOOK
@@ -78,3 +84,11 @@ class ConversionStore:
 
 def _minute(now: float) -> int:
     return math.floor(now / MINUTE)
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    try:
+        yield
+    except ServiceUnavailable:
+        log.warning("codes that were used could not be counted")
