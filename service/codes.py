@@ -47,7 +47,7 @@ class Codes:
         self, settings: Settings, store: CodeStore, limits: Limits, guard: ConversionGuard, clock: Clock
     ) -> None:
         self._settings = settings
-        self._pepper = settings.code_pepper.get_secret_value().encode()
+        self._mac = hmac.new(settings.code_pepper.get_secret_value().encode(), digestmod="sha256")
         self._fixed = settings.fixed_codes
         self._store = store
         self._limits = limits
@@ -149,4 +149,6 @@ class Codes:
         return self._hmac("digest", mobile, code).hex()
 
     def _hmac(self, purpose: str, mobile: str, rest: str) -> bytes:
-        return hmac.digest(self._pepper, f"{purpose}:{mobile}:{rest}".encode(), "sha256")
+        mac = self._mac.copy()
+        mac.update(f"{purpose}:{mobile}:{rest}".encode())
+        return mac.digest()

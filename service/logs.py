@@ -157,8 +157,8 @@ def _level(number: int) -> str:
 
 
 def _moment(created: float) -> str:
-    seconds, fraction = divmod(created, 1)
-    return f"{_second(int(seconds))}.{int(fraction * 1_000_000):06d}Z"
+    seconds = int(created)
+    return f"{_second(seconds)}.{int((created - seconds) * 1_000_000):06d}Z"
 
 
 @lru_cache(maxsize=8)

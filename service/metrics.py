@@ -6,7 +6,7 @@ a worker cannot ask another one for a value: gauges are set from time to time, b
 
 import os
 from collections import Counter as Counts
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 from itertools import product
 from pathlib import Path
@@ -108,12 +108,12 @@ class Metrics:
         self.sms.labels(sender, outcome).inc()
         self.sms_seconds.labels(sender).observe(seconds)
 
-    def observe_store(self, store: str) -> Callable[[str, float], None]:
-        """What counts the operations on one store, by outcome and seconds."""
+    def observe_store(self, store: str) -> Mapping[str, Callable[[float], None]]:
+        """By outcome, what is told the seconds of each operation on one store."""
         noted = {outcome: self._operations.setdefault((store, outcome), []) for outcome in STORE_OUTCOMES}
         for outcome in STORE_OUTCOMES:
             self.store_seconds.labels(store, outcome)
-        return lambda outcome, seconds: noted[outcome].append(seconds)
+        return {outcome: seconds.append for outcome, seconds in noted.items()}
 
     def exposition(self) -> bytes:
         """All metrics in Prometheus' text format."""

@@ -53,7 +53,7 @@ class Observation:
         system = sql if name == "database" else name  # as the semantic conventions call them
 
         def observe(operation: str, outcome: str, seconds: float) -> None:
-            count(outcome, seconds)
+            count[outcome](seconds)
             if self.tracing:
                 self.tracing.store(system, operation, outcome, seconds)
 

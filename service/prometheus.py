@@ -1,9 +1,8 @@
 """What prometheus-client lacks: many observations at once, and an end to the gauges of workers that were killed."""
 
-import collections
 import os
 import re
-from bisect import bisect_left
+from bisect import bisect_right
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -17,8 +16,12 @@ class BulkHistogram(Histogram):
     def observe_all(self, amounts: Sequence[float]) -> None:
         """Observe each of them."""
         self._sum.inc(sum(amounts))
-        for bucket, count in collections.Counter(bisect_left(self._upper_bounds, amount) for amount in amounts).items():
-            self._buckets[bucket].inc(count)
+        ordered, below = sorted(amounts), 0
+        for bucket, bound in enumerate(self._upper_bounds):
+            upto = bisect_right(ordered, bound)
+            if upto > below:
+                self._buckets[bucket].inc(upto - below)
+            below = upto
 
 
 def forget_the_killed(folder: Path) -> None:

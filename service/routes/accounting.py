@@ -10,6 +10,7 @@ from service import logs
 from service.routes.requests import BASE_PATH, App
 
 OTHER_METHOD = "OTHER"
+METHODS = frozenset(str(method) for method in HTTP_METHODS)
 # Routes that machines call all the time: their good answers are logged at DEBUG.
 QUIET = {("GET", "/healthz"), ("GET", "/readyz"), ("GET", "/metrics"), ("GET", f"{BASE_PATH}/authorizations")}
 LEAST_FAILURE = 400
@@ -36,4 +37,4 @@ def count(app: App, method: str, route: str, status: int, began: float) -> None:
 
 def known(method: str) -> str:
     """The method, or one word for all that anybody can invent."""
-    return method if method in HTTP_METHODS else OTHER_METHOD
+    return method if method in METHODS else OTHER_METHOD

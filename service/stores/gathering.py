@@ -96,7 +96,7 @@ class Gathering(Generic[Item, Answer]):
 
     def ask(self, item: Item, seconds: float) -> "asyncio.Future[Answer]":
         """The answer, to be waited for. Raises TimeoutError after `seconds`, and whatever `carry` failed with."""
-        loop = self._running_loop
+        loop = self._loop or self._running_loop
         future: asyncio.Future[Answer] = loop.create_future()
         if self._is_closed:
             future.set_exception(ConnectionAbortedError("closed"))

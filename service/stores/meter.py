@@ -35,7 +35,8 @@ class Meter:
     def enter(self) -> None:
         """One more operation is under way: it has a connection, or waits for one."""
         self.under_way += 1
-        self._peak = max(self._peak, self.under_way)
+        if self.under_way > self._peak:  # noqa: PLR1730 - `max` takes three times as long
+            self._peak = self.under_way
 
     def leave(self) -> None:
         """One less."""

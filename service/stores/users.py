@@ -98,10 +98,11 @@ class UserStore:
     async def _upsert(self, asked: Mapping[str, Asked[_Login, User]]) -> None:
         """In the order of the numbers, so that no two workers wait for each other's rows."""
         values: list[object] = [UserStatus.ACTIVE.value]
+        postgres = self._database.is_postgres
         for mobile in sorted(asked):
-            now = self._time(asked[mobile].item.now)
-            values += [mobile, now]
-        statement = _statement(len(asked), postgres=self._database.is_postgres)
+            now = asked[mobile].item.now
+            values += (mobile, now if postgres else now.isoformat(" "))
+        statement = _statement(len(asked), postgres=postgres)
         run = partial(self._database.client.execute_query_dict, statement, values)
         for row in await self._database.within(run):
             user = _user(row)
@@ -120,9 +121,6 @@ class UserStore:
     async def set_status(self, user_id: int, status: UserStatus) -> None:
         """Let a user log in, or not."""
         await self._database.query(lambda: UserRow.filter(id=user_id).update(status=status.value))
-
-    def _time(self, moment: datetime) -> object:
-        return moment if self._database.is_postgres else moment.isoformat(" ")
 
 
 @lru_cache(maxsize=MOST)
