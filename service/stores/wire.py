@@ -30,7 +30,7 @@ class Wire(asyncio.Protocol):
         self._transport.set_protocol(self)
         self._loop = asyncio.get_running_loop()  # kept: asking for it is a system call until Python 3.12
         self._is_lost = False
-        self._tell: Tell = _unasked
+        self._tell: Tell = _to_nobody
         self._due = 0
         self._all: asyncio.Future[None] | None = None
 
@@ -49,18 +49,13 @@ class Wire(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Tell what has come whole."""
         try:
-            self._reader.feed(data)
-            while (answer := self._reader.gets()) is not self._nothing:
-                self._due -= 1
-                self._tell(answer)
+            self._take(data)
         except Exception as error:  # noqa: BLE001 - whatever it is, it is told to who waits
             self._end(error)
             self._transport.abort()
             return
-        if self._due == 0 and self._all is not None:
-            self._tell = _unasked
-            if not self._all.done():
-                self._all.set_result(None)
+        if self._due == 0 and self._all is not None and not self._all.done():
+            self._all.set_result(None)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Nothing more will come."""
@@ -68,11 +63,18 @@ class Wire(asyncio.Protocol):
         self._end(RedisConnectionError("closed"))
         self._streams.connection_lost(exc)
 
+    def _take(self, data: bytes) -> None:
+        self._reader.feed(data)
+        while (answer := self._reader.gets()) is not self._nothing:
+            if self._due == 0:
+                raise RedisConnectionError("out of step")
+            self._due -= 1
+            self._tell(answer)
+
     def _end(self, error: Exception) -> None:
-        self._tell = _unasked
         if self._all is not None and not self._all.done():
             self._all.set_exception(error)
 
 
-def _unasked(_answer: Any) -> None:
-    raise RedisConnectionError("out of step")
+def _to_nobody(_answer: Any) -> None:
+    """Nothing has been asked yet."""
