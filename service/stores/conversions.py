@@ -58,21 +58,25 @@ class ConversionStore:
         for prefix in prefixes:
             self._used[prefix, _minute(now)] += 1
         if self._counting is None:
-            self._counting = asyncio.create_task(self._count_used(), context=Context())
+            # Begun here, so that it goes along with what its caller asks for next.
+            self._counting = asyncio.create_task(self._count_used(self._begun()), context=Context())
 
     async def settle(self) -> None:
         """Wait until all that was used is counted."""
         while self._counting:
             await asyncio.wait({self._counting})
 
-    async def _count_used(self) -> None:
+    def _begun(self) -> list[Awaitable[Conversion]]:
+        used, self._used = self._used, Counter()
+        return [self._count(prefix, minute, sent=0, used=times) for (prefix, minute), times in used.items()]
+
+    async def _count_used(self, begun: list[Awaitable[Conversion]]) -> None:
         try:
-            while self._used:
-                used, self._used = self._used, Counter()
-                counts = [self._count(prefix, minute, sent=0, used=times) for (prefix, minute), times in used.items()]
-                for counting in counts:
+            while begun:
+                for counting in begun:
                     with _told():
                         await counting
+                begun = self._begun()
         finally:
             self._counting = None
 

@@ -342,9 +342,10 @@ async def test_a_server_that_is_stopping_closes_the_connection_after_an_answer(a
 
 
 async def test_a_login_is_four_round_trips_a_refresh_two_and_a_check_one(
-    api: Api, monkeypatch: pytest.MonkeyPatch
+    start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Every batch of a line is one round trip, and nothing else speaks to Redis."""
+    api = await start(limit_logins_per_ip="60/minute", limit_tries_per_number="20/day")
     trips: list[int] = []
     code = await api.new_code(MOBILE)
     tokens = (await api.post_login(MOBILE, code)).json()["data"]
@@ -376,6 +377,12 @@ async def test_a_login_is_four_round_trips_a_refresh_two_and_a_check_one(
     statements.clear()
     assert await trips_of(api.post_login("13900139000", code)) <= 4
     assert len(statements) == 1
+    sent = "".join(await coded(api, MOBILE))
+    trips.clear()
+    statements.clear()
+    assert (await bytes_of(api, sent)).split()[1] == b"200"
+    await api.app.ctx.codes.settle()
+    assert (len(trips), sum(trips), len(statements)) == (4, 6, 1)
     assert await trips_of(api.refresh(tokens["refresh_token"])) == 2
     assert await trips_of(api.check(tokens["token"])) == 1
     assert len(statements) == 1
