@@ -40,12 +40,16 @@ class Output(logging.Handler):
 
     def say(self, line: str, *, at_once: bool) -> None:
         """Write a finished line, or keep it until the turn ends."""
-        self._lines.append(line)
-        loop = self._loop
-        if loop is None or at_once or loop.is_closed() or threading.get_ident() != self._thread:
-            self.flush()
-        elif len(self._lines) == 1:
-            loop.call_soon(self.flush, context=Context())
+        self.acquire()  # another thread may be about to write
+        try:
+            self._lines.append(line)
+            loop = self._loop
+            if loop is None or at_once or loop.is_closed() or threading.get_ident() != self._thread:
+                self.flush()
+            elif len(self._lines) == 1:
+                loop.call_soon(self.flush, context=Context())
+        finally:
+            self.release()
 
     def flush(self) -> None:
         """Write what is kept."""

@@ -137,3 +137,23 @@ async def test_a_stream_that_nobody_reads_hurts_nobody(
     log.warning("three")
     assert stream.writes == ["three\n"]
     assert told == ["lines of the log could not be written"]
+
+
+async def test_no_line_is_lost_while_several_threads_write(output: Output, stream: Stream) -> None:
+    output.gather(asyncio.get_running_loop())
+
+    def write(who: int) -> None:
+        for m in range(300):
+            log.info("%d/%d", who, m)
+
+    threads = [threading.Thread(target=write, args=(who,)) for who in range(4)]
+    for thread in threads:
+        thread.start()
+    for m in range(300):
+        log.info("loop/%d", m)
+        await asyncio.sleep(0)
+    for thread in threads:
+        thread.join()
+    await asyncio.sleep(0)
+    written = "".join(stream.writes).splitlines()
+    assert sorted(written) == sorted([f"{n}/{m}" for n in ("0", "1", "2", "3", "loop") for m in range(300)])

@@ -43,7 +43,10 @@ class Wire(asyncio.Protocol):
         """Write, and have each of the answers told. Done when all are; fails with what has cut the connection."""
         self._due, self._tell = due, tell
         self._all = self._loop.create_future()
-        self._transport.write(data)
+        if self.is_open:
+            self._transport.write(data)
+        else:
+            self._end(RedisConnectionError("closed"))
         return self._all
 
     def data_received(self, data: bytes) -> None:

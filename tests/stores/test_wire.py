@@ -123,3 +123,5 @@ async def test_redis_pys_own_end_is_heard_of(opened: Opened) -> None:
     wire, connection = opened
     await asyncio.wait_for(connection.disconnect(), 5)
     assert not wire.is_open
+    with pytest.raises(RedisConnectionError):
+        await wire.send(b"PING\r\n", 1, [].append)
