@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Coroutine
 from functools import partial
 from typing import Any, TypeVar
 
-from service.eager import Begun, Eager
+from service.eager import Eager
 
 Answer = TypeVar("Answer")
 
@@ -61,10 +61,9 @@ class Completion:
 async def settled(*work: Awaitable[Any]) -> list[Any]:
     """The answers of all, done at the same time. If some fail the first failure is raised, but all have ended.
 
-    All begin at once, in the caller's context, and wait for futures alone: a task for each would cost more than most of
-    what is waited for.
+    What has begun already is waited for as it is: a task for each would cost more than most of what is waited for.
     """
-    begun: deque[Any] = deque(Begun(one) if asyncio.iscoroutine(one) else one for one in work)
+    begun: deque[Any] = deque(asyncio.create_task(one) if asyncio.iscoroutine(one) else one for one in work)
     answers: list[Any] = []
     failures: list[Exception] = []
     try:

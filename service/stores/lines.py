@@ -1,7 +1,7 @@
 """Lines to Redis servers: on each, the commands of many callers go out in one write, and answers come back in order.
 
 Most of what a command costs is not Redis' work but the client's, and most of that is the same for one as for many. The
-connection, its handshake and the parser are redis-py's. When an answer cannot be read the connection is given up, and
+connection and its handshake are redis-py's, the parser is hiredis (`wire.py`). When an answer cannot be read the connection is given up, and
 with it all answers that are still to come on it: none ever reaches the caller before or after.
 """
 
@@ -27,10 +27,9 @@ RETRIES = 2
 MOST = 128  # commands in one batch
 BROKEN = (RedisConnectionError, OSError)
 
-log = logging.getLogger(__name__)
-
-
 Calls = Sequence[Call]
+
+log = logging.getLogger(__name__)
 
 
 class Line:
