@@ -1,8 +1,9 @@
 """Lines to Redis servers: on each, the commands of many callers go out in one write, and answers come back in order.
 
 Most of what a command costs is not Redis' work but the client's, and most of that is the same for one as for many. The
-connection and its handshake are redis-py's, the parser is hiredis (`wire.py`). When an answer cannot be read the connection is given up, and
-with it all answers that are still to come on it: none ever reaches the caller before or after.
+connection and its handshake are redis-py's, and hiredis parses (`wire.py`). When an answer cannot be read the
+connection is given up, and with it all answers that are still to come on it: none ever reaches the caller before or
+after.
 """
 
 import asyncio
