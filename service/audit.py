@@ -65,12 +65,14 @@ def record(
     reason: str | None = None,
 ) -> None:
     """Write one line. What is None is left out."""
-    fields = {
-        "user_id": user_id,
-        "session_id": session_id,
-        "mobile": mobiles.mask(mobile) if mobile else None,
-        "reason": reason,
-    }
-    level = logging.WARNING if event in WARNINGS else logging.INFO
-    logs.say(log, level, event.value, {name: value for name, value in fields.items() if value is not None})
+    fields: dict[str, object] = {}
+    if user_id is not None:
+        fields["user_id"] = user_id
+    if session_id is not None:
+        fields["session_id"] = session_id
+    if mobile:
+        fields["mobile"] = mobiles.mask(mobile)
+    if reason is not None:
+        fields["reason"] = reason
+    logs.say(log, logging.WARNING if event in WARNINGS else logging.INFO, event, fields)
     tell(event, reason)

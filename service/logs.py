@@ -8,6 +8,7 @@ import asyncio
 import json
 import logging
 import re
+import string
 import time
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
@@ -25,11 +26,12 @@ _MOBILE = re.compile(
     r"(?:(?<![0-9A-Za-z])|(?<=%2B)|(?<=%2b)|(?<=%20)|(?<=\\[nrt]))"
     r"(?:86(?:[ -]|%20)?)?(1[3-9](?:(?:[ -]|%20)?[0-9]){9})(?![0-9A-Za-z])"
 )
-# Found sooner than what they may be; nearly all lines hold neither.
-_PERHAPS = re.compile(r"1[3-9][0-9 %-]{9}")
-_LONG = re.compile(r"[A-Za-z0-9_-]{64}")
 _TOKEN = re.compile(r"(?:(?<![A-Za-z0-9_-])|(?<=%20)|(?<=\\[nrt]))[A-Za-z0-9_-]{64}(?![A-Za-z0-9_-])")
-TOKEN_LENGTH, SHORTEST_SECRET = 64, 11  # characters; the latter are a number's
+# What they cannot be without, and what is found much sooner: nearly all lines have neither.
+_PERHAPS = re.compile(r"1[3-9][0-9 %-]{9}")
+_OF_TOKENS = (string.ascii_letters + string.digits + "_-").encode()
+_RUNS = bytes(ord("x") if byte in _OF_TOKENS else ord(" ") for byte in range(256))
+_RUN = b"x" * 64
 LIBRARIES = ("sanic.root", "sanic.error", "sanic.server", "sanic.access", "sanic.websockets")
 
 # The least level of libraries that print what they handle: statements with their values, addresses with their queries.
@@ -50,11 +52,10 @@ def configure(settings: Settings, loop: asyncio.AbstractEventLoop | None = None)
 
     `loop` is the one that this thread runs, if any: what is logged in one turn of it is written together.
     """
-    handler = Output()
-    handler.gather(loop)
-    handler.setFormatter(_Line(_json if settings.log_format == "json" else _text))
+    listener = _Listener(_json if settings.log_format == "json" else _text)
+    listener.gather(loop)
     root = logging.getLogger()
-    root.handlers[:] = [handler]
+    root.handlers[:] = _LISTENERS[:] = [listener]
     root.setLevel(settings.log_level)
     logging.captureWarnings(capture=True)
     _save_what_nobody_reads()
@@ -67,24 +68,20 @@ def configure(settings: Settings, loop: asyncio.AbstractEventLoop | None = None)
         logging.getLogger(name).setLevel(max(least, logging.getLevelName(settings.log_level)))
 
 
-def say(log: logging.Logger, level: int, message: str, fields: Fields) -> None:
-    """What `log.log(level, message, extra=fields)` does. Where nobody but `Output` listens, at half the cost."""
+def say(log: logging.Logger, level: int, message: str, fields: dict[str, Any]) -> None:
+    """What `log.log(level, message, extra=fields)` does. Where nobody but `Output` listens, at a quarter of the cost.
+
+    `fields` is not the caller's any more.
+    """
     if not log.isEnabledFor(level):
         return
-    output = _sole_listener(log)
-    if output is None or not isinstance(output.formatter, _Line):
-        log.log(level, message, extra=fields)
+    root = logging.root
+    if root.handlers == _LISTENERS and log.parent is root and log.propagate and not (log.handlers or log.filters):
+        listener = _LISTENERS[0]
+        line = listener.lines.line(time.time(), level, message, log.name, fields, "")
+        listener.say(line, at_once=level >= logging.WARNING)
     else:
-        line = output.formatter.line(time.time(), level, message, log.name, dict(fields), "")
-        output.say(line, at_once=level >= logging.WARNING)
-
-
-def _sole_listener(log: logging.Logger) -> Output | None:
-    handlers = logging.root.handlers
-    is_plain = log.parent is logging.root and log.propagate and not (log.handlers or log.filters or log.disabled)
-    if not is_plain or len(handlers) != 1 or handlers[0].filters or handlers[0].level:
-        return None
-    return handlers[0] if isinstance(handlers[0], Output) else None
+        log.log(level, message, extra=fields)
 
 
 def loop_ends() -> None:
@@ -100,15 +97,20 @@ def _save_what_nobody_reads() -> None:
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
 
 
-def redact(line: str) -> str:
-    """The line, or a part of it that stands by itself, with mobile numbers masked and tokens and digests cut out."""
-    length = len(line)
-    if length < SHORTEST_SECRET:
-        return line
-    if length >= TOKEN_LENGTH and _LONG.search(line):
-        line = _TOKEN.sub("[redacted]", line)
-    if not _PERHAPS.search(line):
-        return line
+def redact(text: str) -> str:
+    """The text with mobile numbers masked and tokens and digests cut out. It may be many lines."""
+    if not _is_suspicious(text):
+        return text
+    return "\n".join([_redacted_line(line) if _is_suspicious(line) else line for line in text.split("\n")])
+
+
+def _is_suspicious(text: str) -> bool:
+    """Whether a secret may be in there. Finds nearly always none, in a hundredth of the time of looking closely."""
+    return bool(_PERHAPS.search(text)) or _RUN in text.encode(errors="replace").translate(_RUNS)
+
+
+def _redacted_line(line: str) -> str:
+    line = _TOKEN.sub("[redacted]", line)
     return _MOBILE.sub(lambda found: mobiles.mask(re.sub("%20|[ -]", "", found[1])), line)
 
 
@@ -134,21 +136,45 @@ class _Line(logging.Formatter):
         return self._put_together(_moment(created), _level(level), message, name, fields, trace)
 
 
+class _Listener(Output):
+    """Standard error, in one of our formats."""
+
+    def __init__(self, put_together: "PutTogether") -> None:
+        super().__init__(redact)
+        self.lines = _Line(put_together)
+        self.setFormatter(self.lines)
+
+
+_LISTENERS: list[_Listener] = []  # one, once `configure` was called
+
 PutTogether = Callable[[str, str, str, str, Fields, str], str]  # moment, level, message, logger, fields, trace
 
 
 def _text(moment: str, level: str, message: str, name: str, fields: Fields, trace: str) -> str:
-    pairs = "".join([f" {field}={_plain(fields[field])}" for field in sorted(fields)])
-    head = f"{moment} [{level:<9}] {redact(message)} [{name}]{pairs}"
-    return f"{head}\n{redact(trace)}" if trace else head
+    template, order = _pairs(tuple(fields))
+    pairs = template % tuple(map(fields.get, order))
+    if pairs.count(" ") != len(order) or not pairs.isprintable() or "= " in pairs or pairs.endswith("="):
+        pairs = template % tuple(_quoted(fields[field]) for field in order)
+    head = f"{moment} [{level:<9}] {message} [{name}]{pairs}"
+    return f"{head}\n{trace}" if trace else head
 
 
 def _json(moment: str, level: str, message: str, name: str, fields: Fields, trace: str) -> str:
     event = {"event": message, **fields, "level": level, "logger": name, "timestamp": moment}
     if trace:
         event["exception"] = trace
+    line = json.dumps(event, default=repr)
+    if not _is_suspicious(line):
+        return line
     # Before the line is put together: a number cut out of finished JSON would leave no JSON.
-    return redact(json.dumps({name: _redacted(value) for name, value in event.items()}, default=repr))
+    return json.dumps({name: _redacted(value) for name, value in event.items()}, default=repr)
+
+
+@lru_cache(maxsize=256)
+def _pairs(fields: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
+    """How these are written, and in which order."""
+    order = tuple(sorted(fields))
+    return "".join(f" {field.replace('%', '%%')}=%s" for field in order), order
 
 
 @lru_cache(maxsize=8)
@@ -166,9 +192,9 @@ def _second(moment: int) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(moment))
 
 
-def _plain(value: object) -> str:
+def _quoted(value: object) -> str:
     text = value if isinstance(value, str) else repr(value)
-    return redact(text if text.isprintable() and " " not in text and text else repr(text))
+    return text if text.isprintable() and " " not in text and text else repr(text)
 
 
 def _redacted(value: Any) -> Any:

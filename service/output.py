@@ -8,26 +8,29 @@ import asyncio
 import logging
 import sys
 import threading
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Callable, Iterator
 from contextvars import Context
 
 PIPE = 4096  # bytes that a pipe takes in one piece (PIPE_BUF): several workers may write to the same one
 
 
 class Output(logging.Handler):
-    """Writes each line whole, in the order in which they came."""
+    """Writes each line whole, in the order in which they came. `clean` gets all that is written, lines at a time."""
 
-    def __init__(self) -> None:
+    def __init__(self, clean: Callable[[str], str] = str) -> None:
         super().__init__()
+        self._clean = clean
         self._stream = sys.stderr
-        self._lines: list[str] = []
+        self._lines: deque[str] = deque()  # its `append` and `popleft` need no lock
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread = 0
+        self._is_due = False
 
     def gather(self, loop: asyncio.AbstractEventLoop | None) -> None:
         """From now on write what this loop's thread logs at the end of each turn; None: at once."""
         self.flush()
-        self._loop, self._thread = loop, threading.get_ident()
+        self._loop, self._thread, self._is_due = loop, threading.get_ident(), False
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write the line, or keep it until the turn ends."""
@@ -40,41 +43,43 @@ class Output(logging.Handler):
 
     def say(self, line: str, *, at_once: bool) -> None:
         """Write a finished line, or keep it until the turn ends."""
-        self.acquire()  # another thread may be about to write
-        try:
-            self._lines.append(line)
-            loop = self._loop
-            if loop is None or at_once or loop.is_closed() or threading.get_ident() != self._thread:
+        self._lines.append(line)
+        if at_once or self._loop is None or threading.get_ident() != self._thread:
+            self.flush()
+        elif not self._is_due:
+            try:
+                self._loop.call_soon(self._end_turn, context=Context())
+                self._is_due = True
+            except RuntimeError:  # the loop is closed
                 self.flush()
-            elif len(self._lines) == 1:
-                loop.call_soon(self.flush, context=Context())
-        finally:
-            self.release()
+
+    def _end_turn(self) -> None:
+        self._is_due = False
+        self.flush()
 
     def flush(self) -> None:
         """Write what is kept."""
-        self.acquire()
+        self.acquire()  # another thread may be writing
         try:
-            lines, self._lines = self._lines, []
-            for piece in _pieces(lines):
-                self._stream.write(piece)
+            lines = self._taken()
+            for piece in _pieces("\n".join([*lines, ""])) if lines else ():
+                self._stream.write(self._clean(piece))
                 self._stream.flush()
         except (OSError, ValueError):  # nobody reads on, or the stream is closed
             self.handleError(logging.makeLogRecord({"msg": "lines of the log could not be written"}))
         finally:
             self.release()
 
+    def _taken(self) -> list[str]:
+        """Each line once, though others are added meanwhile."""
+        return [self._lines.popleft() for _ in range(len(self._lines))]
 
-def _pieces(lines: list[str]) -> Iterator[str]:
+
+def _pieces(text: str) -> Iterator[str]:
     """Whole lines, as many at a time as a pipe takes in one piece."""
-    piece: list[str] = []
-    size = 0
-    for line in lines:
-        length = (len(line) if line.isascii() else len(line.encode(errors="backslashreplace"))) + 1
-        if piece and size + length > PIPE:
-            yield "\n".join([*piece, ""])
-            piece, size = [], 0
-        piece.append(line)
-        size += length
-    if piece:
-        yield "\n".join([*piece, ""])
+    data = text.encode(errors="backslashreplace")
+    start = 0
+    while start < len(data):
+        end = data.rfind(b"\n", start, start + PIPE) + 1 or data.find(b"\n", start) + 1
+        yield data[start:end].decode()
+        start = end

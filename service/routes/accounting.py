@@ -29,10 +29,9 @@ def count(app: App, method: str, route: str, status: int, began: float) -> None:
     """Count an answer and log it, the path as its template. `began` is a moment of `time.perf_counter`."""
     seconds = time.perf_counter() - began
     app.ctx.observation.metrics.observe(known(method), route, status, seconds)
-    quiet = status < LEAST_FAILURE and (method, route) in QUIET
-    level = logging.DEBUG if quiet else logging.INFO
-    if log.isEnabledFor(level):
-        logs.say(log, level, f"{method} {route}", {"status": status, "ms": round(seconds * 1000, 1)})
+    level = logging.DEBUG if (method, route) in QUIET and status < LEAST_FAILURE else logging.INFO
+    if level == logging.INFO or log.isEnabledFor(level):
+        logs.say(log, level, f"{method} {route}", {"status": status, "ms": int(seconds * 10_000) / 10})
 
 
 def known(method: str) -> str:
