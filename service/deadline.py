@@ -33,7 +33,7 @@ def left(most: float) -> float:
     seconds = until - time.monotonic()
     if seconds <= 0:
         raise ServiceUnavailable
-    return min(most, seconds)
+    return seconds if seconds < most else most  # noqa: FURB136 - `min` takes three times as long
 
 
 @contextmanager

@@ -10,6 +10,7 @@ LONGEST = 512  # characters of a User-Agent that are looked at
 UNKNOWN = "unknown"
 
 
+@lru_cache(maxsize=256)
 def name(given: str, user_agent: str) -> str:
     """The name that the app gave (`X-Device-Name`), or else one made readable from `User-Agent`.
 

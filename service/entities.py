@@ -40,16 +40,14 @@ class User(NamedTuple):
     last_login: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Device:
+class Device(NamedTuple):
     """What a login tells of the device it came from."""
 
     name: str
     ip: str
 
 
-@dataclass(frozen=True, slots=True)
-class RefreshToken:
+class RefreshToken(NamedTuple):
     """What a session remembers of one refresh token: never the token, only the digest of its secret.
 
     `nonce` is what the secret was made from, with that of the token before it (`rotation.py`); empty for the first.
@@ -61,8 +59,7 @@ class RefreshToken:
     nonce: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class RotationState:
+class RotationState(NamedTuple):
     """The refresh tokens of one session (section 3 of the contract). `pending` is in order of birth."""
 
     current: RefreshToken
@@ -71,8 +68,7 @@ class RotationState:
     previous_retired_at: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class Session:
+class Session(NamedTuple):
     """One device of one user: the record behind `session:{<user_id>}:<session_id>`."""
 
     user_id: int

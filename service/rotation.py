@@ -15,7 +15,7 @@ would otherwise get different successors, and the slower answer's would be dead 
 """
 
 import hmac
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from service import tokens
 from service.entities import RefreshToken, RotationState
@@ -70,7 +70,7 @@ def _succeed(
         return _serve(state, newest, now), _successor(bytes.fromhex(newest.nonce), presented)
     secret = _successor(nonce, presented)
     born = RefreshToken(tokens.digest(secret), created_at=now, served_at=now, nonce=nonce.hex())
-    return replace(state, pending=(*state.pending, born)[-PENDING_KEPT:]), secret
+    return state._replace(pending=(*state.pending, born)[-PENDING_KEPT:]), secret
 
 
 def _confirm(state: RotationState, token: RefreshToken, now: float) -> RotationState:
@@ -78,8 +78,8 @@ def _confirm(state: RotationState, token: RefreshToken, now: float) -> RotationS
 
 
 def _serve(state: RotationState, token: RefreshToken, now: float) -> RotationState:
-    served = replace(token, served_at=max(now, token.served_at))
-    return replace(state, pending=tuple(served if other is token else other for other in state.pending))
+    served = token._replace(served_at=max(now, token.served_at))
+    return state._replace(pending=tuple(served if other is token else other for other in state.pending))
 
 
 def _successor(nonce: bytes, presented: bytes) -> bytes:

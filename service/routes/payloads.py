@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import orjson
@@ -70,6 +71,7 @@ def _code_request(request: Request, fields: dict[str, Any]) -> CodeRequest:
     return CodeRequest(mobile, token)
 
 
+@lru_cache(maxsize=64)
 def is_json(content_type: str) -> bool:
     """Whether a body of this `Content-Type` is taken. It need not be told."""
     media_type = content_type.partition(";")[0].strip().lower()

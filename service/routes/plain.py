@@ -62,12 +62,10 @@ class Plain(NamedTuple):
         if way is None or len(data) > LONGEST or not (head := way.head.match(data)):
             return None
         end = head.end()
-        sent: dict[bytes, bytes] = {}
-        for name, value in way.headers.findall(data, 0, end):
-            known = name.lower()
-            if known in sent or known not in way.known:
-                return None
-            sent[known] = value
+        found = way.headers.findall(data, 0, end)
+        sent = {name.lower(): value for name, value in found}
+        if len(sent) < len(found) or not way.known.issuperset(sent):
+            return None
         plain = cls(way.method, way.kind, sent, data[end:])
         return plain if plain._is_usual else None
 

@@ -8,7 +8,6 @@ sent yet, and hinders nobody. Knows neither Redis nor SQL.
 import asyncio
 import logging
 import math
-from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from contextvars import Context
 from copy import copy
@@ -79,7 +78,7 @@ class Gathering(Generic[Item, Answer]):
         self._has_given_up = False
         self._waits_a_turn = waits_a_turn
         self._most = most
-        self._queue: deque[Asked[Item, Answer]] = deque()
+        self._queue: list[Asked[Item, Answer]] = []
         self._batch: Batch[Item, Answer] = ()
         self._going: asyncio.Task[None] | None = None
         self._timer: asyncio.Handle | None = None
@@ -139,15 +138,12 @@ class Gathering(Generic[Item, Answer]):
         self._batch = ()
 
     def _next(self) -> list[Asked[Item, Answer]]:
-        queue, now = self._queue, self._running_loop.time()
-        batch: list[Asked[Item, Answer]] = []
-        while queue and len(batch) < self._most:
-            asked = queue.popleft()
+        taken, self._queue = self._queue[: self._most], self._queue[self._most :]
+        now = self._running_loop.time()
+        for asked in taken:
             if asked.until <= now:  # the loop is late, and the timer with it
                 asked.fail(TimeoutError())
-            elif not asked.future.done():
-                batch.append(asked)
-        return batch
+        return [asked for asked in taken if not asked.future.done()]
 
     async def _carried(self, batch: Batch[Item, Answer]) -> None:
         failure: Exception = RuntimeError("left without an answer")

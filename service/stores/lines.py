@@ -21,7 +21,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 
 from service.stores.gathering import Gathering
-from service.stores.messages import MGET, Call, Command, Message, as_one, packed, singly
+from service.stores.messages import MGET, Call, Command, Message, as_one, packed, singly, told
 from service.stores.wire import Wire
 
 RETRIES = 2
@@ -109,7 +109,7 @@ async def _asked(wire: Wire, data: bytes, sent: Sequence[Message]) -> list[Messa
     left = iter(sent)
 
     def tell(answer: Any) -> None:
-        if more := next(left).told(answer):
+        if more := told(next(left), answer):
             instead.extend(more)
 
     await wire.send(data, len(sent), tell)
@@ -120,6 +120,7 @@ class Lines(Protocol):
     """The lines to all servers there are."""
 
     count: int  # how many there may be at once
+    joins: bool  # whether one script may be given keys of any names
 
     def ask(self, command: Command, seconds: float) -> "asyncio.Future[Any]":
         """The answer, or what redis-py raises. TimeoutError after `seconds`."""
@@ -140,6 +141,7 @@ class LinesToOne:
     ) -> None:
         self._lines = [Line(make, merge=mine, retries=retries) for mine in (merge, False)]
         self.count = len(self._lines)
+        self.joins = True
         reads, others = self._lines
         self._reads = Gathering(reads.carry, most=MOST, limit=timeout)
         self._others = Gathering(others.carry, most=MOST, limit=timeout, waits_a_turn=True)

@@ -5,7 +5,7 @@ A message knows whose answer it brings, and what becomes of them where the serve
 
 from collections.abc import Iterable, Sequence
 from itertools import chain
-from typing import Any, NamedTuple
+from typing import Any
 
 from hiredis import pack_command
 from redis.exceptions import ConnectionError as RedisConnectionError
@@ -16,16 +16,19 @@ from service.stores.gathering import Asked
 MGET = "MGET"
 
 
-class Command(NamedTuple):
+class Command:
     """What one caller asks of Redis. `repeatable`: doing it twice does what doing it once does.
 
     `script` is the text of the one that `arguments` name by its digest, if they do.
     """
 
-    key: str
-    arguments: Sequence[Any]
-    repeatable: bool
-    script: str = ""
+    __slots__ = ("arguments", "key", "repeatable", "script")
+
+    def __init__(self, key: str, arguments: Sequence[Any], repeatable: bool, script: str = "") -> None:  # noqa: FBT001
+        self.key = key
+        self.arguments = arguments
+        self.repeatable = repeatable
+        self.script = script
 
     @property
     def whole(self) -> Sequence[Any]:
@@ -35,56 +38,52 @@ class Command(NamedTuple):
 
 Call = Asked[Command, Any]
 
+# One command as it goes over the wire, and those who asked for it: an MGET may be that of many. A plain tuple: a named
+# one costs as much as sending it.
+Message = tuple[Sequence[Any], Sequence[Call]]
 
-class Message(NamedTuple):
-    """One command as it goes over the wire. An MGET may be that of many callers."""
 
-    arguments: Sequence[Any]
-    calls: Sequence[Call]
+def told(message: Message, answer: Any) -> Sequence[Message]:
+    """Hand an answer on. Answers what is to be sent instead, where the server has refused this for now.
 
-    def told(self, answer: Any) -> "Sequence[Message]":
-        """Hand an answer on. Answers what is to be sent instead, where the server has refused this for now.
-
-        Raises what says that the server cannot be spoken to (it loads its data, it wants a password).
-        """
-        if isinstance(answer, Exception):
-            return self._refused(answer)
-        if len(self.calls) == 1:
-            self.calls[0].answer(answer)
-            return ()
-        start = 0
-        for call in self.calls:
-            end = start + len(call.item.arguments) - 1
-            call.answer(answer[start:end])
-            start = end
+    Raises what says that the server cannot be spoken to (it loads its data, it wants a password).
+    """
+    calls = message[1]
+    if isinstance(answer, Exception):
+        return _refused(calls, answer)
+    if len(calls) == 1:
+        calls[0].answer(answer)
         return ()
+    start = 0
+    for call in calls:
+        end = start + len(call.item.arguments) - 1
+        call.answer(answer[start:end])
+        start = end
+    return ()
 
-    def one_by_one(self) -> "list[Message]":
-        """The same for each caller by itself."""
-        return singly(self.calls)
 
-    def _refused(self, error: Exception) -> "list[Message]":
-        if isinstance(error, RedisConnectionError):
-            raise error
-        if len(self.calls) > 1:  # one of them may be to blame: each by itself
-            return self.one_by_one()
-        [call] = self.calls
-        if isinstance(error, NoScriptError) and call.item.script:
-            return [Message(call.item.whole, self.calls)]
-        call.fail(error)
-        return []
+def _refused(calls: Sequence[Call], error: Exception) -> list[Message]:
+    if isinstance(error, RedisConnectionError):
+        raise error
+    if len(calls) > 1:  # one of them may be to blame: each by itself
+        return singly(calls)
+    [call] = calls
+    if isinstance(error, NoScriptError) and call.item.script:
+        return [(call.item.whole, calls)]
+    call.fail(error)
+    return []
 
 
 def singly(calls: Iterable[Call]) -> list[Message]:
     """A message for each."""
-    return [Message(call.item.arguments, (call,)) for call in calls]
+    return [(call.item.arguments, (call,)) for call in calls]
 
 
 def as_one(calls: Sequence[Call]) -> list[Message]:
     """One MGET for all of these, which are MGETs."""
     if len(calls) == 1:
         return singly(calls)
-    return [Message((MGET, *chain.from_iterable(call.item.arguments[1:] for call in calls)), calls)]
+    return [((MGET, *chain.from_iterable(call.item.arguments[1:] for call in calls)), calls)]
 
 
 def packed(messages: Iterable[Message]) -> tuple[bytes, list[Message]]:
@@ -95,14 +94,15 @@ def packed(messages: Iterable[Message]) -> tuple[bytes, list[Message]]:
     parts: list[bytes] = []
     sent: list[Message] = []
     for message in messages:
+        arguments, calls = message
         try:
-            parts.append(pack_command(tuple(message.arguments)))
+            parts.append(pack_command(tuple(arguments)))
             sent.append(message)
         except (TypeError, ValueError) as error:  # the latter: half of a surrogate pair
-            if len(message.calls) == 1:
-                message.calls[0].fail(error if isinstance(error, ValueError) else DataError(str(error)))
+            if len(calls) == 1:
+                calls[0].fail(error if isinstance(error, ValueError) else DataError(str(error)))
                 continue
-            rest, others = packed(message.one_by_one())
+            rest, others = packed(singly(calls))
             parts.append(rest)
             sent += others
     return b"".join(parts), sent

@@ -27,15 +27,26 @@ def load_access(value: bytes | None) -> AccessRecord | None:
 
 def dump_session(session: Session) -> bytes:
     """The record of a session: JSON that an operator can read."""
+    state = session.refresh
     return orjson.dumps(
         {
-            "device": session.device,
+            "device": {"name": session.device.name, "ip": session.device.ip},
             "created_at": session.created_at,
             "refreshed_at": session.refreshed_at,
             "expires_at": session.expires_at,
-            "refresh": session.refresh,
+            "refresh": {
+                "current": _dumped(state.current),
+                "pending": [_dumped(token) for token in state.pending],
+                "previous": _dumped(state.previous) if state.previous else None,
+                "previous_retired_at": state.previous_retired_at,
+            },
         }
     )
+
+
+def _dumped(token: RefreshToken) -> dict[str, str | float]:
+    digest, created_at, served_at, nonce = token
+    return {"digest": digest, "created_at": created_at, "served_at": served_at, "nonce": nonce}
 
 
 def load(value: bytes | None) -> dict[str, Any] | None:

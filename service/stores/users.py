@@ -101,7 +101,7 @@ class UserStore:
         postgres = self._database.is_postgres
         for mobile in sorted(asked):
             now = asked[mobile].item.now
-            values += (mobile, now if postgres else now.isoformat(" "))
+            values += (mobile, now if postgres else _text(now))
         statement = _statement(len(asked), postgres=postgres)
         run = partial(self._database.client.execute_query_dict, statement, values)
         for row in await self._database.within(run):
@@ -143,6 +143,17 @@ def _user(row: dict[str, Any]) -> User:
         created_at=_moment(row["created_at"]),
         last_login=_moment(row["last_login"]),
     )
+
+
+def _text(moment: datetime) -> str:
+    """As Tortoise writes it, `isoformat(" ")`, which takes several times as long."""
+    fraction = f".{moment.microsecond:06d}" if moment.microsecond else ""
+    return f"{_second(moment.replace(microsecond=0))}{fraction}+00:00"
+
+
+@lru_cache(maxsize=8)
+def _second(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%d %H:%M:%S}"
 
 
 def _moment(value: datetime | str) -> datetime:
