@@ -13,7 +13,8 @@ from redis import Redis
 
 from service import rotation, tokens
 from service.entities import AccessRecord, Device, Session
-from service.stores.connection import Connection, Script
+from service.stores.connection import Connection
+from service.stores.scripts import Step
 from service.stores.sessions import SessionStore
 
 LIFE, ACCESS_LIFE = 1_209_600.0, 3_600.0
@@ -38,12 +39,13 @@ class _Recorder:
         self._pipeline = client.pipeline(transaction=False)
         self._known: set[str] = set()
 
-    async def run(self, script: Script, keys: Sequence[str], arguments: Sequence[str | bytes | int]) -> list[bytes]:
-        if script.name not in self._known:
-            self._client.script_load(script.source)
-            self._known.add(script.name)
-        self._pipeline.evalsha(script.sha, len(keys), *keys, *arguments)
-        return []  # no session made room for this one
+    async def run_in_turn(self, steps: Sequence[Step]) -> list[list[bytes]]:
+        for script, keys, arguments in steps:
+            if script.name not in self._known:
+                self._client.script_load(script.source)
+                self._known.add(script.name)
+            self._pipeline.evalsha(script.sha, len(keys), *keys, *arguments)
+        return [[]]  # no session made room for this one
 
     def send(self) -> None:
         self._pipeline.execute()

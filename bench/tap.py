@@ -17,12 +17,17 @@ from typing import Protocol, Self
 
 import hiredis
 
-from service.stores.connection import LUA
+from service.stores.limits import SPEND
+from service.stores.scripts import LUA
 
 CHUNK = 1 << 16
 STATEMENTS = {b"E", b"Q"}  # Execute, Query
-SCRIPTS = {sha1(path.read_bytes(), usedforsecurity=False).hexdigest(): path.stem for path in sorted(LUA.glob("*.lua"))}
 OTHER_SCRIPT = "limits"  # those of the limits library
+TEXTS = {
+    **{path.read_text(encoding="utf-8"): path.stem for path in sorted(LUA.glob("*.lua"))},
+    SPEND.source: OTHER_SCRIPT,
+}
+KNOWN = {sha1(text.encode(), usedforsecurity=False).hexdigest(): name for text, name in TEXTS.items()}
 
 
 class Reader(Protocol):
@@ -48,9 +53,17 @@ class RedisReader:
 
 def _name(words: Sequence[bytes]) -> str:
     command = words[0].decode().upper()
-    if command == "EVALSHA":
-        return SCRIPTS.get(words[1].decode(), OTHER_SCRIPT)
-    return command
+    if command == "EVAL":
+        return _learnt(words[1].decode())
+    return KNOWN.get(words[1].decode(), OTHER_SCRIPT) if command == "EVALSHA" else command
+
+
+def _learnt(source: str) -> str:
+    """The name of a script that is sent whole: it may be several in one, and goes by its digest from now on."""
+    places = sorted((source.find(text), name) for text, name in TEXTS.items() if text in source)
+    name = ", ".join(name for _, name in places) or OTHER_SCRIPT
+    KNOWN[sha1(source.encode(), usedforsecurity=False).hexdigest()] = name
+    return name
 
 
 class PostgresReader:

@@ -99,6 +99,7 @@ def count(folder: Path, cores: Set, redis: RedisServer, postgres: PostgresServer
         with latch:
             wanted = WARMING + times
             pairs = fill(redis.on(DATABASE), wanted, FIRST_USER)
+            redis.on(DATABASE).script_flush()  # so that each is sent whole once, and its name is learnt
             logins = Logins(latch)
             requests = {
                 "login": latch.issue(logins.numbers(wanted)),

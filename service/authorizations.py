@@ -3,14 +3,13 @@
 import logging
 import math
 import secrets
-from dataclasses import replace
 from datetime import UTC, datetime
 
 from config import Settings
 from service import audit, deadline, rotation, tokens
 from service.audit import Event
 from service.codes import Codes, Loan
-from service.entities import Clock, Device, EndReason, Identity, Session, TokenPair, User, UserStatus
+from service.entities import AccessRecord, Clock, Device, EndReason, Identity, Session, TokenPair, User, UserStatus
 from service.errors import (
     InvalidCode,
     InvalidRefreshToken,
@@ -21,7 +20,7 @@ from service.errors import (
 )
 from service.issuing import Issuer, pair
 from service.outcomes import Attempt, told
-from service.stores.sessions import Found, SessionStore
+from service.stores.sessions import Found, Opened, SessionStore
 from service.stores.users import UserStore
 from service.tokens import Token
 
@@ -140,25 +139,27 @@ class Authorizations:
         )
         token, access = self._issuer.access(session, drawn.access_secret)
         serial = tokens.serial(access.digest)
-        replaced = await self._sessions.open(session, serial, access, cap=self._settings.max_sessions)
-        if replaced is None:  # disabled since the database was asked
-            raise UserDisabled
-        await self._spend(loan, session)
-        for other in replaced:
+        for other in await self._begin(session, serial, access, loan):
             audit.record(Event.SESSION_REPLACED, user_id=user_id, session_id=other)
         return pair(token, refresh_token, session, access)
 
-    async def _spend(self, loan: Loan, session: Session) -> None:
-        """Spend the code of a session just opened, or take the session back."""
-        spent = False
+    async def _begin(self, session: Session, serial: str, access: AccessRecord, loan: Loan) -> list[str]:
+        """Open a session and spend its code, or leave neither done. Answers the sessions that made room for it."""
+        opened: Opened | None = Opened([], is_followed=False)
         try:
-            spent = await self._codes.spend(loan)
+            opened = await self._sessions.open(
+                session, serial, access, cap=self._settings.max_sessions, then=[self._codes.spending(loan)]
+            )
         finally:
-            if not spent:
+            if opened and not opened.is_followed:
                 with deadline.tidying():
                     await self._sessions.end(session.user_id, session.session_id, EndReason.REVOKED, session.created_at)
-        if not spent:  # the login took longer than the loan
+        if opened is None:  # disabled since the database was asked
+            raise UserDisabled
+        if not opened.is_followed:  # the login took longer than the loan
             raise InvalidCode
+        self._codes.note_spent(loan)
+        return opened.replaced
 
     async def _rotate(self, token: Token, session: Session | None, raw: bytes) -> TokenPair:
         for _ in range(SWAPS):
@@ -176,7 +177,7 @@ class Authorizations:
                 await self._end_as_stolen(session, now)
                 raise SessionEnded(EndReason.REUSED, just_now=True)
             expires_at = self._issuer.expiry(session.created_at, now)
-            refreshed = replace(session, refresh=state, refreshed_at=now, expires_at=expires_at)
+            refreshed = session._replace(refresh=state, refreshed_at=now, expires_at=expires_at)
             new_token, access = self._issuer.access(refreshed)
             written = await self._sessions.replace(raw, refreshed, tokens.serial(access.digest), access)
             if written is True:

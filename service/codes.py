@@ -7,6 +7,7 @@ what a try is compared with is a keyed digest. Comparing keyed digests takes a t
 import hmac
 import math
 import secrets
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from random import getrandbits
@@ -20,6 +21,7 @@ from service.errors import InvalidCode, ServiceUnavailable
 from service.limits import Limits
 from service.stores.codes import CodeStore, Ended, Verdict
 from service.stores.limits import Refusal
+from service.stores.scripts import Step
 
 LONGEST_LIFE = 600.0  # seconds; NIST SP 800-63B-4 section 3.1.3.2: out-of-band secrets are valid for 10 minutes at most
 LEAST_LEASE = 3.0  # seconds
@@ -75,11 +77,14 @@ class Codes:
         """Judge one try. Raises InvalidCode: wrong, expired, spent, ended and never sent are one and the same.
 
         Only a try at a code that could be right counts as a wrong one: otherwise anybody could lock a number out
-        without as much as asking for a code. Raises TooManyRequests, too. Two round trips to Redis.
+        without as much as asking for a code. Raises TooManyRequests, too. One round trip to Redis, on a Cluster two.
         """
-        await self._limits.spend_login(mobile, ip)
         loan = Loan(mobile, f"{getrandbits(64):016x}")
-        verdict = await self._judged(loan, code)
+        attempt = self._limits.login_steps(ip)
+        verdict = None if attempt is None else await self._judged(loan, code, attempt)
+        if verdict is None:  # it seems that the address has no attempt left
+            await self._limits.spend_login(mobile, ip)
+            verdict = await self._judged(loan, code)
         if isinstance(verdict, Refusal):
             await self._limits.refuse_try(verdict, mobile, ip)
         if verdict is not Verdict.RIGHT:
@@ -90,11 +95,14 @@ class Codes:
         """Give a code back unspent."""
         await self._store.release(loan.mobile, loan.holder)
 
-    async def spend(self, loan: Loan) -> bool:
-        """Spend a code. False where the loan has run out. All of it in one round trip."""
+    def spending(self, loan: Loan) -> Step:
+        """What spends a code, for a round trip that does more. It answers 0 where the loan has run out."""
+        return self._store.spending(loan.mobile, loan.holder, self._limits.tries(loan.mobile))
+
+    def note_spent(self, loan: Loan) -> None:
+        """Count a code that has been spent."""
         if not self.is_fixed(loan.mobile):
-            self._guard.note_used(loan.mobile)  # first, so that it goes along
-        return await self._store.spend(loan.mobile, loan.holder, self._limits.tries(loan.mobile))
+            self._guard.note_used(loan.mobile)
 
     async def settle(self) -> None:
         """Wait until all that nobody waits for is done."""
@@ -122,7 +130,7 @@ class Codes:
         message = "Too many wrong codes for this number. Please wait."
         self._limits.refuse("code_attempts", math.ceil(wait), mobile, message)
 
-    async def _judged(self, loan: Loan, code: str) -> Verdict | Refusal:
+    async def _judged(self, loan: Loan, code: str, after: Sequence[Step] = ()) -> Verdict | Refusal | None:
         try:
             return await self._store.take(
                 loan.mobile,
@@ -132,6 +140,7 @@ class Codes:
                 lease=self._lease,
                 attempts=self._settings.code_attempts,
                 tries=self._limits.tries(loan.mobile),
+                after=after,
             )
         except ServiceUnavailable:  # it may have been lent all the same
             with suppress(ServiceUnavailable), deadline.tidying():

@@ -20,6 +20,7 @@ from service.errors import ServiceUnavailable, TooManyRequests
 from service.stores.codes import owner
 from service.stores.cooldowns import CooldownStore
 from service.stores.limits import ALL, Budget, LimitStore, Refusal, windows_of
+from service.stores.scripts import Step
 from settings.fields import OFF
 
 PREFIX_DIGITS = 7  # an operator's block of numbers in China: ten thousand of them
@@ -102,6 +103,10 @@ class Limits:
         """For what asks for a code and sends nothing: a test number, a captcha that was not solved."""
         await self._spend(self._by_address(ip), mobile)
 
+    def login_steps(self, ip: str) -> list[Step] | None:
+        """What spends one attempt of the address along with something else; None where `spend_login` has to."""
+        return self._store.steps(self._logins(ip))
+
     async def spend_login(self, mobile: str, ip: str) -> None:
         """Spend one attempt of the address."""
         refusal = await self._store.spend(self._logins(ip))
@@ -113,7 +118,7 @@ class Limits:
         return self._budget("tries_per_number", owner(mobile))
 
     async def refuse_try(self, refusal: Refusal, mobile: str, ip: str) -> NoReturn:
-        """Raise TooManyRequests; the address gets back what `spend_login` has spent."""
+        """Raise TooManyRequests; the address gets back its attempt."""
         await self._refund(self._logins(ip))
         self.refuse(refusal.name, refusal.wait, mobile)
 

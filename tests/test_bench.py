@@ -8,8 +8,10 @@ import struct
 import xml.etree.ElementTree as ET
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hiredis import pack_command
 
 from bench import __main__ as command
 from bench import findings as f
@@ -23,6 +25,9 @@ from bench.generator import Outcome, Shot, outcome_of, request
 from bench.logins import Logins
 from bench.servers import BenchError, Server
 from bench.tap import Event, PostgresReader, RedisReader
+from service.stores.codes import TAKE
+from service.stores.limits import SPEND
+from service.stores.scripts import Step, in_one
 
 ROOT = Path(__file__).parent.parent
 SOUND = Outcome(answered=1000, seconds=2.0, p50=0.01, p99=0.02, failed=0, broken=0, used_up=False, processor=1.0)
@@ -159,6 +164,17 @@ def test_commands_of_redis_are_counted_also_in_pieces() -> None:
     sent = b"*2\r\n$3\r\nGET\r\n$1\r\na\r\n" + b"*3\r\n$4\r\nMGET\r\n$1\r\na\r\n$1\r\nb\r\n"
     assert reader.asked(sent[:10]) == []
     assert reader.asked(sent[10:]) == ["GET", "MGET"]
+
+
+def test_a_script_that_does_the_work_of_two_goes_by_their_names_from_its_first_run_on() -> None:
+    limit: Step = (SPEND, ["limit:a"], [1])
+    joined, keys, _ = in_one([limit, (TAKE, ["code:b"], [2])])
+    reader = RedisReader()
+    pack: Any = pack_command  # its own types say that a command has one argument
+    [name] = reader.asked(pack(("EVAL", joined.source, len(keys), *keys)))
+    again = [pack(("EVALSHA", script.sha, 1, "a")) for script in (joined, TAKE, SPEND)]
+    assert name == "limits, take_code"
+    assert reader.asked(b"".join(again)) == [name, "take_code", "limits"]
 
 
 def test_statements_of_postgresql_are_counted_also_in_pieces() -> None:

@@ -75,10 +75,10 @@ async def test_a_check_is_one_span_with_one_for_redis_under_it(traced: Traced) -
 
 
 async def test_a_login_shows_its_scripts_its_statement_and_its_message(start: Start) -> None:
-    traced = Traced(await start(limit_codes_per_ip="30/hour"))
+    traced = Traced(await start(limit_codes_per_ip="30/hour", limit_logins_per_ip="60/minute"))
     await traced.api.log_in()
     names = {span.name for span in traced.spans}
-    assert {"redis take_code", "redis open_session", "redis spend_code", "redis limit", "sqlite INSERT"} <= names
+    assert {"redis limit + take_code", "redis open_session + spend_code", "sqlite INSERT"} <= names
     login = traced.named(f"POST {BASE}/authorizations")
     assert login.context
     assert {span.context.trace_id for span in traced.spans if span.name == "sqlite INSERT" and span.context} == {

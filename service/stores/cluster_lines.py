@@ -28,6 +28,7 @@ class LinesToCluster:
         self, client: ClusterClient, make: Callable[[ClusterNode], AbstractConnection], *, timeout: float, places: int
     ) -> None:
         self.count = places
+        self.joins = False
         self._client = client
         self._make = make
         self._timeout = timeout

@@ -4,12 +4,15 @@ Each method is one script, so that of any number of tries at once exactly as man
 """
 
 import math
-from collections.abc import Awaitable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
-from service.stores.connection import Connection, Script, milliseconds
-from service.stores.limits import Budget, Refusal
+from redis.exceptions import ResponseError
+
+from service.stores.connection import Connection, milliseconds
+from service.stores.limits import Budget, Refusal, is_foreign
+from service.stores.scripts import Script, Step
 
 LEAST_LIFE = 60.0  # seconds; a code with less left is not worth sending again
 ISSUE = Script("issue_code", repeatable=True)
@@ -42,11 +45,11 @@ class Verdict(IntEnum):
     RIGHT = 1
 
 
-class CodeStore:
-    """Issues, judges, lends and spends codes. Times are in seconds.
+VERDICTS = {verdict.value: verdict for verdict in Verdict}
 
-    What is answered as an awaitable has begun, so that a caller can begin something else before it waits.
-    """
+
+class CodeStore:
+    """Issues, judges, lends and spends codes. Times are in seconds."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -83,18 +86,28 @@ class CodeStore:
         lease: float,
         attempts: int,
         tries: Sequence[Budget] = (),
-    ) -> Verdict | Refusal:
+        after: Sequence[Step] = (),
+    ) -> Verdict | Refusal | None:
         """Judge one try; if it is right and nobody else holds the code, lend it to `holder` for `lease` seconds.
 
         A wrong one spends one of each of the budgets `tries`, which are those of `owner(mobile)`. Where one of them has
-        no room nothing is judged, and the one with the longest wait is answered.
+        no room nothing is judged, and the one with the longest wait is answered. None where one of the steps `after`
+        which it is due answered nothing, or could not be done.
         """
         arguments: list[str | int] = [digest, attempts, holder, milliseconds(now), milliseconds(lease)]
         for budget in tries:
             for window in budget.windows:
                 arguments += (window.amount, window.seconds)
-        answer = await self._connection.run(TAKE, _keys(mobile, tries), arguments)
-        return Verdict(answer) if isinstance(answer, int) else _refusal(tries, *answer)
+        try:
+            answers = await self._connection.run_in_turn([*after, (TAKE, _keys(mobile, tries), arguments)])
+        except ResponseError as error:
+            if after and is_foreign(error):
+                return None
+            raise
+        if len(answers) <= len(after):
+            return None
+        answer = answers[-1]
+        return VERDICTS[answer] if isinstance(answer, int) else _refusal(tries, *answer)
 
     async def release(self, mobile: str, holder: str) -> bool:
         """Give the code back unspent."""
@@ -104,9 +117,9 @@ class CodeStore:
         """Delete the code, whoever holds it. False where there was none."""
         return bool(await self._connection.delete(_key(mobile)))
 
-    def spend(self, mobile: str, holder: str, tries: Sequence[Budget] = ()) -> Awaitable[bool]:
-        """Delete the code and forget the wrong tries. False where `holder` no longer has it."""
-        return self._connection.run(SPEND, _keys(mobile, tries), [holder]).read_by(bool)
+    def spending(self, mobile: str, holder: str, tries: Sequence[Budget] = ()) -> Step:
+        """What deletes the code and forgets the wrong tries. It answers 0 where `holder` no longer has the code."""
+        return SPEND, _keys(mobile, tries), [holder]
 
 
 def owner(mobile: str) -> str:

@@ -10,13 +10,11 @@ import asyncio
 import logging
 import re
 from collections.abc import Awaitable, Callable, Generator, Sequence
-from dataclasses import dataclass, field
-from hashlib import sha1
-from pathlib import Path
 from time import perf_counter
 from typing import Any, Self
 
 from redis.exceptions import (
+    ClusterCrossSlotError,
     ClusterError,
     ConnectionError,  # noqa: A004 - redis-py's own name; the built-in is not used here
     NoPermissionError,
@@ -33,8 +31,8 @@ from service.errors import ServiceUnavailable
 from service.stores import clients
 from service.stores.messages import MGET, Command
 from service.stores.meter import OK, UNAVAILABLE, Meter, Observe, ignore
+from service.stores.scripts import STOPS, Script, Step, in_one
 
-LUA = Path(__file__).parent / "lua"
 UNREACHABLE = (
     ConnectionError,
     TimeoutError,
@@ -51,24 +49,6 @@ UNREACHABLE = (
 UNABLE = re.compile(r"(^|-)(MISCONF|NOREPLICAS|BUSY|LOADING|OOM|READONLY|MASTERDOWN|NOPERM)\b")
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Script:
-    """One atomic operation, in one file. `repeatable`: running it twice does what running it once does.
-
-    `source` is given only where it is not the file of that name.
-    """
-
-    name: str
-    repeatable: bool
-    source: str = field(default="", repr=False)
-    sha: str = field(init=False, repr=False)
-
-    def __post_init__(self) -> None:
-        source = self.source or (LUA / f"{self.name}.lua").read_text(encoding="utf-8")
-        object.__setattr__(self, "source", source)
-        object.__setattr__(self, "sha", sha1(source.encode(), usedforsecurity=False).hexdigest())
 
 
 class Operation:
@@ -134,6 +114,7 @@ class Connection:
         self._lines = clients.lines(self.redis, timeout=timeout)
         self.meter = Meter(self._lines.count, observe)
         self._timeout = timeout
+        self._joins = self._lines.joins
 
     def read(self, command: str, *arguments: str) -> Operation:
         """One command that changes nothing, repeated after a broken connection."""
@@ -147,6 +128,25 @@ class Connection:
         """One script, by its digest; sent whole where the server does not know it (a restart, a failover)."""
         by_digest = ("EVALSHA", script.sha, len(keys), *keys, *arguments)
         return self._begin(script.name, Command(keys[0], by_digest, script.repeatable, script.source))
+
+    async def run_in_turn(self, steps: Sequence[Step]) -> list[Any]:
+        """Run scripts one after the other, until one answers nothing or 0. What those have answered that ran.
+
+        All of it is one atomic operation and one round trip, but where Redis keeps keys apart, as a Cluster does: there
+        each is one by itself. Whichever fails, those before it have been run.
+        """
+        if self._joins and len(steps) > 1:
+            try:
+                return list(await self.run(*in_one(steps)))
+            except ClusterCrossSlotError:  # nothing has been run
+                log.warning("redis keeps keys apart, as a Cluster does: what could go in one step takes several")
+                self._joins = False
+        answers: list[Any] = []
+        for step in steps:
+            answers.append(await self.run(*step))
+            if answers[-1] in STOPS:
+                break
+        return answers
 
     def write(self, command: str, key: str, *arguments: str) -> Operation:
         """One command that must not be done twice."""

@@ -13,7 +13,8 @@ from contextvars import Context
 from dataclasses import dataclass
 
 from service.errors import ServiceUnavailable
-from service.stores.connection import Connection, Script
+from service.stores.connection import Connection
+from service.stores.scripts import Script
 
 COUNT = Script("count_conversion", repeatable=False)  # a second run would count twice
 LOOK = Script("count_conversion", repeatable=True)  # counts nothing
@@ -55,8 +56,9 @@ class ConversionStore:
 
         Nobody waits for it, and what cannot be counted is told to the log: no login fails for that.
         """
+        minute = _minute(now)
         for prefix in prefixes:
-            self._used[prefix, _minute(now)] += 1
+            self._used[prefix, minute] += 1
         if self._counting is None:
             # Begun here, so that it goes along with what its caller asks for next.
             self._counting = asyncio.create_task(self._count_used(self._begun()), context=Context())

@@ -20,12 +20,15 @@ from limits.aio.strategies import MovingWindowRateLimiter
 from redis.exceptions import ResponseError
 
 from service.entities import Clock
-from service.stores.connection import UNABLE, Connection, Script
+from service.stores.connection import UNABLE, Connection
+from service.stores.scripts import Script, Step
 
 PREFIX = "limit"
 NOBODY = "\0"
 ALL = "all"  # whom a budget that is everybody's belongs to
 FOREIGN = re.compile("WRONGTYPE|user_script|compare")  # a value of another type, or a list of something else
+# The library's own: answers 1, or nothing where there is no room.
+SPEND = Script("limit", repeatable=False, source=RedisBridge.SCRIPT_ACQUIRE_MOVING_WINDOW.decode())
 CONTENDED = 5  # times to try again when others are spending and giving back at the same moment
 
 log = logging.getLogger(__name__)
@@ -119,8 +122,6 @@ class LimitStore:
         self._connection = connection
         self._storage = _Storage(_Client(connection))
         self._limiter = MovingWindowRateLimiter(self._storage)
-        bridge: Any = self._storage.bridge
-        self._acquire: Callable[..., Awaitable[object]] = bridge.lua_acquire_moving_window  # as `_Client` registered it
         self._clock = clock
 
     async def look(self, budgets: Sequence[Budget]) -> Refusal | None:
@@ -145,6 +146,14 @@ class LimitStore:
             if refusal:
                 return refusal  # else somebody has given back meanwhile what was in the way
         return Refusal(full.name, 1) if full else None
+
+    def steps(self, budgets: Sequence[Budget]) -> list[Step] | None:
+        """What spends one of each budget, for a round trip that does more. It answers nothing where there is no room.
+
+        None where that takes more than a step: what the first had spent would have to be given back.
+        """
+        windows = _windows(budgets)
+        return [self._step(*pair) for pair in windows] if len(windows) <= 1 else None
 
     async def give_back(self, budgets: Sequence[Budget]) -> None:
         """Undo one `spend`."""
@@ -173,8 +182,11 @@ class LimitStore:
         return 0 if stats.remaining > 0 else max(0, math.floor(stats.reset_time - self._clock())) + 1
 
     def _hit(self, budget: Budget, window: Window) -> Awaitable[object]:
+        return self._connection.run(*self._step(budget, window))
+
+    def _step(self, budget: Budget, window: Window) -> Step:
         """Spend one by the library's script. Its own way there takes as long as Redis."""
-        return self._acquire([window.key(budget.who)], [self._clock(), window.amount, window.seconds, 1])
+        return SPEND, [window.key(budget.who)], [repr(self._clock()), window.amount, window.seconds, 1]
 
     def _stats(self, budget: Budget, window: Window) -> Awaitable[WindowStats]:
         return self._limiter.get_window_stats(window.item, budget.who)
@@ -184,7 +196,7 @@ class LimitStore:
         try:
             return await ask(budget, window)
         except ResponseError as error:
-            if not FOREIGN.search(str(error)) or UNABLE.search(str(error)):
+            if not is_foreign(error):
                 raise
             log.warning("limit %s: a key held something else, and was deleted", budget.name)
             await self._connection.delete(window.key(budget.who))
@@ -193,6 +205,11 @@ class LimitStore:
     async def _take_back(self, budget: Budget, window: Window) -> None:
         """Drop the newest moment. If it is another request's, made in between, the count is right all the same."""
         await self._connection.write("LPOP", window.key(budget.who))
+
+
+def is_foreign(error: ResponseError) -> bool:
+    """Whether a script failed because a key holds what it did not write."""
+    return bool(FOREIGN.search(str(error))) and not UNABLE.search(str(error))
 
 
 def _windows(budgets: Sequence[Budget]) -> list[tuple[Budget, Window]]:

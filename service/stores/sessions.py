@@ -9,11 +9,13 @@ A token is live only while all three say so; hence deleting any of them is enoug
 and nowhere else. What cannot be read (an operator's typo, a foreign value) counts as not there.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from service.entities import AccessRecord, EndReason, Session
 from service.stores import records
-from service.stores.connection import Connection, Script, milliseconds
+from service.stores.connection import Connection, milliseconds
+from service.stores.scripts import Script, Step
 
 OPEN = Script("open_session", repeatable=True)
 # Repeating a swap that went through finds a changed record, which the caller must handle in any case.
@@ -44,6 +46,13 @@ class Found(NamedTuple):
         return records.load_session(self.raw, self.user_id, self.session_id)
 
 
+class Opened(NamedTuple):
+    """The ids of the sessions that made room for a new one, and whether all went through that was to follow."""
+
+    replaced: list[str]
+    is_followed: bool
+
+
 class SessionStore:
     """Opens, finds, refreshes and ends sessions."""
 
@@ -64,13 +73,15 @@ class SessionStore:
             return Found()
         return Found(records.load_access(token), float(record["expires_at"]), None, session, user_id, session_id)
 
-    async def open(self, session: Session, serial: str, access: AccessRecord, *, cap: int) -> list[str] | None:
-        """Write a new session and its access token. Answers the ids of the sessions that made room for it.
+    async def open(
+        self, session: Session, serial: str, access: AccessRecord, *, cap: int, then: Sequence[Step] = ()
+    ) -> Opened | None:
+        """Write a new session and its access token, and do the steps that follow.
 
         None, and nothing written, while the user is barred.
         """
         now = session.created_at
-        replaced = await self._connection.run(
+        opening: Step = (
             OPEN,
             [*_keys(session, serial), _barred_key(session.user_id)],
             [
@@ -83,7 +94,10 @@ class SessionStore:
                 records.tombstone(EndReason.REPLACED, now),
             ],
         )
-        return [session_id.decode() for session_id in replaced] if isinstance(replaced, list) else None
+        replaced, *followed = await self._connection.run_in_turn([opening, *then])
+        if not isinstance(replaced, list):
+            return None
+        return Opened([session_id.decode() for session_id in replaced], followed == [1] * len(then))
 
     async def replace(self, raw: bytes, session: Session, serial: str, access: AccessRecord) -> bool | bytes:
         """Write a refreshed session if its record still is `raw`.

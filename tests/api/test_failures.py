@@ -8,6 +8,7 @@ import pytest
 
 from service.errors import ServiceUnavailable
 from service.stores.lines import Line
+from service.stores.scripts import Script
 from tests.client import MOBILE, Api, bearer, error
 from tests.conftest import Outbox, Start
 
@@ -65,14 +66,11 @@ async def test_a_code_that_cannot_be_spent_takes_the_session_back_and_stays_good
 ) -> None:
     code = await api.new_code()
     store = api.app.ctx.codes._store
-    spend = store.spend
-
-    async def fail(*_: Any) -> bool:
-        raise ServiceUnavailable
-
-    monkeypatch.setattr(store, "spend", fail)
+    spending = store.spending
+    broken = Script("spend_code", repeatable=False, source="error('-OOM there is no room')")
+    monkeypatch.setattr(store, "spending", lambda *of: (broken, *spending(*of)[1:]))
     assert error(await api.post_login(MOBILE, code)) == (503, "service_unavailable")
-    monkeypatch.setattr(store, "spend", spend)
+    monkeypatch.setattr(store, "spending", spending)
     assert not await store._connection.redis.keys("sessions:*")
     assert (await api.post_login(MOBILE, code)).status_code == 200
 

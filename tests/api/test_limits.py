@@ -213,6 +213,44 @@ async def test_a_refused_login_costs_nothing_else(start: Start) -> None:
     assert await spent(api) == before
 
 
+async def test_a_login_spends_every_window_of_its_address_or_none(start: Start, clock: Clock) -> None:
+    api = await start(limit_logins_per_ip="2/minute;3/hour")
+    minute, hour = (f"limit:logins_per_ip/127.0.0.1/{span}" for span in ("2/1/minute", "3/1/hour"))
+    for _ in range(2):
+        assert error(await api.post_login(MOBILE, "000000")) == (400, "invalid_code")
+    assert wait_of(await api.post_login(MOBILE, "000000")) == 61
+    assert await spent(api) == {minute: 2, hour: 2}
+    clock.wait(61)
+    assert error(await api.post_login(MOBILE, "000000")) == (400, "invalid_code")
+    assert wait_of(await api.post_login(MOBILE, "000000")) == HOUR - 61 + 1
+    assert (await spent(api))[hour] == 3
+    clock.wait(61)
+    before = await spent(api)
+    wait_of(await api.post_login(MOBILE, "000000"))
+    assert await spent(api) == before
+
+
+async def test_an_address_without_room_has_no_try_judged(start: Start) -> None:
+    api = await start(limit_logins_per_ip="1/minute", limit_tries_per_number="9/day")
+    code = await api.new_code()
+    assert error(await api.post_login("13900139000", "000000")) == (400, "invalid_code")
+    before = await spent(api)
+    for guess in (other_than(api, MOBILE), code):
+        wait_of(await api.post_login(MOBILE, guess))
+    assert await spent(api) == before
+    record = await api.app.ctx.codes._store._connection.redis.hgetall(f"code:{{{MOBILE}}}")
+    assert record[b"attempts"] == b"0"
+    assert b"holder" not in record
+
+
+async def test_what_an_operator_left_in_the_place_of_an_addresss_limit_shuts_nobody_out(start: Start) -> None:
+    api = await start(limit_logins_per_ip="2/minute")
+    key = "limit:logins_per_ip/127.0.0.1/2/1/minute"
+    await api.app.ctx.codes._store._connection.redis.set(key, "x")
+    assert (await api.post_login(MOBILE, await api.new_code())).status_code == 200
+    assert await spent(api) == {key: 1}
+
+
 async def test_a_provider_that_refuses_costs_the_number_nothing_and_the_address_one(
     start: Start, outbox: Outbox
 ) -> None:

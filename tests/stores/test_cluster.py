@@ -14,7 +14,8 @@ from service.entities import EndReason
 from service.errors import ServiceUnavailable
 from service.stores import conversions, cooldowns, limits, sessions
 from service.stores.codes import CodeStore, owner
-from service.stores.connection import LUA, Connection
+from service.stores.connection import Connection
+from service.stores.scripts import LUA
 from service.stores.sessions import SessionStore
 from tests import topologies
 from tests.client import MOBILE
@@ -240,7 +241,7 @@ async def test_every_script_touches_one_slot_alone(store: SessionStore, touched:
     tries = [limits.Budget("tries", owner(MOBILE), limits.windows_of("tries", "5/hour;20/day"))]
     await codes.take(MOBILE, "digest", "me", now=NOW, lease=10, attempts=5, tries=tries)
     await codes.release(MOBILE, "me")
-    await codes.spend(MOBILE, "me", tries)
+    await connection.run_in_turn([codes.spending(MOBILE, "me", tries)])
     await steps.start(MOBILE, NOW)
     await steps.undo(MOBILE, NOW)
     await conversions.ConversionStore(connection).add_sent("1380013", NOW)

@@ -8,7 +8,7 @@ import pytest
 
 from config import Settings
 from service.app import limits_of
-from service.codes import Codes
+from service.codes import Codes, Loan
 from service.conversion import ConversionGuard
 from service.errors import InvalidCode
 from service.stores.codes import CodeStore, Ended, Issued, Verdict, owner
@@ -16,6 +16,7 @@ from service.stores.connection import Connection
 from service.stores.conversions import ConversionStore
 from service.stores.database import Database
 from service.stores.limits import Budget, Refusal, windows_of
+from service.stores.scripts import Step
 from service.stores.users import UserStore
 from tests.conftest import Clock
 from tests.stores.conftest import keys_of
@@ -49,9 +50,14 @@ class Number:
     async def judge(
         self, digest: str = DIGEST, holder: str = "me", tries: Sequence[Budget] = (), attempts: int = ATTEMPTS
     ) -> Verdict | Refusal:
-        return await self.store.take(
+        verdict = await self.store.take(
             MOBILE, digest, holder, now=self.clock(), lease=LEASE, attempts=attempts, tries=tries
         )
+        assert verdict is not None
+        return verdict
+
+    async def spend(self, holder: str, tries: Sequence[Budget] = ()) -> bool:
+        return await done(self.store, self.store.spending(MOBILE, holder, tries))
 
     async def wait(self, seconds: int) -> None:
         """Let time pass, on our clock and on the server's."""
@@ -63,6 +69,14 @@ class Number:
 
     async def tries(self) -> int:
         return int(await self.redis.hget(KEY, "attempts"))
+
+
+async def done(store: CodeStore, step: Step) -> bool:
+    return await store._connection.run_in_turn([step]) == [1]
+
+
+async def spent(codes: Codes, loan: Loan) -> bool:
+    return await done(codes._store, codes.spending(loan))
 
 
 @pytest.fixture
@@ -200,7 +214,7 @@ async def test_guesses_that_end_a_lent_code_do_not_take_it_from_its_holder(numbe
     assert await number.take()
     for _ in range(ATTEMPTS):
         await number.take("wrong", "guesser")
-    assert await number.store.spend(MOBILE, "me")
+    assert await number.spend("me")
 
 
 async def test_a_try_does_not_change_the_life_of_the_code(number: Number) -> None:
@@ -247,7 +261,7 @@ async def test_without_room_nothing_is_judged_and_the_longest_wait_is_told(numbe
     assert await number.judge("wrong", tries=tries) is Verdict.WRONG
     assert await number.judge(tries=tries) == Refusal("tries", 3600 - 61 + 1)
     assert await number.tries() == 3
-    assert await number.store.spend(MOBILE, "me") is False  # it was not lent
+    assert await number.spend("me") is False  # it was not lent
     clock.wait(3600 - 61 + 1)
     assert await number.judge("wrong", tries=tries) is Verdict.WRONG
     assert await number.judge(tries=tries) == Refusal("tries", 24 * 3600 - 3601 + 1)
@@ -277,9 +291,9 @@ async def test_who_spends_the_code_has_its_wrong_tries_forgotten_and_nobody_else
     await number.issue()
     await number.judge("wrong", tries=[tries])
     await number.judge(tries=[tries])
-    assert not await number.store.spend(MOBILE, "other", [tries])
+    assert not await number.spend("other", [tries])
     assert await left_of(number, tries) == [1, 1]
-    assert await number.store.spend(MOBILE, "me", [tries])
+    assert await number.spend("me", [tries])
     assert await keys_of(number.redis) == set()
 
 
@@ -306,8 +320,8 @@ async def test_a_lent_code_is_free_again_when_the_lease_has_run_out(number: Numb
     assert not await number.take(holder="second")
     await number.wait(1)
     assert await number.take(holder="second")
-    assert not await number.store.spend(MOBILE, "first")
-    assert await number.store.spend(MOBILE, "second")
+    assert not await number.spend("first")
+    assert await number.spend("second")
 
 
 async def test_a_released_code_can_be_taken_again_at_once(number: Number) -> None:
@@ -322,16 +336,16 @@ async def test_a_released_code_can_be_taken_again_at_once(number: Number) -> Non
 async def test_a_spent_code_is_gone(number: Number) -> None:
     await number.issue()
     await number.take()
-    assert await number.store.spend(MOBILE, "me")
+    assert await number.spend("me")
     assert await keys_of(number.redis) == set()
     assert not await number.take()
-    assert not await number.store.spend(MOBILE, "me")
+    assert not await number.spend("me")
 
 
 async def test_a_code_is_spent_once_however_many_try(number: Number) -> None:
     await number.issue()
     await number.take()
-    answers = await asyncio.gather(*(number.store.spend(MOBILE, "me") for _ in range(20)))
+    answers = await asyncio.gather(*(number.spend("me") for _ in range(20)))
     assert answers.count(True) == 1
 
 
@@ -340,15 +354,15 @@ async def test_nobody_else_can_release_or_spend_a_lent_code(number: Number, hold
     await number.issue()
     await number.take(holder="me")
     assert not await number.store.release(MOBILE, holder)
-    assert not await number.store.spend(MOBILE, holder)
+    assert not await number.spend(holder)
     assert not await number.take(holder="third")
-    assert await number.store.spend(MOBILE, "me")
+    assert await number.spend("me")
 
 
 async def test_a_code_that_is_not_lent_can_be_neither_released_nor_spent(number: Number) -> None:
     for _ in range(2):
         assert not await number.store.release(MOBILE, "me")
-        assert not await number.store.spend(MOBILE, "me")
+        assert not await number.spend("me")
         await number.issue()
     assert await number.take()
 
@@ -386,7 +400,7 @@ async def test_redis_holds_no_code(codes_with: Callable[..., Codes], redis: Serv
     await codes.release(await codes.take(MOBILE, code, IP))
     loan = await codes.take(MOBILE, code, IP)
     assert code not in await dump(redis)
-    assert await codes.spend(loan)
+    assert await spent(codes, loan)
     assert await keys_of(redis) == set()
 
 
@@ -419,7 +433,7 @@ async def test_a_code_of_other_settings_is_replaced_by_one_that_works_and_its_tr
         with pytest.raises(InvalidCode):
             await codes.take(MOBILE, old.digits, IP)
     assert int(await redis.hget(KEY, "attempts") or 0) >= 3
-    assert await codes.spend(await codes.take(MOBILE, new.digits, IP))
+    assert await spent(codes, await codes.take(MOBILE, new.digits, IP))
 
 
 async def test_a_code_that_nobody_could_type_in_time_is_made_anew_and_its_tries_count_on(number: Number) -> None:
@@ -451,6 +465,6 @@ async def test_a_damaged_code_counts_as_none_and_the_next_one_mends_it(
     await number.redis.execute_command(*garbage)
     assert not await number.take()
     assert not await number.store.release(MOBILE, "me")
-    assert not await number.store.spend(MOBILE, "me")
+    assert not await number.spend("me")
     assert await number.issue() == Issued(NONCE, LIFE, DIGEST)
     assert await number.take()

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from service.errors import ServiceUnavailable
-from service.stores.connection import Connection, Script
+from service.stores.connection import Connection
 from service.stores.lines import MOST
+from service.stores.scripts import Script
 from tests.stores.conftest import Place
 from tests.stores.test_connection import SOON, Server, connected, eventually_blocked, mine, server
 from tests.stores.wire import FAULTS, Wire

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from service.errors import ServiceUnavailable
-from service.stores.connection import Connection, Script
+from service.stores.connection import Connection
 from service.stores.lines import MOST
+from service.stores.scripts import Script
 from tests.stores.test_connection import Server, connected, mine, server
 from tests.stores.test_lines import SAY
 

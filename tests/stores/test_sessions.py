@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -75,15 +74,23 @@ class Login:
         state, _ = rotation.refresh(
             self.session.refresh, self.refresh_secret, now=at, nonce=bytes(16), rule=rotation.Rule(60, 60)
         )
-        login.session = replace(self.session, refresh=state, refreshed_at=at, expires_at=at + LIFE)
+        login.session = self.session._replace(refresh=state, refreshed_at=at, expires_at=at + LIFE)
         login.refresh_secret = self.refresh_secret
         login.new_access(at)
         return login
 
 
+async def replaced_by(store: SessionStore, login: Login, cap: int) -> list[str]:
+    """The ids of the sessions that make room for this one."""
+    done = await store.open(login.session, login.serial, login.access, cap=cap)
+    assert done
+    assert done.is_followed  # by nothing
+    return done.replaced
+
+
 async def opened(store: SessionStore, cap: int = CAP, **values: Any) -> Login:
     login = Login(**values)
-    assert await store.open(login.session, login.serial, login.access, cap=cap) == []
+    assert await replaced_by(store, login, cap=cap) == []
     return login
 
 
@@ -343,7 +350,7 @@ async def test_at_the_cap_the_least_recently_refreshed_makes_room(store: Session
     first, second, third = [await opened(store, cap=3, at=NOW + n) for n in range(3)]
     assert await swap(store, (await find(store, first)).raw, first.refreshed(NOW + 10)) is True
     fourth = Login(at=NOW + 20)
-    assert await store.open(fourth.session, fourth.serial, fourth.access, cap=3) == [second.id]
+    assert await replaced_by(store, fourth, cap=3) == [second.id]
     assert await find(store, second) == Found(ended=EndReason.REPLACED)
     assert json.loads(await redis.get(second.session_key))["ended_at"] == NOW + 20
     assert await listed(redis) == [third.id, first.id, fourth.id]
@@ -354,27 +361,25 @@ async def test_a_replaced_session_keeps_its_tombstone_as_long_as_it_would_have_l
 ) -> None:
     stalest = await opened(store, cap=1, life=1000)
     fresh = Login()
-    assert await store.open(fresh.session, fresh.serial, fresh.access, cap=1) == [stalest.id]
+    assert await replaced_by(store, fresh, cap=1) == [stalest.id]
     assert 1_000_000 - STALL < await redis.pttl(stalest.session_key) <= 1_000_000
 
 
 async def test_a_cap_that_was_lowered_holds_from_the_next_login_on(store: SessionStore, redis: Server) -> None:
     old = [await opened(store, cap=5) for _ in range(5)]
     fresh = Login()
-    assert await store.open(fresh.session, fresh.serial, fresh.access, cap=2) == [login.id for login in old[:4]]
+    assert await replaced_by(store, fresh, cap=2) == [login.id for login in old[:4]]
     assert await listed(redis) == [old[4].id, fresh.id]
 
 
 async def test_thirty_logins_at_once_leave_exactly_the_cap(store: SessionStore, redis: Server) -> None:
     logins = [Login() for _ in range(30)]
-    replaced = await asyncio.gather(
-        *(store.open(login.session, login.serial, login.access, cap=CAP) for login in logins)
-    )
+    replaced = await asyncio.gather(*(replaced_by(store, login, cap=CAP) for login in logins))
     live = [login for login in logins if (await find(store, login)).session]
     assert len(live) == CAP
     assert sorted(await listed(redis)) == sorted(login.id for login in live)
     ended = [login.id for login in logins if (await find(store, login)).ended == EndReason.REPLACED]
-    assert sorted(session_id for answer in replaced for session_id in answer or []) == sorted(ended)
+    assert sorted(session_id for answer in replaced for session_id in answer) == sorted(ended)
     assert len(ended) == 20
 
 
@@ -396,7 +401,7 @@ async def test_the_next_login_takes_dead_ids_off_the_list_and_they_count_for_no_
 
 async def test_opening_the_same_session_twice_is_opening_it_once(store: SessionStore, redis: Server) -> None:
     other, login = await opened(store, cap=2), await opened(store, cap=2)
-    assert await store.open(login.session, login.serial, login.access, cap=2) == []
+    assert await replaced_by(store, login, cap=2) == []
     assert await listed(redis) == [other.id, login.id]
 
 
