@@ -19,8 +19,8 @@ from service.conversion import ConversionGuard
 from service.entities import Clock
 from service.errors import InvalidCode, ServiceUnavailable
 from service.limits import Limits
-from service.stores.codes import CodeStore, Ended, Verdict
-from service.stores.limits import Refusal
+from service.stores.codes import CodeStore, Ended, Verdict, places_of
+from service.stores.limits import Budget, Refusal
 from service.stores.scripts import Step
 
 LONGEST_LIFE = 600.0  # seconds; NIST SP 800-63B-4 section 3.1.3.2: out-of-band secrets are valid for 10 minutes at most
@@ -40,6 +40,7 @@ class Loan(NamedTuple):
 
     mobile: str
     holder: str
+    keys: Sequence[str]
 
 
 class Codes:
@@ -79,12 +80,13 @@ class Codes:
         Only a try at a code that could be right counts as a wrong one: otherwise anybody could lock a number out
         without as much as asking for a code. Raises TooManyRequests, too. One round trip to Redis, on a Cluster two.
         """
-        loan = Loan(mobile, f"{getrandbits(64):016x}")
+        tries = self._limits.tries(mobile)
+        loan = Loan(mobile, f"{getrandbits(64):016x}", places_of(mobile, tries))
         attempt = self._limits.login_steps(ip)
-        verdict = None if attempt is None else await self._judged(loan, code, attempt)
+        verdict = None if attempt is None else await self._judged(loan, code, tries, attempt)
         if verdict is None:  # it seems that the address has no attempt left
             await self._limits.spend_login(mobile, ip)
-            verdict = await self._judged(loan, code)
+            verdict = await self._judged(loan, code, tries)
         if isinstance(verdict, Refusal):
             await self._limits.refuse_try(verdict, mobile, ip)
         if verdict is not Verdict.RIGHT:
@@ -97,7 +99,7 @@ class Codes:
 
     def spending(self, loan: Loan) -> Step:
         """What spends a code, for a round trip that does more. It answers 0 where the loan has run out."""
-        return self._store.spending(loan.mobile, loan.holder, self._limits.tries(loan.mobile))
+        return self._store.spending(loan.keys, loan.holder)
 
     def note_spent(self, loan: Loan) -> None:
         """Count a code that has been spent."""
@@ -130,16 +132,18 @@ class Codes:
         message = "Too many wrong codes for this number. Please wait."
         self._limits.refuse("code_attempts", math.ceil(wait), mobile, message)
 
-    async def _judged(self, loan: Loan, code: str, after: Sequence[Step] = ()) -> Verdict | Refusal | None:
+    async def _judged(
+        self, loan: Loan, code: str, tries: Sequence[Budget], after: Sequence[Step] = ()
+    ) -> Verdict | Refusal | None:
         try:
             return await self._store.take(
-                loan.mobile,
+                loan.keys,
                 self._digest(loan.mobile, code),
                 loan.holder,
                 now=self._clock(),
                 lease=self._lease,
                 attempts=self._settings.code_attempts,
-                tries=self._limits.tries(loan.mobile),
+                tries=tries,
                 after=after,
             )
         except ServiceUnavailable:  # it may have been lent all the same

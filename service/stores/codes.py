@@ -78,7 +78,7 @@ class CodeStore:
 
     async def take(
         self,
-        mobile: str,
+        keys: Sequence[str],
         digest: str,
         holder: str,
         *,
@@ -90,7 +90,7 @@ class CodeStore:
     ) -> Verdict | Refusal | None:
         """Judge one try; if it is right and nobody else holds the code, lend it to `holder` for `lease` seconds.
 
-        A wrong one spends one of each of the budgets `tries`, which are those of `owner(mobile)`. Where one of them has
+        `keys` are `places_of` the number. A wrong try spends one of each of the budgets `tries`; where one of them has
         no room nothing is judged, and the one with the longest wait is answered. None where one of the steps `after`
         which it is due answered nothing, or could not be done.
         """
@@ -99,7 +99,7 @@ class CodeStore:
             for window in budget.windows:
                 arguments += (window.amount, window.seconds)
         try:
-            answers = await self._connection.run_in_turn([*after, (TAKE, _keys(mobile, tries), arguments)])
+            answers = await self._connection.run_in_turn([*after, (TAKE, keys, arguments)])
         except ResponseError as error:
             if after and is_foreign(error):
                 return None
@@ -117,9 +117,9 @@ class CodeStore:
         """Delete the code, whoever holds it. False where there was none."""
         return bool(await self._connection.delete(_key(mobile)))
 
-    def spending(self, mobile: str, holder: str, tries: Sequence[Budget] = ()) -> Step:
-        """What deletes the code and forgets the wrong tries. It answers 0 where `holder` no longer has the code."""
-        return SPEND, _keys(mobile, tries), [holder]
+    def spending(self, keys: Sequence[str], holder: str) -> Step:
+        """What deletes all that `places_of` a number names. It answers 0 where `holder` no longer has the code."""
+        return SPEND, keys, [holder]
 
 
 def owner(mobile: str) -> str:
@@ -131,7 +131,8 @@ def _key(mobile: str) -> str:
     return f"code:{owner(mobile)}"
 
 
-def _keys(mobile: str, tries: Sequence[Budget]) -> list[str]:
+def places_of(mobile: str, tries: Sequence[Budget] = ()) -> list[str]:
+    """Where the code of a number lies, and where the wrong tries of `owner(mobile)` are counted."""
     keys = [_key(mobile)]
     for budget in tries:
         keys += budget.keys

@@ -20,6 +20,7 @@ COUNT = Script("count_conversion", repeatable=False)  # a second run would count
 LOOK = Script("count_conversion", repeatable=True)  # counts nothing
 MINUTE = 60  # seconds
 KEPT = 60  # minutes
+SOON = 0.1  # seconds
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +42,8 @@ class ConversionStore:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._used: Counter[tuple[str, int]] = Counter()
-        self._counting: asyncio.Task[None] | None = None
+        self._soon: asyncio.TimerHandle | None = None
+        self._counting: set[asyncio.Task[None]] = set()
 
     def of(self, prefix: str, now: float) -> Awaitable[Conversion]:
         """The counts of the last hour."""
@@ -52,35 +54,38 @@ class ConversionStore:
         return self._count(prefix, _minute(now), sent=1, used=0)
 
     def add_used(self, prefixes: Sequence[str], now: float) -> None:
-        """Count one code used for each of these, soon, together with all that are used at the same time.
+        """Count one code used for each of these, within SOON, together with all that are used meanwhile.
 
-        Nobody waits for it, and what cannot be counted is told to the log: no login fails for that.
+        Nobody waits for it, and what cannot be counted is told to the log: no login fails for that. A worker that is
+        killed takes with it what it has not counted yet.
         """
         minute = _minute(now)
         for prefix in prefixes:
             self._used[prefix, minute] += 1
-        if self._counting is None:
-            # Begun here, so that it goes along with what its caller asks for next.
-            self._counting = asyncio.create_task(self._count_used(self._begun()), context=Context())
+        if self._soon is None:
+            self._soon = asyncio.get_running_loop().call_later(SOON, self._begin, context=Context())
 
     async def settle(self) -> None:
         """Wait until all that was used is counted."""
-        while self._counting:
-            await asyncio.wait({self._counting})
+        if self._soon:
+            self._begin()
+        if self._counting:
+            await asyncio.wait(self._counting)
 
-    def _begun(self) -> list[Awaitable[Conversion]]:
+    def _begin(self) -> None:
+        if self._soon:
+            self._soon.cancel()
+        self._soon = None
+        counting = asyncio.create_task(self._count_used())
+        self._counting.add(counting)
+        counting.add_done_callback(self._counting.discard)
+
+    async def _count_used(self) -> None:
         used, self._used = self._used, Counter()
-        return [self._count(prefix, minute, sent=0, used=times) for (prefix, minute), times in used.items()]
-
-    async def _count_used(self, begun: list[Awaitable[Conversion]]) -> None:
-        try:
-            while begun:
-                for counting in begun:
-                    with _told():
-                        await counting
-                begun = self._begun()
-        finally:
-            self._counting = None
+        begun = [self._count(prefix, minute, sent=0, used=times) for (prefix, minute), times in used.items()]
+        for counting in begun:
+            with _told():
+                await counting
 
     def _count(self, prefix: str, minute: int, *, sent: int, used: int) -> Awaitable[Conversion]:
         script = COUNT if sent or used else LOOK

@@ -13,7 +13,7 @@ from redis.crc import key_slot
 from service.entities import EndReason
 from service.errors import ServiceUnavailable
 from service.stores import conversions, cooldowns, limits, sessions
-from service.stores.codes import CodeStore, owner
+from service.stores.codes import CodeStore, owner, places_of
 from service.stores.connection import Connection
 from service.stores.scripts import LUA
 from service.stores.sessions import SessionStore
@@ -239,9 +239,9 @@ async def test_every_script_touches_one_slot_alone(store: SessionStore, touched:
     codes, steps = CodeStore(connection), cooldowns.CooldownStore(connection, (60,), 20)
     await codes.issue(MOBILE, "nonce", "digest", now=NOW, life=300, longest=600, attempts=5)
     tries = [limits.Budget("tries", owner(MOBILE), limits.windows_of("tries", "5/hour;20/day"))]
-    await codes.take(MOBILE, "digest", "me", now=NOW, lease=10, attempts=5, tries=tries)
+    await codes.take(places_of(MOBILE, tries), "digest", "me", now=NOW, lease=10, attempts=5, tries=tries)
     await codes.release(MOBILE, "me")
-    await connection.run_in_turn([codes.spending(MOBILE, "me", tries)])
+    await connection.run_in_turn([codes.spending(places_of(MOBILE, tries), "me")])
     await steps.start(MOBILE, NOW)
     await steps.undo(MOBILE, NOW)
     await conversions.ConversionStore(connection).add_sent("1380013", NOW)

@@ -11,7 +11,7 @@ from service.app import limits_of
 from service.codes import Codes, Loan
 from service.conversion import ConversionGuard
 from service.errors import InvalidCode
-from service.stores.codes import CodeStore, Ended, Issued, Verdict, owner
+from service.stores.codes import CodeStore, Ended, Issued, Verdict, owner, places_of
 from service.stores.connection import Connection
 from service.stores.conversions import ConversionStore
 from service.stores.database import Database
@@ -51,13 +51,13 @@ class Number:
         self, digest: str = DIGEST, holder: str = "me", tries: Sequence[Budget] = (), attempts: int = ATTEMPTS
     ) -> Verdict | Refusal:
         verdict = await self.store.take(
-            MOBILE, digest, holder, now=self.clock(), lease=LEASE, attempts=attempts, tries=tries
+            places_of(MOBILE, tries), digest, holder, now=self.clock(), lease=LEASE, attempts=attempts, tries=tries
         )
         assert verdict is not None
         return verdict
 
     async def spend(self, holder: str, tries: Sequence[Budget] = ()) -> bool:
-        return await done(self.store, self.store.spending(MOBILE, holder, tries))
+        return await done(self.store, self.store.spending(places_of(MOBILE, tries), holder))
 
     async def wait(self, seconds: int) -> None:
         """Let time pass, on our clock and on the server's."""
@@ -170,7 +170,9 @@ async def test_a_try_without_a_code_is_wrong_and_leaves_nothing(number: Number) 
 
 async def test_a_try_at_another_number_is_wrong(number: Number) -> None:
     await number.issue()
-    assert not await number.store.take("13900139000", DIGEST, "me", now=number.clock(), lease=LEASE, attempts=ATTEMPTS)
+    assert not await number.store.take(
+        places_of("13900139000"), DIGEST, "me", now=number.clock(), lease=LEASE, attempts=ATTEMPTS
+    )
 
 
 async def test_a_try_before_the_last_is_still_judged(number: Number) -> None:

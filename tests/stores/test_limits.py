@@ -169,6 +169,18 @@ async def test_codes_used_at_the_same_time_are_all_counted(connection: Connectio
         assert await store.of(f"13800{n:02}", clock()) == Conversion(0, 50)
 
 
+async def test_a_code_that_was_used_is_counted_soon_though_nobody_waits(connection: Connection, clock: Clock) -> None:
+    store = ConversionStore(connection)
+    for times in (1, 2):
+        store.add_used((ALL,), clock())
+        async with asyncio.timeout(10):
+            while True:
+                if await store.of(ALL, clock()) == Conversion(0, times):
+                    break
+                await asyncio.sleep(0.01)
+    await store.settle()
+
+
 async def test_conversions_are_counted_over_a_sliding_hour(connection: Connection, redis: Any, clock: Clock) -> None:
     store = ConversionStore(connection)
     for minute in range(3):
