@@ -20,6 +20,7 @@ log = logging.getLogger(__name__)
 
 # One statement and so one atomic step, on SQLite and PostgreSQL alike: any number of first logins of one number leave
 # one row, and a client that hangs up leaves no transaction open (Tortoise's get_or_create would).
+ACTIVE = UserStatus.ACTIVE.value
 COLUMNS = ("id", "mobile", "name", "status", "created_at", "last_login")
 UPSERT = """
     INSERT INTO users (mobile, name, status, created_at, last_login) VALUES {rows}
@@ -97,7 +98,7 @@ class UserStore:
 
     async def _upsert(self, asked: Mapping[str, Asked[_Login, User]]) -> None:
         """In the order of the numbers, so that no two workers wait for each other's rows."""
-        values: list[object] = [UserStatus.ACTIVE.value]
+        values: list[object] = [ACTIVE]
         postgres = self._database.is_postgres
         for mobile in sorted(asked):
             now = asked[mobile].item.now
@@ -139,7 +140,7 @@ def _user(row: dict[str, Any]) -> User:
         mobile=row["mobile"],
         name=row["name"],
         # Whatever an operator may have written there, only "active" lets anybody in.
-        status=UserStatus.ACTIVE if row["status"] == UserStatus.ACTIVE.value else UserStatus.DISABLED,
+        status=UserStatus.ACTIVE if row["status"] == ACTIVE else UserStatus.DISABLED,
         created_at=_moment(row["created_at"]),
         last_login=_moment(row["last_login"]),
     )
