@@ -17,10 +17,10 @@ from service.stores.meter import timed
 
 log = logging.getLogger(__name__)
 
+ACTIVE = UserStatus.ACTIVE.value
 
 # One statement and so one atomic step, on SQLite and PostgreSQL alike: any number of first logins of one number leave
 # one row, and a client that hangs up leaves no transaction open (Tortoise's get_or_create would).
-ACTIVE = UserStatus.ACTIVE.value
 COLUMNS = ("id", "mobile", "name", "status", "created_at", "last_login")
 UPSERT = """
     INSERT INTO users (mobile, name, status, created_at, last_login) VALUES {rows}

@@ -33,50 +33,65 @@ class Wire(asyncio.Protocol):
         self._tell: Tell = _to_nobody
         self._due = 0
         self._all: asyncio.Future[None] | None = None
+        self._error: Exception | None = None
 
     @property
     def is_open(self) -> bool:
         """Whether it can be written to, as far as is known."""
         return not self._is_lost and not self._transport.is_closing()
 
-    def send(self, data: bytes, due: int, tell: Tell) -> "asyncio.Future[None]":
-        """Write, and have each of the answers told. Done when all are; fails with what has cut the connection."""
-        self._due, self._tell = due, tell
+    async def send(self, data: bytes, due: int, tell: Tell) -> None:
+        """Write, and return when each of the answers has been told. Raises what has cut the connection."""
+        if not self.is_open:
+            raise RedisConnectionError("closed")
+        self._due, self._tell, self._error = due, tell, None
         self._all = self._loop.create_future()
-        if self.is_open:
-            self._transport.write(data)
-        else:
-            self._end(RedisConnectionError("closed"))
-        return self._all
+        self._transport.write(data)
+        await self._all
+        if self._error:
+            raise self._error
 
     def data_received(self, data: bytes) -> None:
-        """Tell what has come whole."""
+        """Tell what has come whole. With the last of it `send` is woken before those who are told.
+
+        So the next batch goes out first, and Redis has something to do while they go on.
+        """
+        answers: list[Any] = []
         try:
-            self._take(data)
+            self._take(data, answers)
+            if self._due == 0:
+                self._wake()
         except Exception as error:  # noqa: BLE001 - whatever it is, it is told to who waits
-            self._end(error)
-            self._transport.abort()
-            return
-        if self._due == 0 and self._all is not None and not self._all.done():
-            self._all.set_result(None)
+            self._fail(error)
+        try:
+            for answer in answers:
+                self._tell(answer)
+        except Exception as error:  # noqa: BLE001 - as above
+            self._fail(error)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Nothing more will come."""
         self._is_lost = True
-        self._end(RedisConnectionError("closed"))
+        if self._all is not None and not self._all.done():
+            self._fail(RedisConnectionError("closed"))
         self._streams.connection_lost(exc)
 
-    def _take(self, data: bytes) -> None:
+    def _take(self, data: bytes, answers: list[Any]) -> None:
         self._reader.feed(data)
         while (answer := self._reader.gets()) is not self._nothing:
             if self._due == 0:
                 raise RedisConnectionError("out of step")
             self._due -= 1
-            self._tell(answer)
+            answers.append(answer)
 
-    def _end(self, error: Exception) -> None:
+    def _wake(self) -> None:
         if self._all is not None and not self._all.done():
-            self._all.set_exception(error)
+            self._all.set_result(None)
+
+    def _fail(self, error: Exception) -> None:
+        self._error = error
+        self._transport.abort()
+        self._wake()
 
 
 def _to_nobody(_answer: Any) -> None:

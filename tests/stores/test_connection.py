@@ -13,7 +13,7 @@ from redis.exceptions import ResponseError
 
 from service import deadline
 from service.errors import ServiceUnavailable
-from service.stores.codes import CodeStore, Issued, Verdict
+from service.stores.codes import CodeStore, Issued, Verdict, places_of
 from service.stores.connection import Connection
 from service.stores.embedded import EmbeddedRedis
 from service.stores.lines import MOST
@@ -33,7 +33,8 @@ async def issue(connection: Connection) -> object:
 
 
 async def take(connection: Connection, digest: str = "wrong") -> bool:
-    return await CodeStore(connection).take(MOBILE, digest, "me", now=0, lease=10, attempts=5) is Verdict.RIGHT
+    store = CodeStore(connection)
+    return await store.take(places_of(MOBILE), digest, "me", now=0, lease=10, attempts=5) is Verdict.RIGHT
 
 
 USES: dict[str, Use] = {

@@ -112,7 +112,9 @@ async def test_who_waits_hears_of_what_comes_after_the_last_whole_answer(
 async def test_a_caller_that_is_gone_is_no_fault(opened: Opened) -> None:
     wire, _ = opened
     told: list[Any] = []
-    wire.send(b"PING\r\n", 1, told.append).cancel()
+    caller = asyncio.create_task(wire.send(b"PING\r\n", 1, told.append))
+    await asyncio.sleep(0)
+    caller.cancel()
     await until(lambda: told == [b"PONG"])
     assert wire.is_open
 
