@@ -79,14 +79,15 @@ async def test_a_node_that_is_taken_for_one_server_gets_one_after_the_other(
     cluster: Cluster, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A Cluster of one node, and many a managed Redis, is reached by a plain URL and keeps slots apart all the same."""
-    slots: set[int] = set()
+    slots, port = set[int](), 0
     for name, node in cluster.nodes.items():
         [mine] = [place for place in (await node.cluster("NODES")).values() if "myself" in place["flags"]]
         slots = {slot for first, last in (map(int, span) for span in mine["slots"]) for slot in range(first, last + 1)}
+        port = cluster.ports[name]
         if len(slots) > 1000:  # one node may have none
             break
     one, other = [key for key in map(str, range(1000)) if key_slot(key.encode()) in slots][:2]
-    connection = Connection(f"redis://127.0.0.1:{cluster.ports[name]}", timeout=10)
+    connection = Connection(f"redis://127.0.0.1:{port}", timeout=10)
     for times in (1, 2):
         assert await connection.run_in_turn([(COUNT, [one], [1]), (COUNT, [other], [10])]) == [times, 10 * times]
     await connection.close()
