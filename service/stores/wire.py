@@ -52,14 +52,14 @@ class Wire(asyncio.Protocol):
             raise self._error
 
     def data_received(self, data: bytes) -> None:
-        """Tell what has come whole. With the last of it `send` is woken before those who are told.
+        """Tell what has come whole. Where it is much, `send` is woken before those who are told.
 
-        So the next batch goes out first, and Redis has something to do while they go on.
+        So the next batch goes out first, and Redis has something to do while they go on. One alone waits for nobody.
         """
         answers: list[Any] = []
         try:
             self._take(data, answers)
-            if self._due == 0:
+            if self._due == 0 and len(answers) > 1:
                 self._wake()
         except Exception as error:  # noqa: BLE001 - whatever it is, it is told to who waits
             self._fail(error)
@@ -68,6 +68,8 @@ class Wire(asyncio.Protocol):
                 self._tell(answer)
         except Exception as error:  # noqa: BLE001 - as above
             self._fail(error)
+        if self._due == 0:
+            self._wake()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Nothing more will come."""
