@@ -19,8 +19,8 @@ from service.conversion import ConversionGuard
 from service.entities import Clock
 from service.errors import InvalidCode, ServiceUnavailable
 from service.limits import Limits
+from service.stores.budgets import Budget, Refusal
 from service.stores.codes import CodeStore, Ended, Verdict, places_of
-from service.stores.limits import Budget, Refusal
 from service.stores.scripts import Step
 
 LONGEST_LIFE = 600.0  # seconds; NIST SP 800-63B-4 section 3.1.3.2: out-of-band secrets are valid for 10 minutes at most

@@ -11,8 +11,8 @@ from config import Settings
 from service.completion import settled
 from service.entities import Clock
 from service.limits import PREFIX_DIGITS, Limits
+from service.stores.budgets import ALL
 from service.stores.conversions import Conversion, ConversionStore
-from service.stores.limits import ALL
 from service.stores.users import UserStore
 
 MINUTE = 60  # seconds, from which to which the counts move on

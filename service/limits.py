@@ -17,9 +17,10 @@ from service.audit import Event
 from service.completion import settled
 from service.entities import Clock
 from service.errors import ServiceUnavailable, TooManyRequests
+from service.stores.budgets import ALL, Budget, Refusal, windows_of
 from service.stores.codes import owner
 from service.stores.cooldowns import CooldownStore
-from service.stores.limits import ALL, Budget, LimitStore, Refusal, windows_of
+from service.stores.limits import LimitStore
 from service.stores.scripts import Step
 from settings.fields import OFF
 

@@ -7,8 +7,6 @@ are cut from the finished line, whatever wrote them: a net under the rule that n
 import asyncio
 import json
 import logging
-import re
-import string
 import time
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
@@ -16,22 +14,11 @@ from functools import lru_cache
 from typing import Any
 
 from config import Settings
-from service import mobiles
 from service.output import Output
+from service.redaction import is_suspicious, redact, redact_value
 
 REQUEST_ID: ContextVar[str] = ContextVar("request_id", default="")
 CLIENT_IP: ContextVar[str] = ContextVar("client_ip", default="")
-# Also as autofill writes it and as addresses and JSON escape it: +86 138-0013-8000, %2B8613800138000, \\n13800138000.
-_MOBILE = re.compile(
-    r"(?:(?<![0-9A-Za-z])|(?<=%2B)|(?<=%2b)|(?<=%20)|(?<=\\[nrt]))"
-    r"(?:86(?:[ -]|%20)?)?(1[3-9](?:(?:[ -]|%20)?[0-9]){9})(?![0-9A-Za-z])"
-)
-_TOKEN = re.compile(r"(?:(?<![A-Za-z0-9_-])|(?<=%20)|(?<=\\[nrt]))[A-Za-z0-9_-]{64}(?![A-Za-z0-9_-])")
-# What they cannot be without, and what is found much sooner: nearly all lines have neither.
-_PERHAPS = re.compile(r"1[3-9][0-9 %-]{9}")
-_OF_TOKENS = (string.ascii_letters + string.digits + "_-").encode()
-_RUNS = bytes(ord("x") if byte in _OF_TOKENS else ord(" ") for byte in range(256))
-_RUN = b"x" * 64
 LIBRARIES = ("sanic.root", "sanic.error", "sanic.server", "sanic.access", "sanic.websockets")
 
 # The least level of libraries that print what they handle: statements with their values, addresses with their queries.
@@ -97,23 +84,6 @@ def _save_what_nobody_reads() -> None:
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
 
 
-def redact(text: str) -> str:
-    """The text with mobile numbers masked and tokens and digests cut out. It may be many lines."""
-    if not _is_suspicious(text):
-        return text
-    return "\n".join([_redacted_line(line) if _is_suspicious(line) else line for line in text.split("\n")])
-
-
-def _is_suspicious(text: str) -> bool:
-    """Whether a secret may be in there. Nearly always not, which takes a small part of looking closely."""
-    return bool(_PERHAPS.search(text)) or _RUN in text.encode(errors="replace").translate(_RUNS)
-
-
-def _redacted_line(line: str) -> str:
-    line = _TOKEN.sub("[redacted]", line)
-    return _MOBILE.sub(lambda found: mobiles.mask(re.sub("%20|[ -]", "", found[1])), line)
-
-
 class _Line(logging.Formatter):
     """One line: its message, what came in `extra`, and whose request it was."""
 
@@ -164,10 +134,10 @@ def _json(moment: str, level: str, message: str, name: str, fields: Fields, trac
     if trace:
         event["exception"] = trace
     line = json.dumps(event, default=repr)
-    if not _is_suspicious(line):
+    if not is_suspicious(line):
         return line
     # Before the line is put together: a number cut out of finished JSON would leave no JSON.
-    return json.dumps({name: _redacted(value) for name, value in event.items()}, default=repr)
+    return json.dumps({name: redact_value(value) for name, value in event.items()}, default=repr)
 
 
 @lru_cache(maxsize=256)
@@ -195,15 +165,3 @@ def _second(moment: int) -> str:
 def _quoted(value: object) -> str:
     text = value if isinstance(value, str) else repr(value)
     return text if text.isprintable() and " " not in text and text else repr(text)
-
-
-def _redacted(value: Any) -> Any:
-    if isinstance(value, str):
-        return redact(value)
-    if isinstance(value, dict):
-        return {name: _redacted(inner) for name, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [_redacted(inner) for inner in value]
-    if isinstance(value, int | float) and redact(str(value)) != str(value):
-        return redact(str(value))
-    return value

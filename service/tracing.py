@@ -17,7 +17,8 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
-from service import VERSION, logs
+from service import VERSION
+from service.redaction import redact
 
 NAME = "latch"
 LEAST_FAILURE = 500  # HTTP semantic conventions: of what a server answers, 4xx is no error of the server
@@ -67,7 +68,7 @@ class Tracing:
             span.update_name(f"{method} {route}")
             span.set_attribute("http.route", route)
         span.set_attribute("http.response.status_code", status)
-        span.set_attribute("latch.request_id", logs.redact(request_id))
+        span.set_attribute("latch.request_id", redact(request_id))
         if status >= LEAST_FAILURE:
             span.set_attribute("error.type", str(status))
             span.set_status(Status(StatusCode.ERROR))

@@ -10,8 +10,9 @@ from enum import IntEnum
 
 from redis.exceptions import ResponseError
 
+from service.stores.budgets import Budget, Refusal
 from service.stores.connection import Connection, milliseconds
-from service.stores.limits import Budget, Refusal, is_foreign
+from service.stores.limits import is_foreign
 from service.stores.scripts import Script, Step
 
 LEAST_LIFE = 60.0  # seconds; a code with less left is not worth sending again

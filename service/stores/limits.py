@@ -8,79 +8,27 @@ import logging
 import math
 import re
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 from itertools import starmap
-from typing import Any, NamedTuple, Self
+from typing import Any
 
-from limits import RateLimitItem, WindowStats, parse_many
+from limits import WindowStats
 from limits.aio.storage import RedisStorage
 from limits.aio.storage.redis.bridge import RedisBridge
 from limits.aio.strategies import MovingWindowRateLimiter
 from redis.exceptions import ResponseError
 
 from service.entities import Clock
+from service.stores.budgets import PREFIX, Budget, Refusal, Window
 from service.stores.connection import UNABLE, Connection
 from service.stores.scripts import Script, Step
 
-PREFIX = "limit"
-NOBODY = "\0"
-ALL = "all"  # whom a budget that is everybody's belongs to
 FOREIGN = re.compile("WRONGTYPE|user_script|compare")  # a value of another type, or a list of something else
 # The library's own: answers 1, or nothing where there is no room.
 SPEND = Script("limit", repeatable=False, source=RedisBridge.SCRIPT_ACQUIRE_MOVING_WINDOW.decode())
 CONTENDED = 5  # times to try again when others are spending and giving back at the same moment
 
 log = logging.getLogger(__name__)
-
-
-class Window(NamedTuple):
-    """So many within so many seconds. `before` and `after` stand around the caller in its key."""
-
-    item: RateLimitItem
-    amount: int
-    seconds: int
-    before: str
-    after: str
-
-    @classmethod
-    def of(cls, item: RateLimitItem) -> Self:
-        """What the library makes of it, worked out once."""
-        before, _, after = item.key_for(NOBODY).partition(NOBODY)
-        return cls(item, item.amount, item.get_expiry(), f"{PREFIX}:{before}", after)
-
-    def key(self, who: str) -> str:
-        """The list of moments of this caller."""
-        return f"{self.before}{who}{self.after}"
-
-
-class Budget(NamedTuple):
-    """What one limit allows to one caller, number or prefix. `name` is the limit's, in lower case."""
-
-    name: str
-    who: str
-    windows: tuple[Window, ...]
-
-    @property
-    def keys(self) -> list[str]:
-        """Where it is counted."""
-        return [window.key(self.who) for window in self.windows]
-
-
-def windows_of(name: str, text: str) -> tuple[Window, ...]:
-    """The windows of a limit in the notation of the `limits` library."""
-    items = parse_many(text)
-    for item in items:
-        item.namespace = name
-    return tuple(Window.of(item) for item in items)
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """A budget without room, and the whole seconds until it has some."""
-
-    name: str
-    wait: int
 
 
 class _Client:

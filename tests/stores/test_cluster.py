@@ -12,7 +12,7 @@ from redis.crc import key_slot
 
 from service.entities import EndReason
 from service.errors import ServiceUnavailable
-from service.stores import conversions, cooldowns, limits, sessions
+from service.stores import budgets, conversions, cooldowns, sessions
 from service.stores.codes import CodeStore, owner, places_of
 from service.stores.connection import Connection
 from service.stores.scripts import LUA
@@ -238,7 +238,7 @@ async def test_every_script_touches_one_slot_alone(store: SessionStore, touched:
     await store.end_all(USER, EndReason.REVOKED, NOW)
     codes, steps = CodeStore(connection), cooldowns.CooldownStore(connection, (60,), 20)
     await codes.issue(MOBILE, "nonce", "digest", now=NOW, life=300, longest=600, attempts=5)
-    tries = [limits.Budget("tries", owner(MOBILE), limits.windows_of("tries", "5/hour;20/day"))]
+    tries = [budgets.Budget("tries", owner(MOBILE), budgets.windows_of("tries", "5/hour;20/day"))]
     await codes.take(places_of(MOBILE, tries), "digest", "me", now=NOW, lease=10, attempts=5, tries=tries)
     await codes.release(MOBILE, "me")
     await connection.run_in_turn([codes.spending(places_of(MOBILE, tries), "me")])

@@ -9,10 +9,11 @@ from limits.aio.storage.redis import redispy
 
 from service.completion import settled
 from service.errors import ServiceUnavailable
+from service.stores.budgets import ALL, Budget, Refusal, windows_of
 from service.stores.connection import Connection
 from service.stores.conversions import Conversion, ConversionStore
 from service.stores.cooldowns import Cooldown, CooldownStore
-from service.stores.limits import ALL, Budget, LimitStore, Refusal, windows_of
+from service.stores.limits import LimitStore
 from tests.client import MOBILE
 from tests.conftest import Clock
 
