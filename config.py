@@ -43,6 +43,9 @@ class Settings(CaptchaSettings, SmsSettings, LimitSettings, CodeSettings, StoreS
         512, ge=1, le=100_000, description="requests of a kind that a worker has in flight; more are refused with 503"
     )
     max_connections: int = Field(4_096, ge=8, le=1_000_000, description="connections to a worker, at most")
+    keep_alive_timeout: int = Field(
+        620, ge=1, le=86_400, description="seconds of rest after which a connection is closed; longer than a balancer's"
+    )
     graceful_timeout: int = Field(
         10, ge=0, le=3_600, description="seconds that requests in flight get to be answered when the service stops"
     )

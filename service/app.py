@@ -24,6 +24,7 @@ from service.conversion import ConversionGuard
 from service.delivery import Delivery
 from service.entities import Clock
 from service.health import Health
+from service.http.head import BODY_LIMIT
 from service.limits import Limits
 from service.load import FAREWELL, Load
 from service.observation import Observation
@@ -45,9 +46,7 @@ from service.users import Users
 from settings.fields import OFF
 
 NAME = "latch"
-BODY_LIMIT = 16 * 1024
 SLOWEST_REQUEST = 15  # seconds that a client gets to send one
-IDLE_CONNECTION = 75  # seconds; nginx closes its own connections to us after 60
 SLOWEST_ANSWER = 30.0  # seconds that a request gets; more where so many senders, tried in turn, may take longer
 BESIDES_SMS = 10.0  # of them, seconds for all that is neither sending a message nor verifying a captcha
 
@@ -160,7 +159,7 @@ def _sanic_config(settings: Settings) -> dict[str, str | bool | int | float | No
         "ACCESS_LOG": False,  # it would print the numbers in GET /sms/codes/<mobile>; ours does not
         "AUTO_EXTEND": False,
         "FALLBACK_ERROR_FORMAT": "json",
-        "KEEP_ALIVE_TIMEOUT": IDLE_CONNECTION,
+        "KEEP_ALIVE_TIMEOUT": settings.keep_alive_timeout,
         "MOTD": False,
         "REQUEST_MAX_SIZE": BODY_LIMIT,
         "REQUEST_TIMEOUT": SLOWEST_REQUEST,
@@ -183,7 +182,7 @@ def _extension_config(settings: Settings) -> dict[str, Any]:
         "cors_always_send": False,
         "cors_max_age": 600,
         "http_all_methods": False,
-        "http_auto_head": False,  # HEAD /sms/codes/<mobile> would send a message
+        "http_auto_head": True,  # but for GET /sms/codes/<mobile>, which would send a message (routes/codes.py)
         "oas_autodoc": False,
         "oas_ui_swagger": False,  # its OAuth redirect page makes the server fetch a file from the internet
         "oas_ui_redoc_html_title": documents.TITLE,

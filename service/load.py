@@ -5,7 +5,8 @@ requests in flight are bounded, and what is more is refused at once. The bound h
 memory: whoever is let in has less than the bound in front of them.
 
 Requests of each kind have a bound of their own, by what they wait for. A provider that hangs fills up the places of
-those who ask for a code, and nobody's who holds a token.
+those who ask for a code, and nobody's who holds a token. Refreshes are the last to be refused: many apps drop their
+tokens on any refresh that fails, and whoever is asked to try again later is logged out.
 """
 
 import asyncio
@@ -28,6 +29,7 @@ class Kind(Enum):
     CODES = "codes"  # an SMS provider, perhaps a captcha's
     DATABASE = "database"
     SESSIONS = "sessions"  # Redis alone
+    REFRESHES = "refreshes"
 
 
 STOPPING, CONNECTIONS = "stopping", "connections"
@@ -54,10 +56,17 @@ class Load:
         return self.stopping or self._total >= self._limit // 2 or self._abandoned() >= self._limit
 
     def take(self, kind: Kind) -> bool:
-        """Take a place, to be given back; or be refused one, which is counted."""
-        if self.stopping:
-            return self.refuse(STOPPING)
-        if self._held[kind] >= self._limit or self._abandoned() >= self._limit:
+        """Take a place, to be given back; or be refused one, which is counted.
+
+        Refreshes are taken on while the server stops, on the connections that are still there, and however much goes on
+        for those who have gone.
+        """
+        if kind is not Kind.REFRESHES:
+            if self.stopping:
+                return self.refuse(STOPPING)
+            if self._abandoned() >= self._limit:
+                return self.refuse(kind.value)
+        if self._held[kind] >= self._limit:
             return self.refuse(kind.value)
         self._held[kind] += 1
         self._total += 1

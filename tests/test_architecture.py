@@ -8,7 +8,7 @@ import pytest
 
 from service import errors
 from service.errors import ServiceError
-from service.routes.errors import SANIC_REFUSALS, STATUS
+from service.routes.errors import REFUSALS, STATUS
 
 ROOT = Path(__file__).parent.parent
 SOURCES = [
@@ -163,7 +163,7 @@ def error_classes() -> list[type[ServiceError]]:
 
 
 def test_every_error_code_has_a_status_and_every_status_an_error() -> None:
-    codes = {error.code for error in error_classes()} | {code for code, _ in SANIC_REFUSALS.values()}
+    codes = {error.code for error in error_classes()} | {code for code, _ in REFUSALS.values()}
     assert codes == set(STATUS)
 
 

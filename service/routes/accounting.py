@@ -10,9 +10,14 @@ from service import logs
 from service.routes.requests import BASE_PATH, App
 
 OTHER_METHOD = "OTHER"
+UNMATCHED = "unmatched"
 METHODS = frozenset(str(method) for method in HTTP_METHODS)
 # Routes that machines call all the time: their good answers are logged at DEBUG.
-QUIET = {("GET", "/healthz"), ("GET", "/readyz"), ("GET", "/metrics"), ("GET", f"{BASE_PATH}/authorizations")}
+QUIET = {
+    (method, route)
+    for method in ("GET", "HEAD")
+    for route in ("/healthz", "/readyz", "/metrics", f"{BASE_PATH}/authorizations")
+}
 LEAST_FAILURE = 400
 
 log = logging.getLogger("service.access")
@@ -31,7 +36,7 @@ def count(app: App, method: str, route: str, status: int, began: float) -> None:
     app.ctx.observation.metrics.observe(known(method), route, status, seconds)
     level = logging.DEBUG if (method, route) in QUIET and status < LEAST_FAILURE else logging.INFO
     if level == logging.INFO or log.isEnabledFor(level):
-        logs.say(log, level, f"{method} {route}", {"status": status, "ms": int(seconds * 10_000) / 10})
+        logs.say(log, level, f"{known(method)} {route}", {"status": status, "ms": int(seconds * 10_000) / 10})
 
 
 def known(method: str) -> str:

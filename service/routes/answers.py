@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 from sanic import HTTPResponse
 from sanic.compat import Header
+from sanic.headers import format_http1_response
 from sanic.helpers import has_message_body
 
 JSON = "application/json"
@@ -84,3 +85,11 @@ def failure(
     """A failure. `extra` are the fields that some errors add: `fields`, `reason`, `retry_after`."""
     body = {"message": message, "error": code, "request_id": request_id, **(extra or {})}
     return Answer(orjson.dumps(body), status=status, headers=headers)
+
+
+def on_the_wire(answer: Answer, connection: bytes) -> bytes:
+    """The bytes of an answer that is sent without Sanic. `connection` is the value of that header."""
+    body = answer.body or b""
+    answer.headers["content-length"] = str(len(body))
+    answer.headers["connection"] = connection.decode()
+    return format_http1_response(answer.status, answer.processed_headers) + body

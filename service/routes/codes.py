@@ -1,10 +1,12 @@
 """`/sms/codes`: ask for a login code."""
 
 from sanic import Blueprint, HTTPResponse
+from sanic.exceptions import SanicException
 from sanic_ext import openapi
 
 from service.routes import documents, payloads
 from service.routes.answers import ok
+from service.routes.errors import STATUS
 from service.routes.guards import changes_state
 from service.routes.requests import BASE_PATH, Request, client_ip
 
@@ -17,6 +19,13 @@ codes = Blueprint("codes", url_prefix=f"{BASE_PATH}/sms/codes")
 async def send_code_to(request: Request, mobile: str) -> HTTPResponse:
     """Send a code, as the apps in the field ask for it."""
     return await _send(request, payloads.code_request_in_address(request, mobile))
+
+
+@codes.head("/<mobile>", unquote=True, ctx_refuses=True)
+@openapi.exclude()
+async def refuse_head(_request: Request, **_: str) -> HTTPResponse:
+    """HEAD does what GET does, and here it would send a message."""
+    raise SanicException("HEAD sends no code", status_code=STATUS["method_not_allowed"])
 
 
 @codes.post("/")

@@ -39,11 +39,13 @@ STATUS = {
 }
 # The apps in the field refresh on every 401: a 401 from the refresh itself would make them loop.
 REFRESH_STATUS = {"session_ended": 403}
-# What Sanic itself refuses. Any other 4xx of its own (a bad head, a bad chunk) is an `invalid_request`.
-SANIC_REFUSALS = {
+# What is refused before it reaches a route. Any other 4xx of Sanic's is an `invalid_request`.
+REFUSALS = {
+    408: (InvalidRequest.code, "The request did not come whole in time."),
     404: (NotFound.code, NotFound.message),
     405: ("method_not_allowed", "This address does not take this method."),
     413: ("payload_too_large", "The request is too large."),
+    431: ("payload_too_large", "The head of the request is too large."),
     415: ("unsupported_media_type", "The body should be JSON, with Content-Type: application/json."),
     503: (ServiceUnavailable.code, ServiceUnavailable.message),
 }
@@ -97,6 +99,12 @@ def answer_to(error: ServiceError, method: str, sent_id: str) -> Answer:
     return failure(sent_id, status, error.code, error.message, headers=headers, extra=extra)
 
 
+def refusal_of(status: int, sent_id: str, *, has_body: bool = True) -> Answer:
+    """What is answered to bytes that are no request, to one that is too large, and to one that does not come whole."""
+    code, message = REFUSALS.get(status, (InvalidRequest.code, InvalidRequest.message))
+    return failure(sent_id, status, code, message) if has_body else Answer(status=status)
+
+
 def _challenge(error: ServiceError) -> str:
     """RFC 6750 section 3: no error attribute where no token was sent."""
     if isinstance(error, InvalidToken) and not error.sent:
@@ -106,19 +114,19 @@ def _challenge(error: ServiceError) -> str:
 
 def _refusal(request: Request, exception: SanicException) -> HTTPResponse:
     status = exception.status_code
-    code, message = SANIC_REFUSALS.get(status, (InvalidRequest.code, InvalidRequest.message))
+    code, message = REFUSALS.get(status, (InvalidRequest.code, InvalidRequest.message))
     headers = {}
     if status == STATUS["method_not_allowed"]:
         headers["Allow"] = ", ".join(method for method in HTTP_METHODS if _takes(request, method))
     if code == ServiceUnavailable.code:
         headers["Retry-After"] = str(ServiceUnavailable.retry_after)
-    return failure(request_id(request), STATUS[code], code, message, headers=headers)
+    return failure(request_id(request), status if status in REFUSALS else STATUS[code], code, message, headers=headers)
 
 
 def _takes(request: Request, method: str) -> bool:
     """Whether the address takes the method. Sanic's own list is missing where the address holds a parameter."""
     try:
-        request.app.router.get(request.path, method, None)
+        route, _, _ = request.app.router.get(request.path, method, None)
     except SanicException:
         return False
-    return True
+    return not getattr(route.ctx, "refuses", False)

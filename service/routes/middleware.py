@@ -12,8 +12,6 @@ from service.routes.protocol import BoundedProtocol
 from service.routes.refusals import kind_of
 from service.routes.requests import BASE_PATH, App, Request, client_ip, request_id
 
-UNMATCHED = "unmatched"
-
 
 def attach(app: App) -> None:
     """Register the middleware."""
@@ -31,10 +29,12 @@ async def begin(request: Request) -> None:
     if tracing and request.path.startswith(BASE_PATH):  # not what load balancers and Prometheus ask all the time
         request.ctx.span = tracing.begin(accounting.known(request.method), request.headers)
     _take_place(request)
+    if request.stream and request.stream.request_body:  # of a route that reads none; Sanic would log its address
+        await request.receive_body()
 
 
 def _take_place(request: Request) -> None:
-    """Refuse what is too many and came in pieces; what came whole has its place already (`protocol.py`)."""
+    """Refuse a HEAD too many; the others have their places already (`protocol.py`)."""
     connection = request.stream.protocol if request.stream else None
     if isinstance(connection, BoundedProtocol) and not connection.take(kind_of(request.method, request.path)):
         raise ServiceUnavailable
@@ -45,7 +45,7 @@ async def finish(request: Request, response: HTTPResponse) -> None:
     if request.stream and request.app.ctx.load.stopping:
         request.stream.keep_alive = False  # type: ignore[attr-defined]  # the next request belongs to another server
     began = getattr(request.ctx, "started", None) or time.perf_counter()
-    route = f"/{request.route.path}" if request.route else UNMATCHED
+    route = f"/{request.route.path}" if request.route else accounting.UNMATCHED
     accounting.close(request.app, request_id(request), request.method, route, response, began)
     tracing, span = request.app.ctx.observation.tracing, getattr(request.ctx, "span", None)
     if tracing and span:

@@ -1,43 +1,81 @@
-"""What happens to bytes before they are a request: some are answered, what is too much is refused, the slow bounded.
+"""One client connection: cuts its bytes into requests, serves the hot ones from their bytes, sheds load, bounds waits.
+
+No request is looked at before it has come whole, and Sanic is handed one at a time, its head read and its body framed
+here: Sanic calls a connection idle as soon as an answer is out, and would take the rest of a body for a request.
 
 Refusing a request after Sanic has parsed and routed it costs a good part of serving it. At ten times what a worker can
-serve it would do nothing but refuse, so a request that came whole is refused here, from its first line, and only a few
-in one round of the event loop. Whoever waits to be refused is not listened to meanwhile. Requests that come in pieces,
-those of browser apps on other origins, whose answers need headers, and the first ones of a burst are refused in
-`middleware.py`.
+serve it would do nothing but refuse, so a request too many is refused here, and only a few in one round of the event
+loop. Whoever waits to be refused is not listened to meanwhile.
 """
 
 import time
+from contextvars import copy_context
 from functools import partial
 from itertools import islice
 from typing import Any
 
-from sanic.http import Stage
+from sanic.exceptions import ServiceUnavailable as AnswerTooSlow
+from sanic.http import Http, Stage
 from sanic.server.protocols.http_protocol import HttpProtocol
 
 from service.eager import Eager
+from service.http.head import HEAD_LIMIT, ProtocolError, RawRequest
+from service.http.reader import RequestReader
 from service.load import CONNECTIONS, Kind
-from service.routes import direct
-from service.routes.plain import LONGEST, Plain
-from service.routes.refusals import Whole, refusal
+from service.logs import CLIENT_IP, REQUEST_ID
+from service.routes import accounting, direct
+from service.routes.answers import on_the_wire
+from service.routes.cors import cors_headers, cors_lines
+from service.routes.errors import refusal_of
+from service.routes.refusals import kind_of, refusal
 from service.routes.requests import sane_id
 
 FRESH = 1.0  # seconds in which a connection is not yet idle
 LOOKS = 64  # connections looked at for one that is idle
+AHEAD = 4096  # bytes that a client may send before it has its answer; more is left in the system's buffer
+LINGER = 2.0  # seconds in which what a client still sends is read over, so that it hears why it was refused
+REQUEST_TIMEOUT = 408
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+
+
+class WholeHttp(Http):
+    """Sanic's side of a connection, for heads as long as ours."""
+
+    HEADER_MAX_SIZE = 2 * HEAD_LIMIT
 
 
 class BoundedProtocol(HttpProtocol):
-    """One connection. A request that is there holds a place of `load` from its last byte to the end of its answer."""
+    """One connection. A request that has come whole holds a place of `load` until its answer is out."""
 
-    __slots__ = ("_answering", "_kind", "_later", "_lives_on")
+    HTTP_CLASS = WholeHttp
+    __slots__ = (
+        "_answering",
+        "_began",
+        "_is_busy",
+        "_is_over",
+        "_is_reading",
+        "_is_with_sanic",
+        "_kind",
+        "_lives_on",
+        "_looks_at",
+        "_reader",
+        "_was_used",
+    )
 
     def __init__(self, **given: Any) -> None:
         """Take what Sanic passes."""
         super().__init__(**given)
+        self._reader = RequestReader()
         self._kind: Kind | None = None
         self._answering: Eager | None = None
         self._lives_on = False  # what is being answered, though the client hangs up
-        self._later = b""
+        self._is_busy = False  # a request is being answered
+        self._is_with_sanic = False  # it is Sanic that answers
+        self._is_reading = False
+        self._is_over = False  # nothing more is read
+        self._was_used = False
+        self._began: float | None = None  # when the request began that has not come whole
+        self._looks_at = 0.0  # when time limits are looked at next
 
     def connection_made(self, transport: Any) -> None:
         """Make room for the connection by closing one that is idle, or else refuse it."""
@@ -61,89 +99,133 @@ class BoundedProtocol(HttpProtocol):
             other.idle_since < before and other.close_if_idle() for other in tuple(islice(self.connections, LOOKS))
         )
 
+    # What has come is cut into requests.
+
     def data_received(self, data: bytes) -> None:
-        """Answer what is plain, refuse a request that is whole and too many, and hand everything else to Sanic."""
-        if self.transport is None:  # the connection was refused
+        """Take what has come, and serve what is whole."""
+        if self.transport is None or self._is_over:
             return
-        if self._answering is not None:
-            self._keep(data)
-            return
-        if self.http is None or self.http.stage is Stage.IDLE:
-            if self._kind is None and not self.recv_buffer and self._is_dealt_with(data):
-                return
-            super().data_received(data)
-            return
-        began = self._time
-        super().data_received(data)
-        self._time = began  # REQUEST_TIMEOUT is for the whole request: a byte now and then buys no more time
-
-    def _is_dealt_with(self, data: bytes) -> bool:
-        """Whether no more than this is needed for a request that has just come."""
-        context = self.app.ctx
-        if context.load.is_busy:
-            whole = Whole.of(data)
-            if whole and not self._admit(whole):
-                return True
-        if self.http is None or context.observation.tracing or not (plain := Plain.of(data)):
-            return False
-        if self.take(plain.kind):
+        self._reader.unread += data
+        if not self._is_busy:
             self._time = time.monotonic()
-            self._lives_on = plain.changes_state
-            answering = Eager(self._answer(plain))
-            self._answering = None if answering.is_done else answering
-            return True
-        return False
+            self._read()
+        elif len(self._reader.unread) > AHEAD:
+            self.transport.pause_reading()
 
-    async def _answer(self, plain: Plain) -> None:
+    def _read(self) -> None:
+        """Serve one request after the other, as long as they are whole and answered at once."""
+        self._is_reading = True
+        try:
+            while not (self._is_busy or self._is_over) and (request := self._reader.next()):
+                self._serve(request)
+        except ProtocolError as error:
+            self._break_off(error.status)
+        finally:
+            self._is_reading = False
+        if not self._is_busy and not self._is_over:
+            self._wait_for_the_rest()
+
+    def _wait_for_the_rest(self) -> None:
+        if not self._reader.has_begun:
+            self._began = None
+        elif self._began is None:
+            self._began = self._time
+            self._watch()
+        if self._reader.owes_continue() and self.transport:
+            self.transport.write(CONTINUE)
+
+    # A request is served, or turned away.
+
+    def _serve(self, request: RawRequest) -> None:
+        self._is_busy, self._was_used, self._began = True, True, None
+        context, head = self.app.ctx, request.head
+        kind = direct.kind_if_direct(request) if not context.observation.tracing else None
+        if kind and self.take(kind):
+            self._lives_on = direct.changes_state(request)
+            answering = Eager(self._answer(request))
+            self._answering = None if answering.is_done else answering
+            return
+        # HEAD is refused there, too: its refusal has no body.
+        if head.method != b"HEAD" and not self.take(kind_of(head.method.decode(), head.path)):
+            self._shed(request)
+            return
+        self._is_with_sanic = True
+        known = head if head.is_known else head._replace(is_persistent=False)
+        super().data_received(known.with_body(request.body))
+        self._watch()
+
+    async def _answer(self, request: RawRequest) -> None:
         peer = self.conn_info.client_ip if self.conn_info else ""
-        answer = await direct.answer(self.app, plain, peer)
+        answer = await direct.answer(self.app, request, peer)
         self._lives_on = False  # all is done but for telling
         if not self._can_write.is_set():
             await self._can_write.wait()
         self._answering = None
-        self._give_back()
         if self.transport is None or self.transport.is_closing():
+            self._give_back()
             return
         self.transport.write(answer)
-        self._time = time.monotonic()
-        if self.app.ctx.load.stopping:
-            self.close()
-        elif self._later:
-            later, self._later = self._later, b""
-            self.transport.resume_reading()
-            self.data_received(later)
+        self._end(closes=self.app.ctx.load.stopping)
 
-    def _keep(self, data: bytes) -> None:
-        """Keep what a client sends before it has its answer (pipelining) until then."""
-        self._later += data
-        if len(self._later) > LONGEST and self.transport is not None:
-            self.transport.pause_reading()
+    async def receive_more(self) -> None:
+        """Sanic is ready for a request: the one before it is answered."""
+        self._data_received.clear()
+        if self._is_with_sanic:
+            self._is_with_sanic = False
+            self._end(closes=False)
+        await self._data_received.wait()
 
-    def close_if_idle(self) -> bool:
-        """A connection on which something is being answered is not."""
-        return self._answering is None and super().close_if_idle()
-
-    def _admit(self, whole: Whole) -> bool:
-        if self.take(whole.kind):
-            return True
+    def _shed(self, request: RawRequest) -> None:
         if self.transport is not None:
             self.transport.pause_reading()
-            if self.http is None:  # Sanic is about to begin with this connection, and would have it read again
-                self._turn_away(whole)
-            else:
-                self.app.ctx.load.when_there_is_time(partial(self._turn_away, whole))
-        return False
+            self.app.ctx.load.when_there_is_time(partial(self._turn_away, request))
 
-    def _turn_away(self, whole: Whole) -> None:
+    def _turn_away(self, request: RawRequest) -> None:
         """Answer 503 and listen again, or close where that was asked for, or the server is stopping."""
         if self.transport is None or self.transport.is_closing():
             return
-        closes = whole.closes or self.app.ctx.load.stopping
-        self.transport.write(refusal(whole.request_id, closes=closes))
+        closes = self.app.ctx.load.stopping or not (request.head.is_persistent and request.head.is_known)
+        request_id, origin = sane_id(request.head.header(b"x-request-id")), request.head.header(b"origin")
+        self.transport.write(refusal(request_id, closes=closes, cors=cors_lines(self.app, origin)))
+        self._end(closes=closes)
+
+    def _end(self, *, closes: bool) -> None:
+        """The request at hand is answered: on to the next."""
+        self._give_back()
+        self._time = time.monotonic()
+        self._is_busy = False
         if closes:
             self.close()
-        else:
+        elif self.transport and not self.transport.is_closing():
             self.transport.resume_reading()
+            if not self._is_reading:
+                self._read()
+
+    def _break_off(self, status: int) -> None:
+        """Say what is wrong, and read nothing more from this client as a request."""
+        self._is_over = True
+        began = self._began or self._time
+        copy_context().run(self._write_refusal, status, time.perf_counter() - (time.monotonic() - began))
+        if self.transport is None or self.transport.is_closing():
+            return
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+            self.loop.call_later(LINGER, self.close)
+        else:  # TLS has no half-closed connections
+            self.close()
+
+    def _write_refusal(self, status: int, began: float) -> None:
+        request_id, head = sane_id(""), self._reader.head
+        REQUEST_ID.set(request_id)
+        CLIENT_IP.set(self.conn_info.client_ip if self.conn_info else "")
+        method = head.method.decode() if head else accounting.OTHER_METHOD
+        answer = refusal_of(status, request_id, has_body=method != "HEAD")
+        accounting.close(self.app, request_id, method, accounting.UNMATCHED, answer, began)
+        answer.headers.update(cors_headers(self.app, head.header(b"origin")) if head else ())
+        if self.transport:
+            self.transport.write(on_the_wire(answer, b"close"))
+
+    # Places.
 
     def take(self, kind: Kind | None) -> bool:
         """Take a place for the request that has come, unless it holds one or needs none."""
@@ -153,11 +235,61 @@ class BoundedProtocol(HttpProtocol):
             self._kind = kind
         return True
 
-    async def receive_more(self) -> None:
-        """Sanic asks for more: between two requests, nothing is in flight."""
-        if self.http is not None and self.http.stage is Stage.IDLE:
-            self._give_back()
-        await super().receive_more()  # type: ignore[no-untyped-call]
+    def _give_back(self) -> None:
+        if self._kind is not None:
+            self.app.ctx.load.give_back(self._kind)
+            self._kind = None
+
+    # Time limits, and the end.
+
+    def check_timeouts(self) -> None:
+        """Close what has waited too long; look again when the next may have."""
+        if self.transport is None or self.transport.is_closing():
+            return
+        if self._due() > time.monotonic():
+            self._looks_at = 0.0
+            self._watch()
+        elif self._began is not None:
+            self._break_off(REQUEST_TIMEOUT)
+        elif self._is_with_sanic:
+            self._cut_off()
+        else:
+            self.close()
+
+    def _due(self) -> float:
+        """The moment at which the present wait has been too long."""
+        if self._began is not None:
+            return self._began + self.request_timeout
+        if self._is_with_sanic:
+            return self._time + self.response_timeout
+        if self._is_busy:  # whatever it waits for has a time limit of its own
+            return time.monotonic() + self.response_timeout
+        return self._time + (self.keep_alive_timeout if self._was_used else self.request_timeout)
+
+    def _watch(self) -> None:
+        """See to it that time limits are looked at when the present wait has been too long."""
+        due = self._due()
+        if self._looks_at and self._looks_at <= due:
+            return
+        if self._callback_check_timeouts:
+            self._callback_check_timeouts.cancel()
+        self._looks_at = due
+        self._callback_check_timeouts = self.loop.call_later(max(0.0, due - time.monotonic()), self.check_timeouts)
+
+    def _cut_off(self) -> None:
+        """The answer takes too long; Sanic is to say so."""
+        self._time, self._looks_at = time.monotonic(), 0.0
+        self._watch()
+        if self.http is not None and self.http.stage is not Stage.IDLE and self._task:
+            self.http.exception = AnswerTooSlow("Response Timeout")
+            self._task.cancel()
+
+    def close_if_idle(self) -> bool:
+        """A connection on which a request has begun is not."""
+        if self._is_busy or (self._reader.has_begun and not self._is_over):
+            return False
+        self.close()
+        return True
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Work that goes on all the same is counted where it is done, in `completion.py`."""
@@ -168,8 +300,3 @@ class BoundedProtocol(HttpProtocol):
             self._answering.cancel()
         if self.conn_info is not None:
             super().connection_lost(exc)  # type: ignore[no-untyped-call]
-
-    def _give_back(self) -> None:
-        if self._kind is not None:
-            self.app.ctx.load.give_back(self._kind)
-            self._kind = None

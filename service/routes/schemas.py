@@ -8,7 +8,7 @@ from service.entities import EndReason
 from service.errors import (
     ServiceError,
 )
-from service.routes.errors import SANIC_REFUSALS, STATUS
+from service.routes.errors import REFUSALS, STATUS
 
 Schema = dict[str, Any]
 
@@ -97,7 +97,7 @@ def failure(status: int, pairs: list[tuple[str, str]]) -> Response:
 
 def refusals(*statuses: int) -> list[Response]:
     """What Sanic itself refuses, by status."""
-    return [failure(status, [SANIC_REFUSALS[status]]) for status in statuses]
+    return [failure(status, [REFUSALS[status]]) for status in statuses]
 
 
 def json_body(properties: dict[str, Schema], optional: tuple[str, ...] = ()) -> RequestBody:

@@ -1,4 +1,4 @@
-"""What comes whole is answered on the connection itself; what a client sees is what the route answers, to the byte."""
+"""What is usual is answered on the connection itself; what a client sees is what the route answers, to the byte."""
 
 import asyncio
 import re
@@ -9,8 +9,10 @@ from typing import Any
 import orjson
 import pytest
 
+from service.http.head import RawRequest
+from service.http.reader import RequestReader
+from service.load import Kind
 from service.routes import direct
-from service.routes.plain import LONGEST, Plain
 from tests.api.test_load import answer, until
 from tests.client import BASE, MOBILE, Api, bearer
 from tests.conftest import Start
@@ -18,19 +20,20 @@ from tests.conftest import Start
 PATH = f"{BASE}/authorizations"
 HEAD = f"GET {PATH} HTTP/1.1\r\nHost: x\r\n"
 MINE = "X-Request-ID: mine-1\r\n"
+TWICE = "X-Twice: 1\r\nX-Twice: 2\r\n"  # what is sent more than once is for Sanic to see
 # What no two answers have in common.
 OWN = re.compile(rb'"(token|refresh_token|session_id)":"[^"]*"|"(expires_in|user_id)":\d+')
 
 
 @pytest.fixture
-def short(monkeypatch: pytest.MonkeyPatch) -> list[Plain]:
+def short(monkeypatch: pytest.MonkeyPatch) -> list[RawRequest]:
     """What was answered the short way."""
-    seen: list[Plain] = []
+    seen: list[RawRequest] = []
     original = direct.answer
 
-    async def watched(app: Any, plain: Plain, peer: str) -> bytes:
-        seen.append(plain)
-        return await original(app, plain, peer)
+    async def watched(app: Any, request: RawRequest, peer: str) -> bytes:
+        seen.append(request)
+        return await original(app, request, peer)
 
     monkeypatch.setattr(direct, "answer", watched)
     return seen
@@ -55,14 +58,17 @@ async def bytes_of(api: Api, *parts: str) -> bytes:
         return head + await reader.readexactly(length)
 
 
-async def both_ways(api: Api, headers: str, seen: list[Plain], head: str = HEAD) -> bytes:
-    """The answer to a request that comes whole; that to one in pieces is the same, and took the long way."""
+async def both_ways(api: Api, headers: str, seen: list[RawRequest], head: str = HEAD) -> bytes:
+    """The answer to a request that comes whole; those to one in pieces and to one that Sanic sees are the same."""
     seen.clear()
     whole = await bytes_of(api, f"{head}{headers}\r\n")
     assert len(seen) == 1
     in_pieces = await bytes_of(api, head, f"{headers}\r\n")
     assert as_if(in_pieces) == as_if(whole)
-    assert len(seen) == 1
+    assert len(seen) == 2
+    the_long_way = await bytes_of(api, f"{head}{headers}{TWICE}\r\n")
+    assert as_if(the_long_way) == as_if(whole)
+    assert len(seen) == 2
     return whole
 
 
@@ -78,12 +84,13 @@ def login(body: object, *headers: str, path: str = PATH) -> tuple[str, str]:
     return "\r\n".join([*lines, f"Content-Length: {len(sent)}", "", ""]), sent
 
 
-async def log_in_both_ways(api: Api, seen: list[Plain], *logins: tuple[str, str]) -> bytes:
-    """The answer to the first login, which comes whole; that to the last, in pieces, is the same."""
+async def log_in_both_ways(api: Api, seen: list[RawRequest], *logins: tuple[str, str]) -> bytes:
+    """The answer to the first login; that to the last, which comes in pieces and the long way, is the same."""
     seen.clear()
     whole = await bytes_of(api, "".join(logins[0]))
     assert len(seen) == 1
-    assert as_if(await bytes_of(api, *logins[-1])) == as_if(whole)
+    head, body = logins[-1]
+    assert as_if(await bytes_of(api, head.replace("\r\n\r\n", f"\r\n{TWICE}\r\n"), body)) == as_if(whole)
     assert len(seen) == 1
     return whole
 
@@ -94,7 +101,7 @@ async def coded(api: Api, mobile: str, *headers: str) -> tuple[str, str]:
     return login({"mobile": mobile, "code": code}, MINE.strip(), *headers)
 
 
-async def test_a_check_is_answered_the_same_way_whole_and_in_pieces(api: Api, short: list[Plain]) -> None:
+async def test_a_check_is_answered_the_same_way_whole_in_pieces_and_by_sanic(api: Api, short: list[RawRequest]) -> None:
     seen = short
     tokens, other = await api.log_in(), await api.log_in("13900139000")
     await api.log_out(other["token"])
@@ -114,7 +121,7 @@ async def test_a_check_is_answered_the_same_way_whole_and_in_pieces(api: Api, sh
             assert b"\r\nX-Request-ID: mine-1\r\n" in whole
 
 
-async def test_a_login_is_answered_the_same_way_whole_and_in_pieces(api: Api, short: list[Plain]) -> None:
+async def test_a_login_is_answered_the_same_way_whole_and_by_sanic(api: Api, short: list[RawRequest]) -> None:
     for _ in range(2):  # new users, then known ones
         logins = [await coded(api, f"138001380{n:02}", "X-Device-Name: Mine", "User-Agent: curl/8") for n in range(2)]
         whole = await log_in_both_ways(api, short, *logins)
@@ -138,7 +145,7 @@ async def test_a_login_is_answered_the_same_way_whole_and_in_pieces(api: Api, sh
     ],
 )
 async def test_a_login_that_is_refused_is_told_the_same_way(
-    api: Api, short: list[Plain], body: object, status: bytes
+    api: Api, short: list[RawRequest], body: object, status: bytes
 ) -> None:
     for content_type in ("application/json; charset=utf-8", "application/problem+json"):
         head, sent = login(body, MINE.strip())
@@ -146,7 +153,7 @@ async def test_a_login_that_is_refused_is_told_the_same_way(
         assert (await log_in_both_ways(api, short, both)).split()[1] == status
 
 
-async def test_a_limit_and_a_disabled_user_are_told_the_same_way(start: Start, short: list[Plain]) -> None:
+async def test_a_limit_and_a_disabled_user_are_told_the_same_way(start: Start, short: list[RawRequest]) -> None:
     api = await start(limit_tries_per_number="1/day")
     await api.log_in()
     await api.app.ctx.users.disable(await api.app.ctx.users.find(MOBILE))
@@ -158,7 +165,9 @@ async def test_a_limit_and_a_disabled_user_are_told_the_same_way(start: Start, s
     assert b"\r\nRetry-After: 86401\r\n" in whole
 
 
-async def test_a_refresh_is_answered_the_same_way_whole_and_in_pieces(api: Api, short: list[Plain]) -> None:
+async def test_a_refresh_is_answered_the_same_way_whole_in_pieces_and_by_sanic(
+    api: Api, short: list[RawRequest]
+) -> None:
     head = f"PUT {PATH} HTTP/1.1\r\nHost: x\r\n"
     tokens, other = await api.log_in(), await api.log_in("13900139000")
     await api.log_out(other["token"])
@@ -169,7 +178,7 @@ async def test_a_refresh_is_answered_the_same_way_whole_and_in_pieces(api: Api, 
     assert (await both_ways(api, MINE, short, head)).split()[1] == b"403"
 
 
-async def test_redis_that_is_away_is_told_the_same_way(start: Start, unused_port: int, short: list[Plain]) -> None:
+async def test_redis_that_is_away_is_told_the_same_way(start: Start, unused_port: int, short: list[RawRequest]) -> None:
     api = await start(redis_url=f"redis://127.0.0.1:{unused_port}")
     whole = await both_ways(api, f"{MINE}Authorization: Bearer {'x' * 64}\r\n", short)
     assert whole.split()[1] == b"503"
@@ -177,70 +186,69 @@ async def test_redis_that_is_away_is_told_the_same_way(start: Start, unused_port
     assert (await log_in_both_ways(api, short, refused)).split()[1] == b"503"
 
 
-@pytest.mark.parametrize(
-    "headers",
-    [
+def kind_if_direct(text: str) -> Kind | None:
+    """What a request waits for, if it is answered on the connection."""
+    reader = RequestReader()
+    reader.unread += text.encode()
+    request = reader.next()
+    assert request
+    return direct.kind_if_direct(request)
+
+
+def test_what_needs_more_goes_the_long_way() -> None:
+    assert kind_if_direct(f"{HEAD}Accept: */*\r\n\r\n") is Kind.SESSIONS
+    for headers in (
         "Connection: close\r\n",
-        "Content-Length: 0\r\n",
-        "Transfer-Encoding: chunked\r\n",
-        "Origin: https://example.com\r\n",
-        "Expect: 100-continue\r\n",
-        "Upgrade: h2c\r\n",
         "Authorization: Bearer a\r\nAuthorization: Bearer b\r\n",
         "X-Request-ID: a\r\nX-Request-ID: b\r\n",
         "X-Forwarded-For: 192.0.2.1\r\nX-Forwarded-For: 192.0.2.2\r\n",
-        " folded: line\r\n",
-        "no colon\r\n",
-        "Accept: \u00e9\r\n",
-        f"Accept: {'x' * LONGEST}\r\n",
-    ],
-)
-def test_what_needs_more_goes_the_long_way(headers: str) -> None:
-    assert Plain.of(f"{HEAD}{headers}\r\n".encode()) is None
-    assert Plain.of(f"{HEAD}Accept: */*\r\n\r\n".encode()) is not None
+        "Content-Length: 1\r\n\r\nx",
+    ):
+        assert kind_if_direct(f"{HEAD}{headers}\r\n") is None, headers
 
 
-@pytest.mark.parametrize(
-    "line",
-    [
+def test_other_requests_are_for_sanic() -> None:
+    for line in (
         f"GET {PATH}/",
         f"GET {PATH}?x=1",
         f"DELETE {PATH}",
         f"HEAD {PATH}",
+        f"OPTIONS {PATH}",
         f"POST {PATH}/",
         f"PUT {PATH}?x",
+        f"GET http://x{PATH}",
         f"GET {BASE}/user",
-    ],
-)
-def test_other_requests_are_for_sanic(line: str) -> None:
-    assert Plain.of(f"{line} HTTP/1.1\r\nHost: x\r\n\r\n".encode()) is None
-    assert Plain.of(f"{HEAD}\r\n{HEAD}\r\n".encode()) is None
-    assert Plain.of(HEAD.encode()) is None
-    assert Plain.of(f"{HEAD}\r\nbody".encode()) is None
+    ):
+        assert kind_if_direct(f"{line} HTTP/1.1\r\nHost: x\r\n\r\n") is None, line
 
 
-@pytest.mark.parametrize(
-    ("old", "new"),
-    [
-        ("Content-Length: 2", "Content-Length: 1"),
-        ("Content-Length: 2", "Content-Length: 3"),
-        ("Content-Length: 2", "Content-Length: 02"),
-        ("Content-Length: 2", "Content-Length: 2\r\nContent-Length: 2"),
-        ("Content-Length: 2\r\n", ""),
-        ("Content-Length: 2", "Transfer-Encoding: chunked"),
-        ("application/json", "text/plain"),
-        ("Host: x", "Expect: 100-continue"),
-        ("Host: x", "Origin: https://example.com"),
-        ("Host: x", "Connection: close"),
-        ("Host: x", "User-Agent: a\r\nUser-Agent: b"),
-        ("Host: x", "X-Device-Name: \u00e9"),
-    ],
-)
-def test_a_login_that_needs_more_goes_the_long_way(old: str, new: str) -> None:
+def test_a_login_that_needs_more_goes_the_long_way() -> None:
     usual = "".join(login("{}"))
-    assert Plain.of(usual.encode())
-    assert Plain.of(usual.replace(old, new).encode()) is None
-    assert Plain.of(f"{usual}{HEAD}\r\n".encode()) is None
+    assert kind_if_direct(usual) is Kind.DATABASE
+    for old, new in (
+        ("application/json", "text/plain"),
+        ("Host: x", "Host: x\r\nConnection: close"),
+        ("Host: x", "Host: x\r\nUser-Agent: a\r\nUser-Agent: b"),
+        ("Content-Length: 2\r\n", ""),
+    ):
+        assert kind_if_direct(usual.replace(old, new)) is None, new
+
+
+def test_a_refresh_has_places_of_its_own() -> None:
+    assert kind_if_direct(f"PUT {PATH} HTTP/1.1\r\nHost: x\r\n\r\n") is Kind.REFRESHES
+
+
+async def test_a_page_of_another_origin_is_answered_on_the_connection_too(
+    start: Start, short: list[RawRequest]
+) -> None:
+    api = await start(cors_origins="https://app.example.com")
+    tokens = await api.log_in()
+    for origin, is_named in (("https://app.example.com", True), ("https://evil.example", False)):
+        headers = f"{MINE}Origin: {origin}\r\n"
+        for more, status in ((f"Authorization: Bearer {tokens['token']}\r\n", b"200"), ("", b"401")):
+            whole = await both_ways(api, f"{headers}{more}", short)
+            assert whole.split()[1] == status
+            assert (f"access-control-allow-origin: {origin}\r\n".encode() in whole) is is_named
 
 
 async def test_requests_sent_before_the_answer_are_answered_in_their_order(api: Api) -> None:
@@ -275,7 +283,7 @@ async def test_checks_whose_clients_hang_up_leave_no_place_taken_and_no_answer_t
 
 
 async def test_a_bug_is_answered_with_500_and_not_tried_again(
-    api: Api, short: list[Plain], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    api: Api, short: list[RawRequest], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     tokens, calls = await api.log_in(), []
 
@@ -289,17 +297,17 @@ async def test_a_bug_is_answered_with_500_and_not_tried_again(
         told = await both_ways(api, f"{MINE}Authorization: Bearer {tokens['token']}\r\n", short)
         assert told.split()[1] == b"500"
         assert b'"error":"internal_error"' in told
-        assert len(calls) == 2
+        assert len(calls) == 3
         assert (await log_in_both_ways(api, short, await coded(api, MOBILE))).split()[1] == b"500"
-        assert len(calls) == 4
+        assert len(calls) == 5
     unexpected = [record for record in caplog.records if record.message == "unexpected ZeroDivisionError"]
     assert all(record.exc_info for record in unexpected)
-    assert len(unexpected) == 4
+    assert len(unexpected) == 5
     assert await api.is_live(tokens["token"])
 
 
 async def test_a_login_whose_client_hangs_up_goes_on_and_is_counted_meanwhile(
-    api: Api, short: list[Plain], monkeypatch: pytest.MonkeyPatch
+    api: Api, short: list[RawRequest], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     gate: asyncio.Future[None] = asyncio.get_running_loop().create_future()
     store, completion, load = api.app.ctx.authorizations._sessions, api.app.ctx.completion, api.app.ctx.load
@@ -330,13 +338,15 @@ async def test_a_login_whose_client_hangs_up_goes_on_and_is_counted_meanwhile(
 
 async def test_a_server_that_is_stopping_closes_the_connection_after_an_answer(api: Api) -> None:
     tokens = await api.log_in()
-    check = Plain.of(f"{HEAD}{MINE}Authorization: Bearer {tokens['token']}\r\n\r\n".encode())
-    refresh = Plain.of(f"PUT {PATH} HTTP/1.1\r\nAuthorization: Bearer {tokens['refresh_token']}\r\n\r\n".encode())
-    assert check
-    assert refresh
+    check, refresh = RequestReader(), RequestReader()
+    check.unread += f"{HEAD}{MINE}Authorization: Bearer {tokens['token']}\r\n\r\n".encode()
+    token = f"Authorization: Bearer {tokens['refresh_token']}\r\n\r\n"
+    refresh.unread += f"PUT {PATH} HTTP/1.1\r\nHost: x\r\n{token}".encode()
     api.app.ctx.load.stopping = True
-    answers = [await asyncio.create_task(direct.answer(api.app, plain, "192.0.2.1")) for plain in (check, refresh)]
+    requests = [request for reader in (check, refresh) if (request := reader.next())]
+    answers = [await asyncio.create_task(direct.answer(api.app, request, "192.0.2.1")) for request in requests]
     api.app.ctx.load.stopping = False
+    assert len(answers) == 2
     for told in answers:
         assert b"\r\nconnection: close\r\n" in told
         assert told.startswith(b"HTTP/1.1 200 OK\r\n")

@@ -165,12 +165,12 @@ async def test_json_is_taken_however_it_is_written(api: Api, media_type: str) ->
 @pytest.mark.parametrize(
     ("method", "path", "allowed"),
     [
-        ("PATCH", LOGIN, {"DELETE", "GET", "OPTIONS", "POST", "PUT"}),
+        ("PATCH", LOGIN, {"DELETE", "GET", "HEAD", "OPTIONS", "POST", "PUT"}),
         ("DELETE", CODES, {"OPTIONS", "POST"}),
         ("GET", CODES, {"OPTIONS", "POST"}),
         ("HEAD", f"{CODES}/{MOBILE}", {"GET", "OPTIONS"}),
-        ("POST", f"{BASE}/user", {"GET", "OPTIONS"}),
-        ("POST", "/healthz", {"GET", "OPTIONS"}),
+        ("POST", f"{BASE}/user", {"GET", "HEAD", "OPTIONS"}),
+        ("POST", "/healthz", {"GET", "HEAD", "OPTIONS"}),
     ],
 )
 async def test_a_wrong_method_is_refused_with_the_right_ones(
@@ -198,27 +198,31 @@ async def raw(api: Api, request: bytes) -> bytes:
     return answer
 
 
-REFUSED_BY_SANIC = [
+REFUSED_EARLY = [
     (b"nonsense\r\n\r\n", 400, "invalid_request"),
-    (b"GET / HTTP/9.9\r\n\r\n", 400, "invalid_request"),
-    (b"FOO /healthz HTTP/1.1\r\nConnection: close\r\n\r\n", 405, "method_not_allowed"),
-    (b"GET /\xff HTTP/1.1\r\n\r\n", 400, "invalid_request"),
-    (b"GET / HTTP/1.1\r\nX: " + b"x" * 70_000 + b"\r\n\r\n", 413, "payload_too_large"),
-    (b"POST / HTTP/1.1\r\nContent-Length: x\r\n\r\n", 400, "invalid_request"),
-    (b"POST / HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab", 400, "invalid_request"),
+    (b"GET / HTTP/9.9\r\nHost: x\r\n\r\n", 400, "invalid_request"),
+    (b"FOO /healthz HTTP/1.1\r\nHost: x\r\n\r\n", 405, "method_not_allowed"),
+    (b"GET /\xff HTTP/1.1\r\nHost: x\r\n\r\n", 400, "invalid_request"),
+    (b"GET / HTTP/1.1\r\nHost: x\r\nX: " + b"x" * 70_000 + b"\r\n\r\n", 431, "payload_too_large"),
+    (b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: x\r\n\r\n", 400, "invalid_request"),
+    (b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab", 400, "invalid_request"),
     (
-        b"POST /app/v1_0/sms/codes HTTP/1.1\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\nzz\r\n",
+        b"POST /app/v1_0/sms/codes HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
         400,
         "invalid_request",
     ),
-    (b"GET http://[::1/app/v1_0/sms/codes/%2B8613912345679 HTTP/1.1\r\n\r\n", 400, "invalid_request"),
-    (b"GET /app/v1_0/sms/codes/+8613912345678?\x01 HTTP/1.1\r\n\r\n", 400, "invalid_request"),
-    (b"POST / HTTP/1.1\r\nExpect: tea\r\nContent-Length: 1\r\n\r\na", 400, "invalid_request"),
+    (
+        b"GET http://[::1/app/v1_0/sms/codes/%2B8613912345679 HTTP/1.1\r\nHost: x\r\n\r\n",
+        400,
+        "invalid_request",
+    ),
+    (b"GET /app/v1_0/sms/codes/+8613912345678?\x01 HTTP/1.1\r\nHost: x\r\n\r\n", 400, "invalid_request"),
+    (b"POST / HTTP/1.1\r\nHost: x\r\nExpect: tea\r\nContent-Length: 1\r\n\r\na", 400, "invalid_request"),
 ]
 
 
-async def test_what_sanic_itself_refuses_is_in_the_envelope_too(api: Api) -> None:
-    for request_bytes, status, code in REFUSED_BY_SANIC:
+async def test_what_reaches_no_route_is_refused_in_the_envelope_too(api: Api) -> None:
+    for request_bytes, status, code in REFUSED_EARLY:
         head, _, body = (await raw(api, request_bytes)).partition(b"\r\n\r\n")
         assert int(head.split(b" ")[1]) == status, request_bytes
         answer = orjson.loads(body)
@@ -236,7 +240,7 @@ async def test_a_client_that_leaves_in_the_middle_of_its_body_is_no_error_of_our
     api: Api, caplog: pytest.LogCaptureFixture
 ) -> None:
     _, writer = await asyncio.open_connection("127.0.0.1", api.port)
-    writer.write(b"POST /app/v1_0/sms/codes HTTP/1.1\r\nContent-Length: 50\r\n\r\n{}")
+    writer.write(b"POST /app/v1_0/sms/codes HTTP/1.1\r\nHost: x\r\nContent-Length: 50\r\n\r\n{}")
     await writer.drain()
     writer.close()
     await asyncio.sleep(0.05)
@@ -246,7 +250,7 @@ async def test_a_client_that_leaves_in_the_middle_of_its_body_is_no_error_of_our
 
 async def test_methods_that_somebody_invents_do_not_grow_the_metrics(api: Api) -> None:
     for n in range(5):
-        await raw(api, f"MAKEUP{n} / HTTP/1.1\r\nConnection: close\r\n\r\n".encode())
+        await raw(api, f"MAKEUP{n} / HTTP/1.1\r\nHost: x\r\n\r\n".encode())
     text = (await api.request("GET", "/metrics")).text
     assert "MAKEUP" not in text
     assert 'method="OTHER"' in text
@@ -266,7 +270,7 @@ async def test_another_request_id_is_replaced(api: Api, sent: str) -> None:
 
 async def test_a_device_name_of_odd_bytes_is_stored_readably(api: Api) -> None:
     body = {"mobile": MOBILE, "code": await api.new_code()}
-    headers = httpx.Headers([(b"x-device-name", b"Zo\xc3\xab's\x01 phone \xff" + b"x" * 200)])
+    headers = httpx.Headers([(b"x-device-name", b"Zo\xc3\xab's phone \xff" + b"x" * 200)])
     response = await api.request("POST", LOGIN, json=body, headers=headers)
     assert response.status_code == 200
     connection = api.app.ctx.codes._store._connection

@@ -98,6 +98,7 @@ async def test_who_watches_is_answered_however_full_it_is(start: Start, path: st
         assert api.app.ctx.load.take(kind)
     assert (await api.request("GET", path)).status_code == 200
     assert (await api.request("GET", f"{BASE}/user")).status_code == 503
+    assert (await api.request("HEAD", f"{BASE}/user")).status_code == 503
     for kind in Kind:
         api.app.ctx.load.give_back(kind)
 
@@ -208,7 +209,7 @@ async def test_a_byte_now_and_then_buys_no_more_time(api: Api) -> None:
     status, _, body = await asyncio.wait_for(answer(reader), 30)
     dripping.cancel()
     writer.close()
-    assert (status, orjson.loads(body)["error"]) == (400, "invalid_request")
+    assert (status, orjson.loads(body)["error"]) == (408, "invalid_request")
 
 
 async def test_idle_connections_make_room_for_a_new_one_and_those_just_opened_do_not(
