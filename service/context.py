@@ -1,5 +1,7 @@
 """The typed attributes of `app.ctx`: what a route may use."""
 
+from typing import Any
+
 from config import Settings
 from service.authorizations import Authorizations
 from service.captchas import Captcha
@@ -21,6 +23,7 @@ class Context:
     captcha: Captcha | None  # None: off
     codes: Codes
     completion: Completion
+    cors: Any  # sanic-ext's own, where CORS_ORIGINS is set
     delivery: Delivery
     health: Health
     load: Load

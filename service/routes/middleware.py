@@ -30,7 +30,7 @@ async def begin(request: Request) -> None:
         request.ctx.span = tracing.begin(accounting.known(request.method), request.headers)
     _take_place(request)
     if request.stream and request.stream.request_body:  # of a route that reads none; Sanic would log its address
-        await request.receive_body()
+        await request.receive_body()  # type: ignore[no-untyped-call]
 
 
 def _take_place(request: Request) -> None:

@@ -1,4 +1,4 @@
-"""One client connection: cuts its bytes into requests, serves the hot ones from their bytes, sheds load, bounds waits.
+"""One client connection: cuts its bytes into requests, serves the hot ones from their bytes, sheds load.
 
 No request is looked at before it has come whole, and Sanic is handed one at a time, its head read and its body framed
 here: Sanic calls a connection idle as soon as an answer is out, and would take the rest of a body for a request.
@@ -9,73 +9,37 @@ loop. Whoever waits to be refused is not listened to meanwhile.
 """
 
 import time
-from contextvars import copy_context
 from functools import partial
 from itertools import islice
 from typing import Any
 
-from sanic.exceptions import ServiceUnavailable as AnswerTooSlow
-from sanic.http import Http, Stage
-from sanic.server.protocols.http_protocol import HttpProtocol
-
 from service.eager import Eager
-from service.http.head import HEAD_LIMIT, ProtocolError, RawRequest
-from service.http.reader import RequestReader
+from service.http.head import ProtocolError, RawRequest
 from service.load import CONNECTIONS, Kind
-from service.logs import CLIENT_IP, REQUEST_ID
-from service.routes import accounting, direct
-from service.routes.answers import on_the_wire
-from service.routes.cors import cors_headers, cors_lines
-from service.routes.errors import refusal_of
+from service.routes import direct
+from service.routes.cors import cors_lines
 from service.routes.refusals import kind_of, refusal
 from service.routes.requests import sane_id
+from service.routes.timed_protocol import TimedProtocol
 
 FRESH = 1.0  # seconds in which a connection is not yet idle
 LOOKS = 64  # connections looked at for one that is idle
 AHEAD = 4096  # bytes that a client may send before it has its answer; more is left in the system's buffer
-LINGER = 2.0  # seconds in which what a client still sends is read over, so that it hears why it was refused
-REQUEST_TIMEOUT = 408
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
-class WholeHttp(Http):
-    """Sanic's side of a connection, for heads as long as ours."""
-
-    HEADER_MAX_SIZE = 2 * HEAD_LIMIT
-
-
-class BoundedProtocol(HttpProtocol):
+class BoundedProtocol(TimedProtocol):
     """One connection. A request that has come whole holds a place of `load` until its answer is out."""
 
-    HTTP_CLASS = WholeHttp
-    __slots__ = (
-        "_answering",
-        "_began",
-        "_is_busy",
-        "_is_over",
-        "_is_reading",
-        "_is_with_sanic",
-        "_kind",
-        "_lives_on",
-        "_looks_at",
-        "_reader",
-        "_was_used",
-    )
+    __slots__ = ("_answering", "_is_reading", "_kind", "_lives_on")
 
     def __init__(self, **given: Any) -> None:
         """Take what Sanic passes."""
         super().__init__(**given)
-        self._reader = RequestReader()
         self._kind: Kind | None = None
         self._answering: Eager | None = None
         self._lives_on = False  # what is being answered, though the client hangs up
-        self._is_busy = False  # a request is being answered
-        self._is_with_sanic = False  # it is Sanic that answers
         self._is_reading = False
-        self._is_over = False  # nothing more is read
-        self._was_used = False
-        self._began: float | None = None  # when the request began that has not come whole
-        self._looks_at = 0.0  # when time limits are looked at next
 
     def connection_made(self, transport: Any) -> None:
         """Make room for the connection by closing one that is idle, or else refuse it."""
@@ -130,7 +94,7 @@ class BoundedProtocol(HttpProtocol):
             self._began = None
         elif self._began is None:
             self._began = self._time
-            self._watch()
+            self._timer.watch(self.keep_alive_timeout)
         if self._reader.owes_continue() and self.transport:
             self.transport.write(CONTINUE)
 
@@ -152,11 +116,10 @@ class BoundedProtocol(HttpProtocol):
         self._is_with_sanic = True
         known = head if head.is_known else head._replace(is_persistent=False)
         super().data_received(known.with_body(request.body))
-        self._watch()
+        self._timer.watch(self.keep_alive_timeout)
 
     async def _answer(self, request: RawRequest) -> None:
-        peer = self.conn_info.client_ip if self.conn_info else ""
-        answer = await direct.answer(self.app, request, peer)
+        answer = await direct.answer(self.app, request, self._peer)
         self._lives_on = False  # all is done but for telling
         if not self._can_write.is_set():
             await self._can_write.wait()
@@ -184,9 +147,10 @@ class BoundedProtocol(HttpProtocol):
         """Answer 503 and listen again, or close where that was asked for, or the server is stopping."""
         if self.transport is None or self.transport.is_closing():
             return
-        closes = self.app.ctx.load.stopping or not (request.head.is_persistent and request.head.is_known)
-        request_id, origin = sane_id(request.head.header(b"x-request-id")), request.head.header(b"origin")
-        self.transport.write(refusal(request_id, closes=closes, cors=cors_lines(self.app, origin)))
+        head = request.head
+        closes = self.app.ctx.load.stopping or not (head.is_persistent and head.is_known)
+        cors = cors_lines(self.app, head.header(b"origin"))
+        self.transport.write(refusal(sane_id(head.header(b"x-request-id")), closes=closes, cors=cors))
         self._end(closes=closes)
 
     def _end(self, *, closes: bool) -> None:
@@ -200,30 +164,6 @@ class BoundedProtocol(HttpProtocol):
             self.transport.resume_reading()
             if not self._is_reading:
                 self._read()
-
-    def _break_off(self, status: int) -> None:
-        """Say what is wrong, and read nothing more from this client as a request."""
-        self._is_over = True
-        began = self._began or self._time
-        copy_context().run(self._write_refusal, status, time.perf_counter() - (time.monotonic() - began))
-        if self.transport is None or self.transport.is_closing():
-            return
-        if self.transport.can_write_eof():
-            self.transport.write_eof()
-            self.loop.call_later(LINGER, self.close)
-        else:  # TLS has no half-closed connections
-            self.close()
-
-    def _write_refusal(self, status: int, began: float) -> None:
-        request_id, head = sane_id(""), self._reader.head
-        REQUEST_ID.set(request_id)
-        CLIENT_IP.set(self.conn_info.client_ip if self.conn_info else "")
-        method = head.method.decode() if head else accounting.OTHER_METHOD
-        answer = refusal_of(status, request_id, has_body=method != "HEAD")
-        accounting.close(self.app, request_id, method, accounting.UNMATCHED, answer, began)
-        answer.headers.update(cors_headers(self.app, head.header(b"origin")) if head else ())
-        if self.transport:
-            self.transport.write(on_the_wire(answer, b"close"))
 
     # Places.
 
@@ -240,49 +180,7 @@ class BoundedProtocol(HttpProtocol):
             self.app.ctx.load.give_back(self._kind)
             self._kind = None
 
-    # Time limits, and the end.
-
-    def check_timeouts(self) -> None:
-        """Close what has waited too long; look again when the next may have."""
-        if self.transport is None or self.transport.is_closing():
-            return
-        if self._due() > time.monotonic():
-            self._looks_at = 0.0
-            self._watch()
-        elif self._began is not None:
-            self._break_off(REQUEST_TIMEOUT)
-        elif self._is_with_sanic:
-            self._cut_off()
-        else:
-            self.close()
-
-    def _due(self) -> float:
-        """The moment at which the present wait has been too long."""
-        if self._began is not None:
-            return self._began + self.request_timeout
-        if self._is_with_sanic:
-            return self._time + self.response_timeout
-        if self._is_busy:  # whatever it waits for has a time limit of its own
-            return time.monotonic() + self.response_timeout
-        return self._time + (self.keep_alive_timeout if self._was_used else self.request_timeout)
-
-    def _watch(self) -> None:
-        """See to it that time limits are looked at when the present wait has been too long."""
-        due = self._due()
-        if self._looks_at and self._looks_at <= due:
-            return
-        if self._callback_check_timeouts:
-            self._callback_check_timeouts.cancel()
-        self._looks_at = due
-        self._callback_check_timeouts = self.loop.call_later(max(0.0, due - time.monotonic()), self.check_timeouts)
-
-    def _cut_off(self) -> None:
-        """The answer takes too long; Sanic is to say so."""
-        self._time, self._looks_at = time.monotonic(), 0.0
-        self._watch()
-        if self.http is not None and self.http.stage is not Stage.IDLE and self._task:
-            self.http.exception = AnswerTooSlow("Response Timeout")
-            self._task.cancel()
+    # The end.
 
     def close_if_idle(self) -> bool:
         """A connection on which a request has begun is not."""

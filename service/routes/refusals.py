@@ -1,13 +1,20 @@
-"""Requests that are too many: which kind they are of, and the whole answer."""
+"""Answers to what is refused before Sanic sees it: requests that are too many, and what is no request at all."""
 
+import time
+from contextvars import copy_context
 from random import choice
 
 import orjson
 
 from service.errors import ServiceUnavailable
+from service.http.head import RequestHead
 from service.load import Kind
-from service.routes.answers import JSON
-from service.routes.requests import BASE_PATH
+from service.logs import CLIENT_IP, REQUEST_ID
+from service.routes import accounting
+from service.routes.answers import JSON, on_the_wire
+from service.routes.cors import cors_headers
+from service.routes.errors import refusal_of
+from service.routes.requests import BASE_PATH, App, sane_id
 
 SPARED = ("/healthz", "/readyz", "/metrics")  # whoever watches a server needs its answer most when it is overloaded
 WAITS = ("1", "2", "3")  # seconds: those who are refused together do not come back together
@@ -45,3 +52,18 @@ def refusal(request_id: str, *, closes: bool, cors: bytes = b"") -> bytes:
     body = _BODY % request_id
     wait = choice(WAITS)  # noqa: S311 - not a secret
     return (_REFUSALS[closes] % (request_id, cors.decode(), wait, len(body), body)).encode("ascii")
+
+
+def broken_off(app: App, head: RequestHead | None, status: int, peer: str, seconds: float) -> bytes:
+    """The whole answer after which a connection is closed; it is counted and logged. `head` is what is known of it."""
+    return copy_context().run(_broken_off, app, head, status, peer, seconds)
+
+
+def _broken_off(app: App, head: RequestHead | None, status: int, peer: str, seconds: float) -> bytes:
+    request_id, method = sane_id(""), head.method.decode() if head else accounting.OTHER_METHOD
+    REQUEST_ID.set(request_id)
+    CLIENT_IP.set(peer)
+    answer = refusal_of(status, request_id, has_body=method != "HEAD")
+    accounting.close(app, request_id, method, accounting.UNMATCHED, answer, time.perf_counter() - seconds)
+    answer.headers.update(cors_headers(app, head.header(b"origin")) if head else ())
+    return on_the_wire(answer, b"close")
