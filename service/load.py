@@ -50,11 +50,6 @@ class Load:
         self._refused = 0
         self._told = -QUIET
 
-    @property
-    def is_busy(self) -> bool:
-        """Whether refusals may be near: only then is it worth to look at a request before it is parsed."""
-        return self.stopping or self._total >= self._limit // 2 or self._abandoned() >= self._limit
-
     def take(self, kind: Kind) -> bool:
         """Take a place, to be given back; or be refused one, which is counted.
 
