@@ -53,7 +53,8 @@ def windows_of(name: str, text: str) -> tuple[Window, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A budget without room, and the whole seconds until it has some."""
+    """A budget without room, the whole seconds until it has some, and the length of the window that is full."""
 
     name: str
     wait: int
+    window: int = 0  # seconds; 0 where nobody needs to know

@@ -10,7 +10,7 @@ from enum import IntEnum
 
 from redis.exceptions import ResponseError
 
-from service.stores.budgets import Budget, Refusal
+from service.stores.budgets import Budget, Refusal, Window
 from service.stores.connection import Connection, milliseconds
 from service.stores.limits import is_foreign
 from service.stores.scripts import Script, Step
@@ -36,6 +36,13 @@ class Ended:
     """Wrong tries have ended the code; in `wait` seconds a new one can be had."""
 
     wait: float
+
+
+@dataclass(frozen=True, slots=True)
+class LastTry:
+    """A wrong try that has used up one of the budgets of wrong tries: `window` is the length of the longest, seconds."""
+
+    window: int
 
 
 class Verdict(IntEnum):
@@ -88,7 +95,7 @@ class CodeStore:
         attempts: int,
         tries: Sequence[Budget] = (),
         after: Sequence[Step] = (),
-    ) -> Verdict | Refusal | None:
+    ) -> Verdict | LastTry | Refusal | None:
         """Judge one try; if it is right and nobody else holds the code, lend it to `holder` for `lease` seconds.
 
         `keys` are `places_of` the number. A wrong try spends one of each of the budgets `tries`; where one of them has
@@ -108,7 +115,9 @@ class CodeStore:
         if len(answers) <= len(after):
             return None
         answer = answers[-1]
-        return VERDICTS[answer] if isinstance(answer, int) else _refusal(tries, *answer)
+        if not isinstance(answer, int):
+            return _refusal(tries, *answer)
+        return VERDICTS[answer] if answer in VERDICTS else LastTry(_window(tries, -1 - answer).seconds)
 
     async def release(self, mobile: str, holder: str) -> bool:
         """Give the code back unspent."""
@@ -143,4 +152,9 @@ def places_of(mobile: str, tries: Sequence[Budget] = ()) -> list[str]:
 def _refusal(tries: Sequence[Budget], number: int, wait: int) -> Refusal:
     """Rounded up and past the moment itself: what is exactly as old as its window still counts."""
     names = [budget.name for budget in tries for _ in budget.windows]
-    return Refusal(names[number - 1], math.floor(wait / 1000) + 1)
+    return Refusal(names[number - 1], math.floor(wait / 1000) + 1, _window(tries, number).seconds)
+
+
+def _window(tries: Sequence[Budget], number: int) -> Window:
+    """The window that the script calls by this number."""
+    return [window for budget in tries for window in budget.windows][number - 1]
