@@ -14,13 +14,14 @@ from random import getrandbits
 from typing import NamedTuple, NoReturn
 
 from config import Settings
-from service import deadline
+from service import audit, deadline
+from service.audit import Event
 from service.conversion import ConversionGuard
 from service.entities import Clock
 from service.errors import InvalidCode, ServiceUnavailable
 from service.limits import Limits
 from service.stores.budgets import Budget, Refusal
-from service.stores.codes import CodeStore, Ended, LastTry, Verdict, places_of
+from service.stores.codes import CodeStore, Ended, Verdict, places_of
 from service.stores.scripts import Step
 
 LONGEST_LIFE = 600.0  # seconds; NIST SP 800-63B-4 section 3.1.3.2: out-of-band secrets are valid for 10 minutes at most
@@ -94,8 +95,8 @@ class Codes:
             verdict = await self._judged(loan, code, tries)
         if isinstance(verdict, Refusal):
             await self._limits.refuse_try(verdict, mobile, ip)
-        if isinstance(verdict, LastTry):
-            self._limits.note_last_try(verdict.window, mobile)
+        if verdict is Verdict.LAST:
+            audit.record(Event.NUMBER_LOCKED, mobile=mobile)
         if verdict is not Verdict.RIGHT:
             raise InvalidCode
         return loan
@@ -149,7 +150,7 @@ class Codes:
 
     async def _judged(
         self, loan: Loan, code: str, tries: Sequence[Budget], after: Sequence[Step] = ()
-    ) -> Verdict | LastTry | Refusal | None:
+    ) -> Verdict | Refusal | None:
         try:
             return await self._store.take(
                 loan.keys,

@@ -26,8 +26,7 @@ from settings.fields import OFF
 
 PREFIX_DIGITS = 7  # an operator's block of numbers in China: ten thousand of them
 COOLDOWN = "code_cooldown"
-SHORT = 86_400  # seconds; whoever is shut out for longer is told whom to ask
-FOR_LONG = "Too many wrong codes for this number. Please contact support."
+LOCKED = "Too many wrong codes for this number. Please contact support."
 NAMES = ("codes_per_number", "tries_per_number", "codes_per_ip", "codes_per_prefix", "codes_total", "logins_per_ip")
 
 log = logging.getLogger(__name__)
@@ -108,8 +107,8 @@ class Limits:
         refusal = await self._store.look(budgets)
         return max(math.ceil(reservation.cooldown), refusal.wait if refusal else 0)
 
-    async def spend_address(self, mobile: str, ip: str) -> None:
-        """For what asks for a code and sends nothing: a test number, a wrong captcha, a refusal that tells something."""
+    async def spend_address(self, ip: str, mobile: str | None = None) -> None:
+        """For what sends nothing: a code of a test number, a wrong captcha, a refusal that tells something."""
         await self._spend(self._by_address(ip), mobile)
 
     def login_steps(self, ip: str) -> list[Step] | None:
@@ -129,12 +128,7 @@ class Limits:
     async def refuse_try(self, refusal: Refusal, mobile: str, ip: str) -> NoReturn:
         """Raise TooManyRequests; the address gets back its attempt."""
         await self._refund(self._logins(ip))
-        self.refuse(refusal.name, refusal.wait, mobile, FOR_LONG if refusal.window > SHORT else None)
-
-    def note_last_try(self, window: int, mobile: str) -> None:
-        """Note that a number's wrong tries of `window` seconds are used up. Those of a day come back by themselves."""
-        if window > SHORT:
-            audit.record(Event.NUMBER_LOCKED, mobile=mobile)
+        self.refuse(refusal.name, refusal.wait, mobile, LOCKED if refusal.is_long else None)
 
     async def forget(self, mobile: str) -> None:
         """Forget all that this number has spent: tries, codes, cool-down."""
@@ -176,7 +170,7 @@ class Limits:
         windows = self._windows.get(name)
         return (Budget(name, who, windows),) if windows else ()
 
-    async def _spend(self, budgets: tuple[Budget, ...], mobile: str) -> None:
+    async def _spend(self, budgets: tuple[Budget, ...], mobile: str | None) -> None:
         refusal = await self._store.look(budgets) or await self._store.spend(budgets)
         if refusal:
             self.refuse(refusal.name, refusal.wait, mobile)

@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 import config
-from service.captchas.siteverify import LONGEST, SITEVERIFY, Captcha
+from service.captchas.siteverify import LONGEST, SITEVERIFY, SiteVerify
 from service.errors import InvalidRequest, ServiceUnavailable
 from tests.client import BASE, MOBILE, Api, error
 from tests.conftest import Outbox, Start
@@ -144,17 +144,17 @@ async def provider(loop: Any) -> AsyncIterator[Provider]:
     await server.wait_closed()
 
 
-Make = Callable[..., Captcha]
+Make = Callable[..., SiteVerify]
 
 
 @pytest.fixture
 async def make(provider: Provider) -> AsyncIterator[Make]:
     """A captcha that asks the stand-in. Settings that are passed win."""
-    made: list[Captcha] = []
+    made: list[SiteVerify] = []
 
-    def maker(name: str = "turnstile", **overrides: Any) -> Captcha:
+    def maker(name: str = "turnstile", **overrides: Any) -> SiteVerify:
         values = {"captcha": name, "captcha_secret": SECRET, "captcha_url": provider.url, **overrides}
-        made.append(Captcha(config.load(_env_file=None, **values)))
+        made.append(SiteVerify(config.load(_env_file=None, **values)))
         return made[-1]
 
     yield maker
@@ -162,7 +162,7 @@ async def make(provider: Provider) -> AsyncIterator[Make]:
         await captcha.close()
 
 
-async def refusal(captcha: Captcha, token: str) -> str:
+async def refusal(captcha: SiteVerify, token: str) -> str:
     with pytest.raises(InvalidRequest) as refused:
         await captcha.verify(token, IP)
     assert set(refused.value.fields) == {"captcha_token"}

@@ -38,16 +38,13 @@ class Ended:
     wait: float
 
 
-@dataclass(frozen=True, slots=True)
-class LastTry:
-    """A wrong try that has used up one of the budgets of wrong tries: `window` is the length of the longest, seconds."""
-
-    window: int
-
-
 class Verdict(IntEnum):
-    """What became of a try. UNJUDGED: there was no code to try, or it is ended, or lent to another login."""
+    """What became of a try. UNJUDGED: there was no code to try, or it is ended, or lent to another login.
 
+    LAST: wrong, and for more than a day the number has no further one.
+    """
+
+    LAST = -2
     WRONG = -1
     UNJUDGED = 0
     RIGHT = 1
@@ -95,7 +92,7 @@ class CodeStore:
         attempts: int,
         tries: Sequence[Budget] = (),
         after: Sequence[Step] = (),
-    ) -> Verdict | LastTry | Refusal | None:
+    ) -> Verdict | Refusal | None:
         """Judge one try; if it is right and nobody else holds the code, lend it to `holder` for `lease` seconds.
 
         `keys` are `places_of` the number. A wrong try spends one of each of the budgets `tries`; where one of them has
@@ -117,7 +114,9 @@ class CodeStore:
         answer = answers[-1]
         if not isinstance(answer, int):
             return _refusal(tries, *answer)
-        return VERDICTS[answer] if answer in VERDICTS else LastTry(_window(tries, -1 - answer).seconds)
+        if answer <= Verdict.LAST:
+            return Verdict.LAST if _window(tries, -1 - answer).is_long else Verdict.WRONG
+        return VERDICTS[answer]
 
     async def release(self, mobile: str, holder: str) -> bool:
         """Give the code back unspent."""
@@ -152,7 +151,7 @@ def places_of(mobile: str, tries: Sequence[Budget] = ()) -> list[str]:
 def _refusal(tries: Sequence[Budget], number: int, wait: int) -> Refusal:
     """Rounded up and past the moment itself: what is exactly as old as its window still counts."""
     names = [budget.name for budget in tries for _ in budget.windows]
-    return Refusal(names[number - 1], math.floor(wait / 1000) + 1, _window(tries, number).seconds)
+    return Refusal(names[number - 1], math.floor(wait / 1000) + 1, _window(tries, number).is_long)
 
 
 def _window(tries: Sequence[Budget], number: int) -> Window:
