@@ -97,8 +97,11 @@ def of_servers(servers: Sequence[Server]) -> list[Finding]:
         found.append(Finding(Level.WARN, text))
     if all(server.persistent for server in servers):
         found.append(Finding(Level.GOOD, "Redis keeps its data over a restart"))
-    if any(server.policy is None or server.persistent is None for server in servers):
-        found.append(Finding(Level.WARN, "CONFIG is not allowed: persistence or eviction policy is unknown"))
+    if untold := [server for server in servers if server.persistent is None]:
+        text = f"Redis has no append-only file{_on(untold)}, and whether it keeps snapshots it does not tell"
+        found.append(Finding(Level.WARN, f"{text} a user without CONFIG; set appendonly yes"))
+    if untold := [server for server in servers if server.policy is None]:
+        found.append(Finding(Level.WARN, f"Redis{_on(untold)} does not tell its maxmemory-policy; set {KEEPS_ALL}"))
     for server in servers:
         if abs(server.ahead) > CLOCKS_APART:
             text = (

@@ -132,9 +132,7 @@ def test_the_captcha_that_latch_checks_itself_needs_no_secret_and_takes_a_long_o
 
 
 @pytest.mark.parametrize(("length", "most"), [(4, 1), (5, 10), (6, 100)])
-def test_a_code_allows_no_more_than_one_guess_in_ten_thousand(
-    complaints: Complaints, length: int, most: int
-) -> None:
+def test_a_code_allows_no_more_than_one_guess_in_ten_thousand(complaints: Complaints, length: int, most: int) -> None:
     assert load(code_length=length, code_attempts=most).code_attempts == most
     if most < 100:  # the most that the setting takes
         told = complaints(CODE_LENGTH=str(length), CODE_ATTEMPTS=str(most + 1))
