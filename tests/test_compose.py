@@ -138,7 +138,8 @@ def check_users(port: int) -> None:
 
 def test_the_nodes_of_a_cluster_let_latch_be_no_more_than_latch(tmp_path: Path) -> None:
     port = free_port()
-    replaced = {"--appendonly": f"--port {port} --dir {tmp_path} --appendonly", "/etc/latch.acl": str(ACL)}
+    options = f"--port {port} --cluster-port {free_port()} --dir {tmp_path} --appendonly"
+    replaced = {"--appendonly": options, "/etc/latch.acl": str(ACL)}
     with running(FOLDER / "cluster.yml", "redis-1", tmp_path, {**replaced, "/data": str(tmp_path)}):
         check_users(port)
 
