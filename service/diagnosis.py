@@ -54,6 +54,9 @@ def of_settings(settings: Settings) -> list[Finding]:
     shown = [name for name in settings.sms_sender if name in FOR_DEVELOPMENT]
     if shown and not settings.redis_is_embedded:
         found.append(Finding(Level.WARN, f"SMS_SENDER: {', '.join(shown)} shows login codes; it is for development"))
+    if settings.captcha != OFF and settings.captcha_when == "guarded" and not settings.sms_min_conversion:
+        text = "CAPTCHA_WHEN: guarded asks for no captcha while SMS_MIN_CONVERSION is 0, since the guard never closes"
+        found.append(Finding(Level.WARN, text))
     if settings.limit_codes_total == OFF:
         found.append(Finding(Level.WARN, "LIMIT_CODES_TOTAL: off leaves the SMS bill without a bound"))
     template = Template(settings.sms_text, settings.sms_domain, settings.sms_app_hash)

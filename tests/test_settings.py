@@ -169,6 +169,7 @@ def warnings(**values: object) -> list[str]:
         ({"limit_codes_total": "off"}, "LIMIT_CODES_TOTAL: off"),
         ({"sms_text": "{code}" + "x" * 160}, "billed as 2 messages"),
         ({"test_codes": "13800138000=246810"}, "138****8000"),
+        ({"captcha": "altcha", "captcha_when": "guarded", "sms_min_conversion": 0}, "CAPTCHA_WHEN: guarded asks"),
     ],
 )
 def test_settings_that_are_dangerous_are_warned_of(values: dict[str, object], told: str) -> None:
