@@ -55,8 +55,8 @@ lock: $(VENV)/dev.stamp ## renew the lock files from pyproject.toml
 	@# pytest-sanic holds websockets down; what runs in production starts from the same versions without that bound.
 	cp requirements-dev.lock requirements.lock
 	$(COMPILE) $(BOTH) --upgrade-package websockets -o requirements.lock pyproject.toml
-	cp requirements.lock requirements-docker.lock
-	$(COMPILE) --extra postgres $(SMS) -o requirements-docker.lock pyproject.toml
+	cp requirements-dev.lock requirements-docker.lock
+	$(COMPILE) --extra postgres $(SMS) --upgrade-package websockets -o requirements-docker.lock pyproject.toml
 	grep -oiE '^($(SHARED))==[^ ;]+' requirements.lock > bench/requirements.shared
 	$(COMPILE) --constraints bench/requirements.shared -o bench/requirements.lock bench/requirements.in
 	rm bench/requirements.shared

@@ -14,9 +14,8 @@ from sanic_ext.extensions.http.extension import HTTPExtension
 from sanic_ext.extensions.openapi.extension import OpenAPIExtension
 
 from config import Settings
-from service import logs, senders
+from service import captchas, logs, senders
 from service.authorizations import Authorizations
-from service.captchas import Captcha
 from service.codes import Codes
 from service.completion import Completion
 from service.context import Context
@@ -33,6 +32,7 @@ from service.routes.errors import EnvelopeErrorHandler
 from service.routes.requests import App, TolerantRequest
 from service.senders import Sender
 from service.sessions import Sessions
+from service.stores.captchas import CaptchaStore
 from service.stores.codes import CodeStore
 from service.stores.connection import Connection
 from service.stores.conversions import ConversionStore
@@ -132,7 +132,7 @@ def connections(settings: Settings, observation: Observation | None = None) -> t
 def _join(context: Context, connection: Connection, database: Database, clock: Clock, sender: Sender) -> None:
     settings = context.settings
     users = UserStore(database)
-    context.captcha = Captcha(settings) if settings.captcha != OFF else None
+    context.captcha = captchas.chosen(settings, CaptchaStore(connection).spend, clock)
     limits = limits_of(settings, connection, clock)
     guard = ConversionGuard(settings, ConversionStore(connection), users, limits, clock)
     context.codes = Codes(settings, CodeStore(connection), limits, guard, clock)

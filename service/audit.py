@@ -25,11 +25,12 @@ class Event(StrEnum):
     REFRESH_TOKEN_REUSED = "refresh_token_reused"  # noqa: S105 - the name of an event
     USER_DISABLED = "user_disabled"
     USER_ENABLED = "user_enabled"
+    NUMBER_LOCKED = "number_locked"
     NUMBER_UNLOCKED = "number_unlocked"
     INTROSPECTION_REFUSED = "introspection_refused"
 
 
-WARNINGS = {Event.REFRESH_TOKEN_REUSED, Event.INTROSPECTION_REFUSED}
+WARNINGS = {Event.REFRESH_TOKEN_REUSED, Event.NUMBER_LOCKED, Event.INTROSPECTION_REFUSED}
 
 TEST_CODE = "test_code"  # the reason of events of the numbers in TEST_CODES, which get no messages
 

@@ -148,7 +148,7 @@ class Authorizations:
         opened: Opened | None = Opened([], is_followed=False)
         try:
             opened = await self._sessions.open(
-                session, serial, access, cap=self._settings.max_sessions, then=[self._codes.spending(loan)]
+                session, serial, access, cap=self._settings.max_sessions, then=self._codes.spending(loan)
             )
         finally:
             if opened and not opened.is_followed:

@@ -14,7 +14,8 @@ from random import getrandbits
 from typing import NamedTuple, NoReturn
 
 from config import Settings
-from service import deadline
+from service import audit, deadline
+from service.audit import Event
 from service.conversion import ConversionGuard
 from service.entities import Clock
 from service.errors import InvalidCode, ServiceUnavailable
@@ -36,7 +37,10 @@ class Code:
 
 
 class Loan(NamedTuple):
-    """A right code, lent to one login until it is spent or released. `holder` is no secret, but nobody else's."""
+    """A right code, lent to one login until it is spent or released. `holder` is no secret, but nobody else's.
+
+    No `keys`: one of TEST_CODES, which is nobody's and is never spent.
+    """
 
     mobile: str
     holder: str
@@ -71,7 +75,7 @@ class Codes:
         """
         nonce = secrets.token_hex(16)
         code = await self._issue(mobile, nonce, afresh=False)
-        # One made with another pepper or length, or under other TEST_CODES, is of no use to whom it is sent now.
+        # One made with another pepper or length is of no use to whom it is sent now.
         return code or await self._issue(mobile, nonce, afresh=True) or self._ended(mobile, self._settings.code_ttl)
 
     async def take(self, mobile: str, code: str, ip: str) -> Loan:
@@ -80,6 +84,8 @@ class Codes:
         Only a try at a code that could be right counts as a wrong one: otherwise anybody could lock a number out
         without as much as asking for a code. Raises TooManyRequests, too. One round trip to Redis, on a Cluster two.
         """
+        if self.is_fixed(mobile):
+            return await self._take_fixed(mobile, code, ip)
         tries = self._limits.tries(mobile)
         loan = Loan(mobile, f"{getrandbits(64):016x}", places_of(mobile, tries))
         attempt = self._limits.login_steps(ip)
@@ -89,17 +95,20 @@ class Codes:
             verdict = await self._judged(loan, code, tries)
         if isinstance(verdict, Refusal):
             await self._limits.refuse_try(verdict, mobile, ip)
+        if verdict is Verdict.LAST:
+            audit.record(Event.NUMBER_LOCKED, mobile=mobile)
         if verdict is not Verdict.RIGHT:
             raise InvalidCode
         return loan
 
     async def release(self, loan: Loan) -> None:
         """Give a code back unspent."""
-        await self._store.release(loan.mobile, loan.holder)
+        if loan.keys:
+            await self._store.release(loan.mobile, loan.holder)
 
-    def spending(self, loan: Loan) -> Step:
+    def spending(self, loan: Loan) -> list[Step]:
         """What spends a code, for a round trip that does more. It answers 0 where the loan has run out."""
-        return self._store.spending(loan.keys, loan.holder)
+        return [self._store.spending(loan.keys, loan.holder)] if loan.keys else []
 
     def note_spent(self, loan: Loan) -> None:
         """Count a code that has been spent."""
@@ -109,6 +118,13 @@ class Codes:
     async def settle(self) -> None:
         """Wait until all that nobody waits for is done."""
         await self._guard.settle()
+
+    async def _take_fixed(self, mobile: str, code: str, ip: str) -> Loan:
+        """Nothing is kept of these: whoever knows one may use it at any time, and nobody can end it for another."""
+        await self._limits.spend_login(mobile, ip)
+        if not hmac.compare_digest(self._digest(mobile, code), self._digest(mobile, self._fixed[mobile])):
+            raise InvalidCode
+        return Loan(mobile, "", ())
 
     async def _issue(self, mobile: str, nonce: str, *, afresh: bool) -> Code | None:
         """None where the code that lies there is not one that these settings would send."""
@@ -153,8 +169,6 @@ class Codes:
 
     def _digits(self, mobile: str, nonce: str) -> str:
         """CODE_LENGTH digits. 64 bits cut to at most ten digits: no digit is likelier than another by 1 in 10^9."""
-        if self.is_fixed(mobile):
-            return self._fixed[mobile]
         number = int.from_bytes(self._hmac("code", mobile, nonce)[:8], "big")
         return str(number % 10**self._settings.code_length).zfill(self._settings.code_length)
 

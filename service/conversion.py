@@ -5,7 +5,7 @@ Whoever earns by messages to numbers of his own does not log in. https://www.twi
 
 import logging
 import math
-from typing import NoReturn
+from dataclasses import dataclass
 
 from config import Settings
 from service.completion import settled
@@ -15,9 +15,18 @@ from service.stores.budgets import ALL
 from service.stores.conversions import Conversion, ConversionStore
 from service.stores.users import UserStore
 
+CONVERSION = "conversion"  # the name of its refusals among those of the limits
 MINUTE = 60  # seconds, from which to which the counts move on
 
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """Why strangers get no codes: too few of these were used, of numbers described by `what`."""
+
+    what: str
+    conversion: Conversion
 
 
 class ConversionGuard:
@@ -35,24 +44,36 @@ class ConversionGuard:
         self._minute = 0
         self._warned: set[str] = set()
 
-    async def check(self, mobile: str) -> None:
-        """Raise TooManyRequests where codes to this number's prefix are not used, and its owner has never logged in.
+    async def closed(self, mobile: str) -> Closed | None:
+        """Why strangers of this number's prefix get no codes now, or None where they do. Asks nothing of the number.
 
         When codes as a whole are not used, a prefix goes on only if its own are: an attack on the service must not
         shut out those who do log in.
         """
         if not self._least:
-            return
+            return None
         now = self._clock()
         own, overall = await settled(self._store.of(mobile[:PREFIX_DIGITS], now), self._store.of(ALL, now))
         if self._is_low(own):
-            low, what = own, f"prefix {mobile[:PREFIX_DIGITS]}"
-        elif self._is_low(overall) and not (own.used and self._converts(own)):
-            low, what = overall, "all numbers"
-        else:
-            return
+            return Closed(f"prefix {mobile[:PREFIX_DIGITS]}", own)
+        if self._is_low(overall) and not (own.used and self._converts(own)):
+            return Closed("all numbers", overall)
+        return None
+
+    async def refuse_stranger(self, closed: Closed, mobile: str, ip: str) -> None:
+        """Raise TooManyRequests where the owner of the number has never logged in.
+
+        That tells who has an account, so it costs the address what a code would: who asks may not ask for ever.
+        """
         if await self._users.find(mobile) is None:
-            self._refuse(what, low)
+            self._warn("no more codes to strangers", closed)
+            await self._limits.spend_address(ip)
+            self._limits.refuse(CONVERSION, MINUTE)  # without the number: its masked form and the prefix tell it whole
+
+    def note_captcha(self, closed: Closed) -> None:
+        """Note a code that was not sent for want of a captcha that is asked for only now."""
+        self._warn("no more codes without a captcha", closed)
+        self._limits.note(CONVERSION)
 
     async def note_sent(self, mobile: str) -> None:
         """Count a code that was sent."""
@@ -75,13 +96,12 @@ class ConversionGuard:
     def _converts(self, conversion: Conversion) -> bool:
         return conversion.used >= self._least * conversion.sent
 
-    def _refuse(self, what: str, conversion: Conversion) -> NoReturn:
-        """Refuse, and warn once a minute: an attack must not fill the log."""
+    def _warn(self, consequence: str, closed: Closed) -> None:
+        """Warn once a minute: an attack must not fill the log."""
         minute = math.floor(self._clock() / MINUTE)
         if minute != self._minute:
             self._minute, self._warned = minute, set()
-        if what not in self._warned:
-            self._warned.add(what)
-            counts = (conversion.sent, conversion.used)
-            log.warning("no more codes to strangers, %s: of %d sent within an hour %d were used", what, *counts)
-        self._limits.refuse("conversion", MINUTE)  # without the number: its masked form and the prefix tell it whole
+        if closed.what not in self._warned:
+            self._warned.add(closed.what)
+            counts = (closed.conversion.sent, closed.conversion.used)
+            log.warning("%s, %s: of %d sent within an hour %d were used", consequence, closed.what, *counts)

@@ -1,4 +1,8 @@
-"""Use case: send a login code. What guards it comes first: the captcha, the prefixes, the conversion, the limits."""
+"""Use case: send a login code, past all that guards it.
+
+In this order: the address's budget, the captcha, the ranges of numbers, the conversion guard, the other limits. So
+what tells something about a number comes after what bounds how often one address may ask.
+"""
 
 import logging
 import math
@@ -8,12 +12,15 @@ from service import audit, deadline, texts
 from service.audit import Event
 from service.captchas import Captcha
 from service.codes import Code, Codes
-from service.conversion import ConversionGuard
+from service.completion import settled
+from service.conversion import Closed, ConversionGuard
 from service.entities import CodeSent, TextMessage
-from service.errors import InvalidRequest, ServiceUnavailable, SmsUnavailable, TooManyRequests
+from service.errors import CaptchaRequired, InvalidRequest, ServiceUnavailable, SmsUnavailable, TooManyRequests
 from service.limits import Limits, Reservation
 from service.senders import Sender
 from service.texts import Template
+
+GUARDED = "guarded"  # of CAPTCHA_WHEN: while the conversion guard is closed
 
 log = logging.getLogger(__name__)
 
@@ -37,47 +44,51 @@ class Delivery:
         self._limits = limits
         self._guard = guard
         self._captcha = captcha
+        self._is_guarded = settings.captcha_when == GUARDED
+        self._code_ttl = settings.code_ttl
 
     async def send_code(self, mobile: str, ip: str, captcha_token: str = "") -> CodeSent:
         """Send the code that is good for this number, a new one or the one sent before.
 
-        Raises InvalidRequest for a number that gets no codes or a captcha that is not solved, TooManyRequests,
-        SmsUnavailable, ServiceUnavailable.
+        Raises CaptchaRequired, InvalidRequest for a number that gets no codes or a captcha that is not solved,
+        TooManyRequests, SmsUnavailable, ServiceUnavailable.
         """
-        if self._captcha:
-            await self._verify(self._captcha, mobile, ip, captcha_token)
+        _, closed = await settled(self._limits.look_at_address(mobile, ip), self._guard.closed(mobile))
+        if self._captcha and (closed or not self._is_guarded):
+            await self._verify(self._captcha, mobile, ip, captcha_token, closed)
+            closed = None if self._is_guarded else closed  # else a flood of unused codes would shut strangers out
         if self._codes.is_fixed(mobile):
             return await self._send_nothing(mobile, ip)
-        await self._refuse_pumping(mobile)
+        self._refuse_range(mobile)
+        if closed:
+            await self._guard.refuse_stranger(closed, mobile, ip)
         reservation = await self._limits.reserve_code(mobile, ip)
         code = await self._issue(reservation)
         await self._send(reservation, code)
         audit.record(Event.CODE_SENT, mobile=mobile)
         return CodeSent(mobile, math.floor(code.life), await self._note_sent(reservation))
 
-    async def _verify(self, captcha: Captcha, mobile: str, ip: str, token: str) -> None:
-        """Look at the limits first: a request that is refused anyway does not use its captcha up."""
-        if not self._codes.is_fixed(mobile):
-            await self._refuse_pumping(mobile)
-            await self._limits.look_at_code(mobile, ip)
+    async def _verify(self, captcha: Captcha, mobile: str, ip: str, token: str, closed: Closed | None) -> None:
+        if not token:
+            if self._is_guarded and closed:
+                self._guard.note_captcha(closed)
+            raise CaptchaRequired
         try:
             with deadline.stopped():
                 await captcha.verify(token, ip)
         except InvalidRequest:
-            await self._limits.spend_address(mobile, ip)  # or one address could ask the provider for ever
+            await self._limits.spend_address(ip, mobile)  # or one address could ask the provider for ever
             raise
 
     async def _send_nothing(self, mobile: str, ip: str) -> CodeSent:
-        """A number of TEST_CODES: its code is known, so nobody is told it, and asking costs the address alone."""
-        await self._limits.spend_address(mobile, ip)
-        code = await self._codes.issue(mobile)
+        """A number of TEST_CODES: its code is known and always good, and asking for it costs the address alone."""
+        await self._limits.spend_address(ip, mobile)
         audit.record(Event.CODE_SENT, mobile=mobile, reason=audit.TEST_CODE)
-        return CodeSent(mobile, expires_in=math.floor(code.life), resend_after=0)
+        return CodeSent(mobile, expires_in=self._code_ttl, resend_after=0)
 
-    async def _refuse_pumping(self, mobile: str) -> None:
+    def _refuse_range(self, mobile: str) -> None:
         if (self._allowed and not mobile.startswith(self._allowed)) or mobile.startswith(self._blocked):
             raise InvalidRequest({"mobile": "is of a range that gets no messages from us"})
-        await self._guard.check(mobile)
 
     async def _issue(self, reservation: Reservation) -> Code:
         try:

@@ -54,6 +54,9 @@ def of_settings(settings: Settings) -> list[Finding]:
     shown = [name for name in settings.sms_sender if name in FOR_DEVELOPMENT]
     if shown and not settings.redis_is_embedded:
         found.append(Finding(Level.WARN, f"SMS_SENDER: {', '.join(shown)} shows login codes; it is for development"))
+    if settings.captcha != OFF and settings.captcha_when == "guarded" and not settings.sms_min_conversion:
+        text = "CAPTCHA_WHEN: guarded asks for no captcha while SMS_MIN_CONVERSION is 0, since the guard never closes"
+        found.append(Finding(Level.WARN, text))
     if settings.limit_codes_total == OFF:
         found.append(Finding(Level.WARN, "LIMIT_CODES_TOTAL: off leaves the SMS bill without a bound"))
     template = Template(settings.sms_text, settings.sms_domain, settings.sms_app_hash)
@@ -97,8 +100,11 @@ def of_servers(servers: Sequence[Server]) -> list[Finding]:
         found.append(Finding(Level.WARN, text))
     if all(server.persistent for server in servers):
         found.append(Finding(Level.GOOD, "Redis keeps its data over a restart"))
-    if any(server.policy is None or server.persistent is None for server in servers):
-        found.append(Finding(Level.WARN, "CONFIG is not allowed: persistence or eviction policy is unknown"))
+    if untold := [server for server in servers if server.persistent is None]:
+        text = f"Redis has no append-only file{_on(untold)}, and whether it keeps snapshots it does not tell"
+        found.append(Finding(Level.WARN, f"{text} a user without CONFIG; set appendonly yes"))
+    if untold := [server for server in servers if server.policy is None]:
+        found.append(Finding(Level.WARN, f"Redis{_on(untold)} does not tell its maxmemory-policy; set {KEEPS_ALL}"))
     for server in servers:
         if abs(server.ahead) > CLOCKS_APART:
             text = (

@@ -7,6 +7,8 @@ ServiceError
 ├── InvalidRefreshToken   invalid_refresh_token
 ├── SessionEnded          session_ended, with a reason
 ├── UserDisabled          user_disabled
+├── Forbidden             forbidden
+├── CaptchaRequired       captcha_required
 ├── NotFound              not_found
 ├── TooManyRequests       too_many_requests, with the seconds to wait
 ├── SmsUnavailable        sms_unavailable
@@ -80,6 +82,20 @@ class UserDisabled(ServiceError):
 
     code = "user_disabled"
     message = "This account is disabled."
+
+
+class Forbidden(ServiceError):
+    """Whoever asks may not have this done."""
+
+    code = "forbidden"
+    message = "This is not allowed from here."
+
+
+class CaptchaRequired(ServiceError):
+    """A code is asked for without a solved captcha, where one is needed."""
+
+    code = "captcha_required"
+    message = "Please solve the captcha first."
 
 
 class NotFound(ServiceError):

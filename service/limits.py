@@ -26,6 +26,7 @@ from settings.fields import OFF
 
 PREFIX_DIGITS = 7  # an operator's block of numbers in China: ten thousand of them
 COOLDOWN = "code_cooldown"
+LOCKED = "Too many wrong codes for this number. Please contact support."
 NAMES = ("codes_per_number", "tries_per_number", "codes_per_ip", "codes_per_prefix", "codes_total", "logins_per_ip")
 
 log = logging.getLogger(__name__)
@@ -61,6 +62,12 @@ class Limits:
             self.refuse(refusal.name, refusal.wait, mobile)
         if running.wait:
             self.refuse(COOLDOWN, math.ceil(running.wait), mobile)
+
+    async def look_at_address(self, mobile: str, ip: str) -> None:
+        """Raise TooManyRequests where this address may ask for no more codes. Spends nothing."""
+        refusal = await self._store.look(self._by_address(ip))
+        if refusal:
+            self.refuse(refusal.name, refusal.wait, mobile)
 
     async def reserve_code(self, mobile: str, ip: str) -> Reservation:
         """Spend what the sending of one code costs."""
@@ -100,8 +107,8 @@ class Limits:
         refusal = await self._store.look(budgets)
         return max(math.ceil(reservation.cooldown), refusal.wait if refusal else 0)
 
-    async def spend_address(self, mobile: str, ip: str) -> None:
-        """For what asks for a code and sends nothing: a test number, a captcha that was not solved."""
+    async def spend_address(self, ip: str, mobile: str | None = None) -> None:
+        """For what sends nothing: a code of a test number, a wrong captcha, a refusal that tells something."""
         await self._spend(self._by_address(ip), mobile)
 
     def login_steps(self, ip: str) -> list[Step] | None:
@@ -121,7 +128,7 @@ class Limits:
     async def refuse_try(self, refusal: Refusal, mobile: str, ip: str) -> NoReturn:
         """Raise TooManyRequests; the address gets back its attempt."""
         await self._refund(self._logins(ip))
-        self.refuse(refusal.name, refusal.wait, mobile)
+        self.refuse(refusal.name, refusal.wait, mobile, LOCKED if refusal.is_long else None)
 
     async def forget(self, mobile: str) -> None:
         """Forget all that this number has spent: tries, codes, cool-down."""
@@ -163,7 +170,7 @@ class Limits:
         windows = self._windows.get(name)
         return (Budget(name, who, windows),) if windows else ()
 
-    async def _spend(self, budgets: tuple[Budget, ...], mobile: str) -> None:
+    async def _spend(self, budgets: tuple[Budget, ...], mobile: str | None) -> None:
         refusal = await self._store.look(budgets) or await self._store.spend(budgets)
         if refusal:
             self.refuse(refusal.name, refusal.wait, mobile)

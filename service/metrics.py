@@ -67,6 +67,7 @@ class Metrics:
             Event.SESSION_REVOKED: lambda reason, times: self._ended(reason or EndReason.REVOKED, times),
             Event.SESSION_REPLACED: lambda _, times: self._ended(EndReason.REPLACED, times),
             Event.REFRESH_TOKEN_REUSED: lambda _, times: self._ended(EndReason.REUSED, times),
+            Event.NUMBER_LOCKED: lambda _, times: self.numbers_locked.inc(times),
             Event.INTROSPECTION_REFUSED: lambda _, times: self.introspections_refused.inc(times),
         }
 
@@ -158,6 +159,9 @@ class Metrics:
             "latch_requests_shed", "Requests refused because the worker has enough to do, or is stopping", "reason"
         )
         self._shed_by_reason = {reason: self.shed.labels(reason) for reason in load.REASONS}
+        self.numbers_locked = self._counter(
+            "latch_numbers_locked", "Numbers whose wrong tries of more than a day are used up"
+        )
         self.introspections_refused = self._counter(
             "latch_introspections_refused", "Calls of /introspect without a valid service key"
         )

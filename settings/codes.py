@@ -8,6 +8,7 @@ from pydantic import BaseModel, Field, SecretStr, field_validator, model_validat
 from settings.fields import SECRET_MIN_LENGTH, listed, long_enough
 
 MOBILE = re.compile(r"1[3-9][0-9]{9}", re.ASCII)
+ODDS = 10_000  # of so many codes, guessers may get one right at most
 
 
 class CodeSettings(BaseModel):
@@ -23,7 +24,7 @@ class CodeSettings(BaseModel):
     )
     test_codes: SecretStr = Field(
         SecretStr(""),
-        description="fixed codes for app-store review, `13800138000=246810,...`; nothing is sent to these numbers",
+        description="fixed codes for app-store review, `13800138000=246810,...`; good at any time, nothing is sent",
     )
 
     @field_validator("code_pepper")
@@ -32,6 +33,16 @@ class CodeSettings(BaseModel):
         if not long_enough(pepper):
             raise ValueError(f"should be at least {SECRET_MIN_LENGTH} characters, from a good generator")
         return pepper
+
+    @model_validator(mode="after")
+    def _check_attempts(self) -> Self:
+        most = 10**self.code_length // ODDS
+        if self.code_attempts > most:
+            raise ValueError(
+                f"CODE_ATTEMPTS: should be {most} at most where CODE_LENGTH is {self.code_length}, "
+                f"so that nobody guesses more than one code in {ODDS:,}"
+            )
+        return self
 
     @model_validator(mode="after")
     def _check_test_codes(self) -> Self:

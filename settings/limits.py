@@ -17,7 +17,9 @@ class LimitSettings(BaseModel):
         "60,60,120,300", description="seconds between two codes to one number; the last one repeats; or `off`"
     )
     limit_codes_per_number: str = Field("5/hour;10/day", description="codes sent to one number")
-    limit_tries_per_number: str = Field("20/day", description="wrong codes for one number, over all its codes")
+    limit_tries_per_number: str = Field(
+        "20/day;100/90 day", description="wrong codes for one number, over all its codes; a login forgets them"
+    )
     limit_codes_per_ip: str = Field("30/hour", description="codes asked for from one address; an IPv6 /64 is one")
     limit_codes_per_prefix: str = Field("300/hour", description="codes to numbers that share the first 7 digits")
     limit_codes_total: str = Field("600/minute;50000/day", description="all codes: the budget of the SMS bill")

@@ -95,7 +95,8 @@ class Attacker:
     def judged(self) -> int:
         """How many wrong tries at the victim's codes were judged today."""
         with self._redis() as redis:
-            return sum(redis.llen(key) for key in redis.keys(f"limit:tries_per_number/{{{VICTIM}}}/*"))
+            counts = [redis.llen(key) for key in redis.keys(f"limit:tries_per_number/{{{VICTIM}}}/*")]
+            return max(counts, default=0)  # each window counts them all
 
     def _redis(self) -> Redis:
         return Redis(unix_socket_path=str(self._service.data_dir / "redis.sock"))

@@ -14,10 +14,11 @@ import httpx
 import pytest
 
 import config
-from service.captchas.siteverify import LONGEST, SITEVERIFY, Captcha
+from service.captchas.siteverify import LONGEST, SITEVERIFY, SiteVerify
 from service.errors import InvalidRequest, ServiceUnavailable
+from tests.api.test_limits import spent, wait_of
 from tests.client import BASE, MOBILE, Api, error
-from tests.conftest import Outbox, Start
+from tests.conftest import Clock, Outbox, Start
 
 SECRET = "0x4AAAAAAA-made-up-secret"
 GOOD = "0.solved-by-a-person"
@@ -144,17 +145,17 @@ async def provider(loop: Any) -> AsyncIterator[Provider]:
     await server.wait_closed()
 
 
-Make = Callable[..., Captcha]
+Make = Callable[..., SiteVerify]
 
 
 @pytest.fixture
 async def make(provider: Provider) -> AsyncIterator[Make]:
     """A captcha that asks the stand-in. Settings that are passed win."""
-    made: list[Captcha] = []
+    made: list[SiteVerify] = []
 
-    def maker(name: str = "turnstile", **overrides: Any) -> Captcha:
+    def maker(name: str = "turnstile", **overrides: Any) -> SiteVerify:
         values = {"captcha": name, "captcha_secret": SECRET, "captcha_url": provider.url, **overrides}
-        made.append(Captcha(config.load(_env_file=None, **values)))
+        made.append(SiteVerify(config.load(_env_file=None, **values)))
         return made[-1]
 
     yield maker
@@ -162,7 +163,7 @@ async def make(provider: Provider) -> AsyncIterator[Make]:
         await captcha.close()
 
 
-async def refusal(captcha: Captcha, token: str) -> str:
+async def refusal(captcha: SiteVerify, token: str) -> str:
     with pytest.raises(InvalidRequest) as refused:
         await captcha.verify(token, IP)
     assert set(refused.value.fields) == {"captcha_token"}
@@ -377,24 +378,49 @@ async def test_a_good_token_sends_a_code_once(gated: Gated, provider: Provider, 
 
 
 @both_routes
-@pytest.mark.parametrize(
-    ("token", "problem"),
-    [({}, "is missing"), ({"captcha_token": ""}, "is missing"), ({"captcha_token": "x" * 2049}, "is too long")],
-    ids=["none", "empty", "too long"],
-)
-async def test_without_a_token_nothing_is_sent_and_the_field_is_named(
-    gated: Gated, provider: Provider, outbox: Outbox, method: str, token: dict[str, str], problem: str
+@pytest.mark.parametrize("token", [{}, {"captcha_token": ""}], ids=["none", "empty"])
+async def test_without_a_token_nothing_is_sent_and_it_costs_nothing(
+    gated: Gated, provider: Provider, outbox: Outbox, method: str, token: dict[str, str]
 ) -> None:
-    ask = asked_by(method, await gated())
-    response = await ask(**token)
+    api = await gated(limit_codes_per_ip="1/hour")
+    for _ in range(3):
+        assert error(await asked_by(method, api)(**token)) == (403, "captcha_required")
+    assert (provider.forms, outbox.messages, await spent(api)) == ([], [], {})
+
+
+@both_routes
+async def test_a_token_that_is_too_long_is_named(gated: Gated, provider: Provider, outbox: Outbox, method: str) -> None:
+    response = await asked_by(method, await gated())(captcha_token="x" * 2049)
     assert error(response) == (400, "invalid_request")
-    assert response.json()["fields"] == {"captcha_token": problem}
+    assert response.json()["fields"] == {"captcha_token": "is too long"}
     assert (provider.forms, outbox.messages) == ([], [])
 
 
 @both_routes
+async def test_the_addresss_budget_comes_before_the_captcha(gated: Gated, provider: Provider, method: str) -> None:
+    ask = asked_by(method, await gated(limit_codes_per_ip="2/hour"))
+    for _ in range(2):
+        assert error(await ask(captcha_token=BAD)) == (400, "invalid_request")
+    for token in ({}, {"captcha_token": BAD}, {"captcha_token": GOOD}):
+        assert wait_of(await ask(**token)) == 3601
+    assert len(provider.forms) == 2
+
+
+@both_routes
+async def test_the_captcha_comes_before_all_that_is_asked_of_a_number(gated: Gated, method: str) -> None:
+    api = await gated(limit_code_cooldown="60", sms_block_prefixes="170", test_codes="13900139000=246810")
+    ask = asked_by(method, api)
+    assert (await ask(captcha_token=GOOD)).status_code == 200
+    for mobile in (MOBILE, "17012345678", "13900139000", "15012345678"):
+        assert error(await ask(mobile)) == (403, "captcha_required"), mobile
+        response = await ask(mobile, captcha_token=BAD)
+        assert error(response) == (400, "invalid_request")
+        assert set(response.json()["fields"]) == {"captcha_token"}
+
+
+@both_routes
 async def test_both_bad_fields_are_named_at_once(gated: Gated, method: str) -> None:
-    response = await asked_by(method, await gated())("12345")
+    response = await asked_by(method, await gated())("12345", captcha_token="x" * 2049)
     assert error(response) == (400, "invalid_request")
     assert set(response.json()["fields"]) == {"mobile", "captcha_token"}
 
@@ -492,6 +518,60 @@ async def test_neither_token_nor_secret_is_logged(
     written = repr([(record.getMessage(), vars(record)) for record in records])
     for hidden in (SECRET, GOOD, BAD):
         assert hidden not in written
+
+
+# Only while the conversion guard is closed.
+
+GUARDED = {"captcha_when": "guarded", "sms_min_conversion": 0.5, "sms_conversion_min_sent": 2}
+
+
+async def log_in_by(ask: Ask, api: Api, outbox: Outbox, mobile: str) -> None:
+    assert (await ask(mobile)).status_code == 200
+    assert (await api.post_login(mobile, outbox.code(mobile))).status_code == 200
+    await api.app.ctx.codes.settle()
+
+
+@both_routes
+async def test_guarded_it_is_asked_for_only_while_the_guard_is_closed_and_lets_everybody_through(
+    gated: Gated, provider: Provider, outbox: Outbox, clock: Clock, caplog: pytest.LogCaptureFixture, method: str
+) -> None:
+    api = await gated(**GUARDED)
+    ask = asked_by(method, api)
+    known = "17000000008"
+    await log_in_by(ask, api, outbox, known)
+    for n in range(2):  # which nobody uses
+        assert (await ask(f"1700000000{n}", captcha_token=BAD)).status_code == 200
+    assert provider.forms == []
+    for mobile in (known, "17000000009"):  # known or not
+        assert error(await ask(mobile)) == (403, "captcha_required")
+    assert "no more codes without a captcha, prefix 1700000: of 3 sent within an hour 1 were used" in caplog.text
+    metrics = (await api.request("GET", "/metrics")).text
+    assert 'latch_limit_hits_total{limit="conversion"} 2.0' in metrics
+    assert error(await ask("17000000009", captcha_token=BAD)) == (400, "invalid_request")
+    provider.answer = http(ACCEPTED["turnstile"])
+    for mobile in (known, "17000000009", "17000000010"):
+        assert (await ask(mobile, captcha_token=GOOD)).status_code == 200, mobile
+    clock.wait(3600)
+    assert (await ask("17000000011")).status_code == 200
+
+
+async def test_guarded_the_addresss_budget_comes_first(gated: Gated, provider: Provider) -> None:
+    api = await gated(**GUARDED, limit_codes_per_ip="2/hour")
+    for n in range(2):
+        await api.send_code(f"1700000000{n}")
+    for mobile in (MOBILE, "17000000009"):
+        assert wait_of(await api.send_code(mobile)) == 3601
+    assert provider.forms == []
+
+
+async def test_always_a_solved_captcha_does_not_open_the_guard(gated: Gated, provider: Provider) -> None:
+    """Whoever pumps solves captchas already: that one is solved says nothing new."""
+    ask = asked_by("POST", await gated(**{**GUARDED, "captcha_when": "always"}))
+    provider.answer = http(ACCEPTED["turnstile"])
+    for n in range(2):
+        assert (await ask(f"1700000000{n}", captcha_token=GOOD)).status_code == 200
+    assert error(await ask("17000000009")) == (403, "captcha_required")
+    assert wait_of(await ask("17000000009", captcha_token=GOOD)) == 60
 
 
 async def test_off_it_is_not_there_and_the_token_is_ignored(api: Api, outbox: Outbox) -> None:

@@ -4,17 +4,28 @@ import os
 import re
 import shutil
 import subprocess
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml  # type: ignore[import-untyped]
+from redis import Redis
+from redis.backoff import NoBackoff
+from redis.exceptions import AuthenticationError, NoPermissionError, ResponseError
+from redis.retry import Retry
 
 import config
-from tests.test_deployment import REQUIRED, SECRETS, filled_example, strings_of
+from service.stores.codes import RELEASE
+from service.stores.connection import Connection
+from tests.processes import free_port
+from tests.test_deployment import OF_MANY_SERVERS, REQUIRED, SECRETS, filled_example, strings_of
+from tests.topologies import wait_until
 
 ROOT = Path(__file__).parent.parent
 FOLDER = ROOT / "deploy/compose"
+ACL = ROOT / "deploy/redis/latch.acl"
 FILES = sorted(FOLDER.glob("*.yml"))
 LATCHES = ("latch-1", "latch-2", "migrate")
 
@@ -37,7 +48,8 @@ def test_there_is_one_for_each_kind_of_redis() -> None:
 @every_file
 def test_it_holds_no_secret_and_demands_each(path: Path) -> None:
     services = services_of(path)
-    assert {found["name"] for text in strings_of(services) for found in REQUIRED.finditer(text)} == SECRETS
+    demanded = {found["name"] for text in strings_of(services) for found in REQUIRED.finditer(text)}
+    assert demanded == (SECRETS if path.stem == "standalone" else SECRETS | OF_MANY_SERVERS)
     for service in services.values():
         for name, value in service.get("environment", {}).items():
             if re.search("PASSWORD|PEPPER|SECRET|KEY|AUTH", name):
@@ -72,6 +84,90 @@ def test_every_redis_keeps_its_data_evicts_nothing_and_confines_latch(path: Path
         assert "./deploy/redis/latch.acl:/etc/latch.acl:ro" in server["volumes"]
         assert f"{name}:/data" in server["volumes"]
         assert ("min-replicas-to-write 1" in command) is (len(servers) > 1)
+
+
+# What the shell of a container runs, on this machine: without Docker's entry point, its folders and its network.
+
+LATCH, ADMIN = "latch-password", "admin-password"
+BINARY = shutil.which("redis-server")
+
+
+@contextmanager
+def running(path: Path, name: str, folder: Path, replaced: dict[str, str]) -> Iterator[None]:
+    if BINARY is None:
+        pytest.skip("redis-server is not installed: the users of the compose files are NOT tested here")
+    text = services_of(path)[name]["command"][2].replace("$$", "$")
+    for there, here in {
+        "docker-entrypoint.sh redis-server": f"{BINARY}",
+        "$(hostname)": "127.0.0.1",
+        **replaced,
+    }.items():
+        text = text.replace(there, here)
+    environment = {
+        "PATH": os.environ["PATH"],
+        "REDIS_PASSWORD": LATCH,
+        "REDIS_ADMIN_PASSWORD": ADMIN,
+        "REPLICA_OF": services_of(path)[name].get("environment", {}).get("REPLICA_OF", ""),
+    }
+    for there, here in replaced.items():
+        environment["REPLICA_OF"] = environment["REPLICA_OF"].replace(there, here)
+    process = subprocess.Popen(["sh", "-c", text], env=environment, cwd=folder, stdout=subprocess.DEVNULL)
+    try:
+        yield
+    finally:
+        process.kill()
+        process.wait()
+
+
+def as_user(port: int, username: str, password: str) -> Redis:
+    at_once = Retry(NoBackoff(), 0)  # else a server that is not up yet is waited for by the second
+    return Redis(port=port, username=username, password=password, decode_responses=True, retry=at_once)
+
+
+def check_users(port: int) -> None:
+    """Latch is Latch alone, and nobody but those who know the other password is `default`."""
+    with as_user(port, "latch", LATCH) as latch, as_user(port, "default", ADMIN) as default:
+        wait_until(latch.ping)
+        assert default.ping()
+        with pytest.raises(NoPermissionError):
+            latch.config_get("requirepass")
+    for username, password in (("default", LATCH), ("default", ""), ("latch", ADMIN)):
+        with as_user(port, username, password) as other, pytest.raises((AuthenticationError, ResponseError)):
+            other.ping()
+
+
+def test_the_nodes_of_a_cluster_let_latch_be_no_more_than_latch(tmp_path: Path) -> None:
+    port = free_port()
+    options = f"--port {port} --cluster-port {free_port()} --dir {tmp_path} --appendonly"
+    replaced = {"--appendonly": options, "/etc/latch.acl": str(ACL)}
+    with running(FOLDER / "cluster.yml", "redis-1", tmp_path, {**replaced, "/data": str(tmp_path)}):
+        check_users(port)
+
+
+async def test_latch_finds_its_redis_by_sentinels_that_let_it_do_nothing_else(tmp_path: Path) -> None:
+    master, replica, sentinel = (free_port() for _ in range(3))
+    path = FOLDER / "sentinel.yml"
+    url = filled(services_of(path)["latch-1"]["environment"]["REDIS_URL"])
+    with ExitStack() as stack:
+        for name, port in (("redis-1", master), ("redis-2", replica)):
+            (folder := tmp_path / name).mkdir()
+            options = f"--port {port} --dir {folder} --repl-diskless-sync-delay 0 --appendonly"
+            own = {"--appendonly": options, "/etc/latch.acl": str(ACL)}
+            stack.enter_context(running(path, name, folder, {**own, "redis-1 6379": f"127.0.0.1 {master}"}))
+            check_users(port)
+        watched = {"redis-1 6379 2": f"127.0.0.1 {master} 1", "26379": str(sentinel), "/data": str(tmp_path)}
+        stack.enter_context(running(path, "sentinel-1", tmp_path, watched))
+        with as_user(sentinel, "latch", LATCH) as latch:
+            wait_until(latch.ping)
+            for command in ("SENTINEL FAILOVER latch", "SENTINEL SET latch quorum 1", "SENTINEL CONFIG GET *"):
+                with pytest.raises(NoPermissionError):
+                    latch.execute_command(*command.split())
+        with as_user(replica, "default", ADMIN) as default:
+            wait_until(lambda: default.info("replication")["master_link_status"] == "up")
+        url = re.sub("@.*/latch/0", f"@127.0.0.1:{sentinel}/latch/0", url).replace("redispassword0123456789", LATCH)
+        connection = Connection(url, timeout=5)
+        await connection.run(RELEASE, ["code:{1}"], ["x"])
+        await connection.close()
 
 
 @every_file

@@ -124,6 +124,26 @@ def test_a_captcha_needs_its_secret(complaints: Complaints) -> None:
     assert set(complaints(CAPTCHA="turnstile")) == {"CAPTCHA_SECRET"}
 
 
+def test_the_captcha_that_latch_checks_itself_needs_no_secret_and_takes_a_long_one(complaints: Complaints) -> None:
+    assert load(captcha="altcha").captcha_secret.get_secret_value() == ""
+    assert complaints(CAPTCHA="altcha", CAPTCHA_SECRET="short") == {
+        "CAPTCHA_SECRET": "should be at least 16 characters, or empty"
+    }
+
+
+@pytest.mark.parametrize(("length", "most"), [(4, 1), (5, 10), (6, 100)])
+def test_a_code_allows_no_more_than_one_guess_in_ten_thousand(complaints: Complaints, length: int, most: int) -> None:
+    assert load(code_length=length, code_attempts=most).code_attempts == most
+    if most < 100:  # the most that the setting takes
+        told = complaints(CODE_LENGTH=str(length), CODE_ATTEMPTS=str(most + 1))
+        assert set(told) == {"CODE_ATTEMPTS"}
+        assert told["CODE_ATTEMPTS"].startswith(f"should be {most} at most where CODE_LENGTH is {length}")
+
+
+def test_four_digits_need_fewer_attempts_than_the_default(complaints: Complaints) -> None:
+    assert set(complaints(CODE_LENGTH="4")) == {"CODE_ATTEMPTS"}
+
+
 @pytest.mark.parametrize("written", ["off", "OFF", " off "])
 def test_a_limit_can_be_switched_off(written: str) -> None:
     settings = load(limit_codes_total=written, limit_code_cooldown=written)
@@ -149,6 +169,7 @@ def warnings(**values: object) -> list[str]:
         ({"limit_codes_total": "off"}, "LIMIT_CODES_TOTAL: off"),
         ({"sms_text": "{code}" + "x" * 160}, "billed as 2 messages"),
         ({"test_codes": "13800138000=246810"}, "138****8000"),
+        ({"captcha": "altcha", "captcha_when": "guarded", "sms_min_conversion": 0}, "CAPTCHA_WHEN: guarded asks"),
     ],
 )
 def test_settings_that_are_dangerous_are_warned_of(values: dict[str, object], told: str) -> None:

@@ -14,9 +14,9 @@ import orjson
 
 from config import Settings
 from service import addresses
+from service.captchas import tokens
 from service.errors import InvalidRequest, ServiceUnavailable
 
-FIELD = "captcha_token"
 SITEVERIFY = {
     "turnstile": "https://challenges.cloudflare.com/turnstile/v0/siteverify",
     "hcaptcha": "https://api.hcaptcha.com/siteverify",
@@ -32,16 +32,12 @@ TOKEN_FAULTS = {
     "invalid-or-already-seen-response",
     "timeout-or-duplicate",
 }
-MISSING = "is missing"
-TOO_LONG = "is too long"
-REFUSED = "was not accepted; solve the captcha again"
-
 _FAULT = re.compile("[a-z]+(-[a-z]+)*", re.ASCII)
 
 log = logging.getLogger(__name__)
 
 
-class Captcha:
+class SiteVerify:
     """One provider's verdicts, over one pool of connections. Built in a running event loop, closed by its owner."""
 
     def __init__(self, settings: Settings) -> None:
@@ -56,10 +52,10 @@ class Captcha:
     def problem(self, token: str) -> str | None:
         """What is wrong with a token that nobody need be asked about, in words for its sender."""
         if not token:
-            return MISSING
+            return tokens.MISSING
         if len(token) > self._longest:
-            return TOO_LONG
-        return None if token.isascii() else REFUSED
+            return tokens.TOO_LONG
+        return None if token.isascii() else tokens.REFUSED
 
     async def verify(self, token: str, ip: str) -> None:
         """Return if the provider accepts the token of the client at this address; `unknown` is not passed on.
@@ -67,7 +63,7 @@ class Captcha:
         Raises InvalidRequest where the token is at fault, ServiceUnavailable where there is no verdict.
         """
         if problem := self.problem(token):
-            raise InvalidRequest({FIELD: problem})
+            raise InvalidRequest({tokens.FIELD: problem})
         form = {"secret": self._secret.get_secret_value(), "response": token}
         if ip != addresses.UNKNOWN:
             form["remoteip"] = ip
@@ -100,7 +96,7 @@ class Captcha:
             return
         faults = _faults(verdict)
         if all(fault in TOKEN_FAULTS for fault in faults):
-            raise InvalidRequest({FIELD: REFUSED})
+            raise tokens.refused()
         log.error("captcha: %s does not take our requests: %s", self._provider, _told(faults))
         raise ServiceUnavailable
 

@@ -4,10 +4,11 @@ Knows neither the stores nor the senders. Statuses, headers and paths live here 
 """
 
 from service.routes.authorizations import authorizations
+from service.routes.captcha import captcha
 from service.routes.codes import codes
 from service.routes.health import health
 from service.routes.introspection import introspection
 from service.routes.sessions import sessions
 from service.routes.users import users
 
-BLUEPRINTS = (authorizations, codes, introspection, sessions, users, health)
+BLUEPRINTS = (authorizations, captcha, codes, introspection, sessions, users, health)

@@ -1,9 +1,13 @@
 """`/sms/codes`: ask for a login code."""
 
+from collections.abc import Sequence
+from urllib.parse import urlsplit
+
 from sanic import Blueprint, HTTPResponse
 from sanic.exceptions import SanicException
 from sanic_ext import openapi
 
+from service.errors import Forbidden
 from service.routes import documents, payloads
 from service.routes.answers import ok
 from service.routes.errors import STATUS
@@ -18,6 +22,7 @@ codes = Blueprint("codes", url_prefix=f"{BASE_PATH}/sms/codes")
 @changes_state
 async def send_code_to(request: Request, mobile: str) -> HTTPResponse:
     """Send a code, as the apps in the field ask for it."""
+    _refuse_other_sites(request)
     return await _send(request, payloads.code_request_in_address(request, mobile))
 
 
@@ -33,9 +38,38 @@ async def refuse_head(_request: Request, **_: str) -> HTTPResponse:
 @changes_state
 async def send_code(request: Request) -> HTTPResponse:
     """Send a code, with the number kept out of addresses and logs."""
+    if not request.headers.get("content-type"):  # else a browser has asked first whether it may (CORS)
+        _refuse_other_sites(request)
     return await _send(request, payloads.code_request_in_body(request))
 
 
 async def _send(request: Request, asked: payloads.CodeRequest) -> HTTPResponse:
     sent = await request.app.ctx.delivery.send_code(asked.mobile, client_ip(request), asked.captcha_token)
     return ok({"mobile": sent.mobile, "expires_in": sent.expires_in, "resend_after": sent.resend_after})
+
+
+def _refuse_other_sites(request: Request) -> None:
+    """Raise Forbidden for a page of another site: each of its visitors would have us send a message, or ten.
+
+    Browsers say so in `Sec-Fetch-Site`, which no page can forge (https://www.w3.org/TR/fetch-metadata/); what is no
+    browser sends none.
+    """
+    headers = request.headers
+    if "cross-site" not in headers.getall("sec-fetch-site", []):
+        return
+    page = headers.getone("origin", "") or _origin(headers.getone("referer", ""))
+    if not _is_named(page, request.app.ctx.settings.cors_origins):
+        raise Forbidden
+
+
+def _is_named(page: str, origins: Sequence[str]) -> bool:
+    return "*" in origins or page in origins
+
+
+def _origin(url: str) -> str:
+    """Scheme, host and port of a page; empty where the browser tells none."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return ""
+    return f"{parts.scheme}://{parts.netloc}" if parts.netloc else ""

@@ -7,6 +7,8 @@ from sanic_ext.extensions.openapi.definitions import Parameter, Response
 from sanic_ext.extensions.openapi.types import String
 
 from service.errors import (
+    CaptchaRequired,
+    Forbidden,
     InvalidCode,
     InvalidRefreshToken,
     InvalidRequest,
@@ -109,7 +111,7 @@ _SENT = [
         },
         "sent",
     ),
-    *failures(InvalidRequest, TooManyRequests, SmsUnavailable, ServiceUnavailable),
+    *failures(InvalidRequest, CaptchaRequired, Forbidden, TooManyRequests, SmsUnavailable, ServiceUnavailable),
 ]
 SEND_CODE: dict[str, Any] = {
     "summary": "Send a login code",
@@ -120,13 +122,40 @@ SEND_CODE: dict[str, Any] = {
 }
 SEND_CODE_GET: dict[str, Any] = {
     "summary": "Send a login code (as older apps ask)",
-    "description": "As `POST /sms/codes`, which keeps the number out of addresses and logs.",
+    "description": "As `POST /sms/codes`, which keeps the number out of addresses and logs. `forbidden` where a page "
+    "of another site makes a browser ask (`Sec-Fetch-Site: cross-site`) and CORS_ORIGINS does not name it.",
     "tag": "codes",
     "parameter": [
         Parameter("mobile", _TYPED, "path", required=True, example=EXAMPLE_MOBILE),
         Parameter("captcha_token", str, "query", required=False, description=SOLVED_CAPTCHA),
     ],
     "response": _SENT,
+}
+_CHALLENGE = record(
+    {
+        "parameters": record(
+            {
+                "algorithm": text("PBKDF2/SHA-256"),
+                "cost": count(5000, "rounds of each try"),
+                "keyLength": count(32),
+                "keyPrefix": text("00"),
+                "nonce": text("3b0d2f8e6c5a49179e1d2c3b4a5f6071"),
+                "salt": text("a94f1e02c7d84b6693b5f0e1d2c3b4a5"),
+                "expiresAt": count(1_767_225_900, "seconds since the epoch"),
+            }
+        ),
+        "signature": text("5f0c6b1e..."),
+    }
+)
+CAPTCHA: dict[str, Any] = {
+    "summary": "A captcha's challenge",
+    "description": "Where CAPTCHA is `altcha`: a proof of work (its protocol 2), as altcha's own widget expects it, so "
+    "without the envelope. The widget's payload is the `captcha_token` of `/sms/codes`, good once, for five minutes.",
+    "tag": "codes",
+    "response": [
+        Response({"application/json": {"schema": _CHALLENGE}}, status=200, description="a challenge"),
+        *failures(NotFound, ServiceUnavailable),
+    ],
 }
 WHO: dict[str, Any] = {
     "summary": "Who am I",

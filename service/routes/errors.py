@@ -28,6 +28,8 @@ STATUS = {
     "session_ended": 401,  # 403 on a refresh, see REFRESH_STATUS
     "invalid_refresh_token": 403,
     "user_disabled": 403,
+    "forbidden": 403,
+    "captcha_required": 403,
     "not_found": 404,
     "method_not_allowed": 405,
     "payload_too_large": 413,

@@ -9,7 +9,7 @@ import orjson
 from sanic.exceptions import SanicException
 
 from service import mobiles
-from service.captchas import Captcha, siteverify
+from service.captchas import FIELD, Captcha
 from service.errors import InvalidRequest
 from service.routes.requests import Request
 
@@ -27,7 +27,7 @@ class Credentials(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class CodeRequest:
-    """What is sent to ask for a code. `captcha_token` is empty where the captcha is off, whatever was sent."""
+    """What is sent to ask for a code. `captcha_token` is empty where none was sent, or the captcha is off."""
 
     mobile: str
     captcha_token: str
@@ -116,9 +116,10 @@ def _code(text: str, length: int, problems: dict[str, str]) -> str:
 
 
 def _captcha_token(fields: dict[str, Any], gate: Captcha | None, problems: dict[str, str]) -> str:
-    if gate is None:
+    """Empty where none was sent: whether one is needed is not known yet."""
+    if gate is None or FIELD not in fields:
         return ""
-    token = _string(fields, siteverify.FIELD, problems)
-    if problem := gate.problem(token):
-        problems.setdefault(siteverify.FIELD, problem)
+    token = _string(fields, FIELD, problems)
+    if token and (problem := gate.problem(token)):
+        problems.setdefault(FIELD, problem)
     return token

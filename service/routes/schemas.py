@@ -46,7 +46,9 @@ TYPED_MOBILE = text(
     pattern=TYPED_PATTERN,
 )
 CODE = text("123456", description="As many digits as the server's CODE_LENGTH.", pattern="^[0-9]{6}$")
-SOLVED_CAPTCHA = "A solved captcha, good once. Needed where the server's CAPTCHA is on, ignored where it is off."
+SOLVED_CAPTCHA = (
+    "A solved captcha, good once. Without one the answer is `captcha_required` where the server's CAPTCHA asks for it."
+)
 CAPTCHA_TOKEN = text("0.Wq3vXb7c-made-up", description=SOLVED_CAPTCHA)
 SESSION_ID = text(EXAMPLE_SESSION)
 USER_ID = {"type": "integer", "minimum": 1, "example": 42}

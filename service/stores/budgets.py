@@ -1,12 +1,13 @@
 """What limits allow, and to whom: the names of the keys where it is counted. Pure."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple, Self
 
 from limits import RateLimitItem, parse_many
 
 PREFIX = "limit"
 NOBODY = "\0"
+DAY = 86_400  # seconds
 ALL = "all"  # whom a budget that is everybody's belongs to
 
 
@@ -24,6 +25,11 @@ class Window(NamedTuple):
         """What the library makes of it, worked out once."""
         before, _, after = item.key_for(NOBODY).partition(NOBODY)
         return cls(item, item.amount, item.get_expiry(), f"{PREFIX}:{before}", after)
+
+    @property
+    def is_long(self) -> bool:
+        """Whether it is of more than a day: nobody waits for the end of that."""
+        return self.seconds > DAY
 
     def key(self, who: str) -> str:
         """The list of moments of this caller."""
@@ -53,7 +59,8 @@ def windows_of(name: str, text: str) -> tuple[Window, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A budget without room, and the whole seconds until it has some."""
+    """A budget without room, the whole seconds until it has some, and whether that is one of more than a day."""
 
     name: str
     wait: int
+    is_long: bool = field(default=False, compare=False)

@@ -10,7 +10,7 @@ from enum import IntEnum
 
 from redis.exceptions import ResponseError
 
-from service.stores.budgets import Budget, Refusal
+from service.stores.budgets import Budget, Refusal, Window
 from service.stores.connection import Connection, milliseconds
 from service.stores.limits import is_foreign
 from service.stores.scripts import Script, Step
@@ -39,8 +39,12 @@ class Ended:
 
 
 class Verdict(IntEnum):
-    """What became of a try. UNJUDGED: there was no code to try, or it is ended, or lent to another login."""
+    """What became of a try. UNJUDGED: there was no code to try, or it is ended, or lent to another login.
 
+    LAST: wrong, and for more than a day the number has no further one.
+    """
+
+    LAST = -2
     WRONG = -1
     UNJUDGED = 0
     RIGHT = 1
@@ -108,7 +112,11 @@ class CodeStore:
         if len(answers) <= len(after):
             return None
         answer = answers[-1]
-        return VERDICTS[answer] if isinstance(answer, int) else _refusal(tries, *answer)
+        if not isinstance(answer, int):
+            return _refusal(tries, *answer)
+        if answer <= Verdict.LAST:
+            return Verdict.LAST if _window(tries, -1 - answer).is_long else Verdict.WRONG
+        return VERDICTS[answer]
 
     async def release(self, mobile: str, holder: str) -> bool:
         """Give the code back unspent."""
@@ -143,4 +151,9 @@ def places_of(mobile: str, tries: Sequence[Budget] = ()) -> list[str]:
 def _refusal(tries: Sequence[Budget], number: int, wait: int) -> Refusal:
     """Rounded up and past the moment itself: what is exactly as old as its window still counts."""
     names = [budget.name for budget in tries for _ in budget.windows]
-    return Refusal(names[number - 1], math.floor(wait / 1000) + 1)
+    return Refusal(names[number - 1], math.floor(wait / 1000) + 1, _window(tries, number).is_long)
+
+
+def _window(tries: Sequence[Budget], number: int) -> Window:
+    """The window that the script calls by this number."""
+    return [window for budget in tries for window in budget.windows][number - 1]

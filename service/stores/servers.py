@@ -57,7 +57,7 @@ async def _of_one(name: str, ask: Callable[..., Awaitable[Any]], clock: Clock = 
 
 
 async def _persistent(told: dict[str, str], ask: Callable[..., Awaitable[Any]]) -> bool | None:
-    """Whether it writes an append-only file or snapshots; the latter only CONFIG tells, which hosted ones refuse."""
+    """Whether it writes an append-only file, as INFO tells, or snapshots, as CONFIG alone does where it is allowed."""
     if told.get("aof_enabled") == "1":
         return True
     try:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.client import BASE, MOBILE, Api
+from tests.client import BASE, MOBILE, Api, error
 from tests.conftest import Outbox, Start
 
 APP = "https://app.example.com"
@@ -65,3 +65,57 @@ async def test_answers_and_errors_alike_can_be_read_by_the_app(browser_api: Api)
 async def test_without_origins_no_browser_app_is_let_in(api: Api) -> None:
     response = await api.request("OPTIONS", LOGIN, headers=preflight(APP, "POST"))
     assert not [name for name in response.headers if name.startswith("access-control")]
+
+
+# --- Codes that a page of another site asks for ----------------------------------------------------------------------
+
+ELSEWHERE = "https://evil.example"
+CODE_TO = f"{BASE}/sms/codes/{MOBILE}"
+
+
+async def asked_by_page(api: Api, **headers: str) -> int:
+    sent = {name.replace("_", "-"): value for name, value in headers.items()}
+    return (await api.request("GET", CODE_TO, headers=sent)).status_code
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        {},
+        {"Referer": f"{ELSEWHERE}/free/coins"},
+        {"Origin": ELSEWHERE},
+        {"Origin": "null", "Referer": f"{APP}/"},
+        {"Origin": ELSEWHERE, "Referer": f"{APP}/"},
+        {"Referer": f"{APP}.evil.example/"},
+        {"Referer": f"{ELSEWHERE}/?{APP}/"},
+        {"Referer": "https://[app.example.com/"},
+    ],
+)
+async def test_a_page_of_another_site_has_no_code_sent(browser_api: Api, outbox: Outbox, page: dict[str, str]) -> None:
+    response = await browser_api.request("GET", CODE_TO, headers={"Sec-Fetch-Site": "cross-site", **page})
+    assert error(response) == (403, "forbidden")
+    assert outbox.messages == []
+
+
+@pytest.mark.parametrize("page", [{"Origin": APP}, {"Referer": f"{APP}/login?next=%2F"}, {"Referer": f"{APP}/"}])
+async def test_a_page_that_the_settings_name_has(browser_api: Api, page: dict[str, str]) -> None:
+    assert await asked_by_page(browser_api, Sec_Fetch_Site="cross-site", **page) == 200
+
+
+@pytest.mark.parametrize("site", ["same-origin", "same-site", "none", ""])
+async def test_the_sites_own_pages_and_what_is_no_browser_have_codes_sent(api: Api, site: str) -> None:
+    assert await asked_by_page(api, **({"Sec_Fetch_Site": site} if site else {})) == 200
+
+
+async def test_a_star_names_every_page(start: Start) -> None:
+    assert await asked_by_page(await start(cors_origins="*"), Sec_Fetch_Site="cross-site") == 200
+
+
+async def test_nor_has_it_by_a_post_for_which_no_browser_asks_leave(browser_api: Api, outbox: Outbox) -> None:
+    """`fetch(url, {method: "POST", mode: "no-cors", body: new Blob([json])})` sends no content type."""
+    body = b'{"mobile": "%b"}' % MOBILE.encode()
+    for site, status in (("cross-site", 403), ("same-origin", 200)):
+        headers = {"Sec-Fetch-Site": site, "Origin": ELSEWHERE}
+        response = await browser_api.request("POST", f"{BASE}/sms/codes", content=body, headers=headers)
+        assert response.status_code == status
+    assert len(outbox.messages) == 1

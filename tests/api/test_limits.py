@@ -136,6 +136,34 @@ async def test_wrong_tries_live_across_codes_and_success_forgets_them(start: Sta
     assert not [key for key in await spent(api) if "tries" in key]
 
 
+async def test_after_a_hundred_wrong_tries_within_ninety_days_the_number_needs_support(
+    start: Start, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    api = await start(limit_tries_per_number=LIMITS["limit_tries_per_number"], code_attempts=100)
+    days = 0
+    while "number_locked" not in caplog.text:
+        await api.app.ctx.codes._store.forget(MOBILE)  # its key lives by the clock of Redis
+        await api.send_code()
+        for _ in range(20):
+            assert error(await api.post_login(MOBILE, other_than(api, MOBILE))) == (400, "invalid_code")
+        refused = await api.post_login(MOBILE, api._phone.code(MOBILE))
+        days += 1
+        if days < 5:
+            assert (wait_of(refused), "support" in refused.json()["message"]) == (24 * HOUR + 1, False)
+            clock.wait(24 * HOUR + 1)
+    assert days == 5
+    assert wait_of(refused) > 85 * 24 * HOUR
+    assert refused.json()["message"] == "Too many wrong codes for this number. Please contact support."
+    clock.wait(24 * HOUR + 1)  # those of a day would be back
+    wait_of(await api.post_login(MOBILE, api._phone.code(MOBILE)))
+    [locked] = [record for record in caplog.records if record.message == "number_locked"]
+    assert (locked.levelname, vars(locked)["mobile"]) == ("WARNING", "138****8000")
+    assert "latch_numbers_locked_total 1.0" in (await api.request("GET", "/metrics")).text
+    async with operations.opened(api.app.ctx.settings) as does:
+        await does.unlock(MOBILE, as_json=False)
+    assert (await api.log_in())["token"]
+
+
 async def test_tries_at_no_code_lock_nobody_out(start: Start) -> None:
     """Otherwise anybody could lock a number out without as much as asking for a code."""
     api = await start(limit_tries_per_number="3/day")

@@ -76,7 +76,8 @@ async def done(store: CodeStore, step: Step) -> bool:
 
 
 async def spent(codes: Codes, loan: Loan) -> bool:
-    return await done(codes._store, codes.spending(loan))
+    [spending] = codes.spending(loan)
+    return await done(codes._store, spending)
 
 
 @pytest.fixture
@@ -269,6 +270,27 @@ async def test_without_room_nothing_is_judged_and_the_longest_wait_is_told(numbe
     assert await number.judge(tries=tries) == Refusal("tries", 24 * 3600 - 3601 + 1)
 
 
+async def test_the_wrong_try_that_locks_a_number_for_longer_than_a_day_is_told_from_the_others(number: Number) -> None:
+    tries = budget("1/minute;4/90 day")
+    await number.issue()
+    answers = []
+    for n in range(4):
+        answers.append(await number.judge(f"wrong {n}", tries=[tries]))
+        number.clock.wait(61)
+    assert answers == [Verdict.WRONG] * 3 + [Verdict.LAST]
+    refusal = await number.judge(tries=[tries])
+    assert isinstance(refusal, Refusal)
+    assert (refusal.wait, refusal.is_long) == (90 * 86_400 - 244 + 1, True)
+
+
+async def test_of_parallel_guesses_one_is_told_that_it_locks_the_number(number: Number) -> None:
+    tries = budget("7/90 day")
+    await number.issue()
+    guesses = (number.judge(f"wrong {n}", f"guesser {n}", [tries], attempts=1000) for n in range(50))
+    answers = await asyncio.gather(*guesses)
+    assert (answers.count(Verdict.WRONG), answers.count(Verdict.LAST)) == (6, 1)
+
+
 async def test_where_there_is_nothing_to_judge_no_try_is_spent_and_none_is_refused(number: Number) -> None:
     tries = budget("1/day")
     assert await number.judge("wrong", tries=[tries]) is Verdict.UNJUDGED
@@ -418,9 +440,6 @@ async def test_what_redis_holds_opens_nothing_without_the_pepper(codes_with: Cal
     [
         ({}, {"code_length": 8}),
         ({}, {"code_pepper": "the pepper of tomorrow"}),
-        ({}, {"test_codes": f"{MOBILE}=246810"}),
-        ({"test_codes": f"{MOBILE}=246810"}, {}),
-        ({"test_codes": f"{MOBILE}=246810"}, {"test_codes": f"{MOBILE}=135791"}),
     ],
 )
 async def test_a_code_of_other_settings_is_replaced_by_one_that_works_and_its_tries_count_on(

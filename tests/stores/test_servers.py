@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from service.diagnosis import Finding, Level, of_servers
+from service.errors import ServiceUnavailable
 from service.stores import servers
 from service.stores.connection import Connection
 from service.stores.servers import Server, survey
@@ -44,8 +45,8 @@ def test_a_server_that_is_too_old_is_bad(version: tuple[int, ...]) -> None:
     [
         ({"policy": "allkeys-lru"}, "maxmemory-policy is allkeys-lru on two:7000"),
         ({"persistent": False}, "keeps nothing over a restart on two:7000"),
-        ({"persistent": None}, "CONFIG is not allowed"),
-        ({"policy": None}, "CONFIG is not allowed"),
+        ({"persistent": None}, "has no append-only file on two:7000, and whether it keeps snapshots it does not tell"),
+        ({"policy": None}, "Redis on two:7000 does not tell its maxmemory-policy"),
         ({"ahead": 1.5}, "the clock of Redis on two:7000 and that of this machine are 1.5 s apart"),
         ({"ahead": -90.0}, "are 90.0 s apart"),
     ],
@@ -71,15 +72,34 @@ async def test_every_server_tells_what_is_asked_of_it(connection: Connection, re
     masters = {3, 4} if place.kind == "cluster" else {1}  # the fourth has slots only after some have moved to it
     assert len(found) in masters
     assert all(server.version >= (6, 2) and server.policy == "noeviction" for server in found)
-    assert {server.persistent for server in found} == {place.kind == "embedded"}
+    untold = None if place.url != place.administrators else False  # Latch's own user may not ask CONFIG
+    assert {server.persistent for server in found} == {True if place.kind == "embedded" else untold}
     await on_every_server(redis, "CONFIG", "SET", "maxmemory-policy", "volatile-ttl")
-    await on_every_server(redis, "CONFIG", "SET", "save", "3600 1")
+    await on_every_server(redis, "CONFIG", "SET", "appendonly", "yes")
     try:
         found, _ = await survey(connection)
     finally:
         await on_every_server(redis, "CONFIG", "SET", "maxmemory-policy", "noeviction")
-        await on_every_server(redis, "CONFIG", "SET", "save", "")
+        if place.kind != "embedded":
+            await on_every_server(redis, "CONFIG", "SET", "appendonly", "no")
     assert {(server.policy, server.persistent) for server in found} == {("volatile-ttl", True)}
+
+
+async def test_latch_may_read_no_settings_of_the_server_its_passwords_among_them(
+    connection: Connection, place: Place
+) -> None:
+    if place.url == place.administrators:
+        return  # the embedded one: whoever reaches its socket owns it
+    with pytest.raises(ServiceUnavailable):
+        await connection.read("CONFIG", "GET", "requirepass")
+
+
+async def test_snapshots_are_known_where_config_is_allowed() -> None:
+    async def answer(command: str, *_: str) -> Any:
+        info = {"redis_version": "7.0.15", "aof_enabled": 0}
+        return {"INFO": info, "TIME": (1000, 0), "CONFIG GET": {"save": "3600 1"}}[command]
+
+    assert (await servers._of_one("", answer, lambda: 1000)).persistent is True
 
 
 @pytest.mark.parametrize(("pause", "ahead"), [(0.0, 100.0), (0.0, -100.0), (30.0, 100.0)])

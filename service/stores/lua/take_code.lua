@@ -2,8 +2,9 @@
 -- A wrong one is counted in the same step: at the code, and in every budget of wrong tries that the number has.
 -- KEYS: code, then a list per budget: the moments of its wrong tries (s), newest first, as the `limits` library has them
 -- ARGV: digest of the try, CODE_ATTEMPTS, holder, now (ms), how long to lend it (ms), then amount and seconds per budget
--- Returns 1 when right and lent, -1 when wrong, 0 when there was nothing to judge (no code, ended, lent to another), or
--- {n, ms}: nothing was judged, because budget n has no room, and of those that have none it has the longest to wait.
+-- Returns 1 when right and lent, 0 when there was nothing to judge (no code, ended, lent to another), -1 when wrong,
+-- -1 - n when wrong and budget n has no room from now on (of several, the one of the longest time), or {n, ms}: nothing
+-- was judged, because budget n has no room, and of those that have none it has the longest to wait.
 -- Digests are keyed, so how long comparing them takes tells nothing.
 local code = KEYS[1]
 local digest, attempts, holder, now, lease = ARGV[1], tonumber(ARGV[2]), ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
@@ -39,7 +40,15 @@ if found[1] ~= digest then
     redis.call('LTRIM', KEYS[n], 0, amount - 1)
     redis.call('EXPIRE', KEYS[n], seconds)
   end
-  return -1
+  local spent, longest = 0, 0
+  for n = 2, #KEYS do
+    local amount, seconds = tonumber(ARGV[2 + 2 * n]), tonumber(ARGV[3 + 2 * n])
+    local moment = tonumber(redis.call('LINDEX', KEYS[n], amount - 1) or nil)
+    if moment and moment + seconds >= now / 1000 and seconds > longest then
+      spent, longest = n - 1, seconds
+    end
+  end
+  return -1 - spent
 end
 if found[3] and (tonumber(found[4] or nil) or 0) > now then
   return 0

@@ -1,0 +1,23 @@
+"""`/captcha`: a challenge of the captcha that Latch verifies itself."""
+
+import orjson
+from sanic import Blueprint
+from sanic_ext import openapi
+
+from service.captchas import Altcha
+from service.errors import NotFound
+from service.routes import documents
+from service.routes.answers import Answer
+from service.routes.requests import BASE_PATH, Request
+
+captcha = Blueprint("captcha", url_prefix=f"{BASE_PATH}/captcha")
+
+
+@captcha.get("/")
+@openapi.definition(**documents.CAPTCHA)
+async def give_challenge(request: Request) -> Answer:
+    """Answer as altcha's own widget expects it, without the envelope."""
+    gate = request.app.ctx.captcha
+    if not isinstance(gate, Altcha):
+        raise NotFound
+    return Answer(orjson.dumps(gate.challenge()))
