@@ -23,6 +23,7 @@ import pytest
 
 import run as command_line
 from service import logs
+from service.commands.signals import STOPPING
 from settings.limits import LimitSettings
 from tests.client import BASE, MOBILE, bearer
 
@@ -89,14 +90,16 @@ def run_here(command: str, data_dir: Path, answer: str = "", **settings: object)
 def _put_back() -> Iterator[None]:
     loggers = [logging.getLogger(name) for name in (None, *logs.LIBRARIES, *logs.TALKATIVE)]
     state = [(logger, logger.handlers[:], logger.level, logger.propagate) for logger in loggers]
-    folder, umask, sigterm = Path.cwd(), os.umask(0o077), signal.getsignal(signal.SIGTERM)
+    folder, umask = Path.cwd(), os.umask(0o077)
+    handlers = {number: signal.getsignal(number) for number in STOPPING}
     os.chdir(ROOT)
     try:
         yield
     finally:
         os.chdir(folder)
         os.umask(umask)
-        signal.signal(signal.SIGTERM, sigterm)
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
         for logger, handlers, level, propagate in state:
             logger.handlers[:] = handlers
             logger.setLevel(level)
