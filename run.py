@@ -104,22 +104,27 @@ def serve(settings: Settings, _: Namespace) -> int:
     _say(diagnosis.of_settings(settings))
     try:
         with owned(settings.data_dir), server.bound(settings) as listener, _embedded_redis(settings) as redis:
-            try:
-                return _serve(settings, listener, redis.keep)
-            except KeyboardInterrupt:
-                redis.keep()
-                log.info("stopped before it served")
+            if not _serve(listener, settings):
+                return FAILED
+            redis.keep()
     except KeyboardInterrupt:
         log.info("stopped before it served")
     return DONE
 
 
-def _serve(settings: Settings, listener: socket.socket, when_ready: Callable[[], None]) -> int:
+def _serve(listener: socket.socket, settings: Settings) -> bool:
+    """Whether the service has ended because somebody stopped it."""
+    try:
+        return _prepare(settings) and server.serve_on(listener, settings)
+    except KeyboardInterrupt:
+        log.info("stopped before it served")
+        return True
+
+
+def _prepare(settings: Settings) -> bool:
     if not settings.redis_is_embedded:
         _say(asyncio.run(preparation.diagnose(settings, redis_alone=True)))
-    if not asyncio.run(preparation.database_is_current(settings)):
-        return FAILED
-    return DONE if server.serve_on(listener, settings, when_ready) else FAILED
+    return asyncio.run(preparation.database_is_current(settings))
 
 
 def _say(findings: Sequence[diagnosis.Finding]) -> None:

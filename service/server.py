@@ -6,8 +6,9 @@ import os
 import resource
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 
 import config
 from config import Settings, SettingsError
@@ -59,7 +60,7 @@ def _refused(settings: Settings, error: OSError) -> SettingsError:
     return SettingsError(f"HOST, PORT: cannot listen on {settings.host}:{settings.port}: {error.strerror}")
 
 
-def serve_on(listener: socket.socket, settings: Settings, when_ready: Callable[[], None]) -> bool:
+def serve_on(listener: socket.socket, settings: Settings) -> bool:
     """Serve until a signal; the next ones are ignored. False where it could not begin.
 
     Raises SettingsError where somebody else has begun to listen meanwhile.
@@ -70,17 +71,13 @@ def serve_on(listener: socket.socket, settings: Settings, when_ready: Callable[[
     except OSError as error:
         raise _refused(settings, error) from None
     os.environ["SANIC_IGNORE_PRODUCTION_WARNING"] = "true"  # it would advise people at a terminal to serve with --debug
-
-    def ready() -> None:
-        when_ready()
-        print(_banner(settings), flush=True)
-
+    say_where = partial(print, _banner(settings), flush=True)
     with held_by_workers(settings.data_dir) as lock:
         if settings.workers == 1:
-            http_server.run(built(settings), listener, _stop_on_signals, ready)
+            http_server.run(built(settings), listener, _stop_on_signals, say_where)
             return True
         _share_metrics(settings)
-        return Workers(settings, listener, lock).run(ready)
+        return Workers(settings, listener, lock).run(say_where)
 
 
 def _stop_on_signals(request: StopRequest) -> None:

@@ -91,15 +91,15 @@ def _put_back() -> Iterator[None]:
     loggers = [logging.getLogger(name) for name in (None, *logs.LIBRARIES, *logs.TALKATIVE)]
     state = [(logger, logger.handlers[:], logger.level, logger.propagate) for logger in loggers]
     folder, umask = Path.cwd(), os.umask(0o077)
-    handlers = {number: signal.getsignal(number) for number in STOPPING}
+    reactions = {number: signal.getsignal(number) for number in STOPPING}
     os.chdir(ROOT)
     try:
         yield
     finally:
         os.chdir(folder)
         os.umask(umask)
-        for number, handler in handlers.items():
-            signal.signal(number, handler)
+        for number, reaction in reactions.items():
+            signal.signal(number, reaction)
         for logger, handlers, level, propagate in state:
             logger.handlers[:] = handlers
             logger.setLevel(level)

@@ -59,10 +59,10 @@ async def _serve(
     )
     await server.startup()
     await server.before_start()
+    ready()  # before it takes a connection: whoever is not ready has nobody to cut off
     await server.start_serving()
     await server.after_start()
     log.info("Worker ready [%s]", os.getpid())
-    ready()
     why = await request
     log.info("Stopping worker [%s]", os.getpid())
     await _stop(app, server, at_once=why is Stop.ORPHANED)

@@ -113,6 +113,9 @@ class Workers:
         """Tell all workers, and wait for them as long as their requests may take."""
         self._listener.close()  # or else connections would wait here for workers that have closed theirs
         for worker in self._workers:
+            self._hear(worker)
+            if not worker.is_ready:  # it serves nobody, and may be importing for a second or two
+                worker.process.kill()
             with suppress(OSError):
                 worker.pipe.send_bytes(STOP)
         deadline = time.monotonic() + self._settings.graceful_timeout + STOP_MARGIN
