@@ -112,11 +112,12 @@ class Service:
     def __init__(self, data_dir: Path, *, ready: str = "/readyz", **settings: object) -> None:
         self.data_dir = data_dir
         self._ready = ready
-        self.port = free_port()
+        self.port = int(str(settings.get("PORT", 0))) or free_port()
         self._settings = {"PORT": self.port, "SMS_SENDER": "file", **UNLIMITED, **settings}
-        self.output = data_dir.parent / f"output-{self.port}.txt"
+        self.output = data_dir.parent / f"output-{self.port}-{secrets.token_hex(4)}.txt"
 
-    def __enter__(self) -> Self:
+    def begin(self) -> subprocess.Popen[bytes]:
+        """Start it and wait for nothing."""
         with self.output.open("wb") as output:
             self.process = subprocess.Popen(
                 [sys.executable, "run.py"],
@@ -126,6 +127,10 @@ class Service:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
+        return self.process
+
+    def __enter__(self) -> Self:
+        self.begin()
         url = f"http://127.0.0.1:{self.port}"
         self.http = httpx.Client(base_url=url, timeout=PATIENCE, verify=False, trust_env=False)
         try:

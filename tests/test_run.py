@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from redis import Redis
 
 from tests.client import BASE, MOBILE, bearer
 from tests.processes import AS_SHIPPED, PATIENCE, ROOT, Service, free_port, run, run_here
@@ -173,6 +174,25 @@ def test_a_port_in_use_is_told(folder: Path) -> None:
         result = run("", folder, PORT=taken.getsockname()[1])
     assert result.returncode == 2
     assert "PORT" in result.stderr
+    assert not (folder / "redis.sock").exists()
+
+
+def test_a_start_that_fails_and_a_command_leave_the_redis_that_a_killed_run_has_left(folder: Path) -> None:
+    with Service(folder) as service:
+        tokens = service.log_in()
+        assert service.stop(signal.SIGKILL) != 0
+    with Redis(unix_socket_path=str(folder / "redis.sock")) as redis:
+        process = redis.info("server")["process_id"]
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            result = run_here("", folder, PORT=taken.getsockname()[1])
+        assert (result.returncode, "PORT" in result.stderr) == (2, True)
+        result = run_here("", folder, DATABASE_URL=f"sqlite://{folder.parent}/outside.sqlite3", PORT=free_port())
+        assert (result.returncode, "python run.py migrate" in result.stderr) == (1, True)
+        assert "live" in run_here(f"explain {tokens['token']}", folder).stdout
+        assert redis.info("server")["process_id"] == process
+    with Service(folder) as service:
+        assert service.is_live(tokens["token"])
+        assert service.stop() == 0
     assert not (folder / "redis.sock").exists()
 
 

@@ -117,7 +117,8 @@ class AppendOnlyFile:
 def _copy(path: Path, folder: Path) -> Path:
     """Beside the folder that belongs to the server, safely on the disk."""
     kept = folder / f"{path.name}.{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}.damaged"
-    with path.open("rb") as source, kept.open("xb") as target:
+    descriptor = os.open(kept, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with path.open("rb") as source, os.fdopen(descriptor, "wb") as target:
         shutil.copyfileobj(source, target)
         target.flush()
         os.fsync(target.fileno())
