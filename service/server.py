@@ -45,7 +45,8 @@ def bound(settings: Settings) -> Iterator[socket.socket]:
 
 def _bind(settings: Settings) -> socket.socket:
     found = socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-    family, kind, protocol, _, address = found[0]
+    # `localhost` is both, and people mean IPv4
+    family, kind, protocol, _, address = min(found, key=lambda place: place[0] != socket.AF_INET)
     listener = socket.socket(family, kind, protocol)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -13,8 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 from redis import Redis
 
+from config import Settings
+from service import server
 from tests.client import BASE, MOBILE, bearer
 from tests.processes import AS_SHIPPED, PATIENCE, ROOT, Service, free_port, run, run_here
 
@@ -194,6 +197,12 @@ def test_a_start_that_fails_and_a_command_leave_the_redis_that_a_killed_run_has_
         assert service.is_live(tokens["token"])
         assert service.stop() == 0
     assert not (folder / "redis.sock").exists()
+
+
+@pytest.mark.parametrize(("host", "address"), [("localhost", "127.0.0.1"), ("0.0.0.0", "0.0.0.0"), ("::1", "::1")])
+def test_a_host_is_a_name_or_an_address_of_either_kind(host: str, address: str) -> None:
+    with server.bound(Settings.model_construct(host=host, port=0)) as listener:
+        assert listener.getsockname()[0] == address
 
 
 def test_migrate_applies_once(folder: Path) -> None:
