@@ -8,13 +8,19 @@ import gc
 GARBAGE = 20_000  # new objects between two looks for garbage; a request makes hundreds, and hardly any that is
 gc.disable()  # imports make very many objects and next to no garbage: looking for it is a third of a start
 
+import sys
+
+from service.commands import signals
+
+if __name__ == "__main__" and sys.argv[1:] in ([], ["serve"]):
+    signals.leave_at_once()  # imports are no place for an exception
+
 import argparse
 import asyncio
 import logging
 import os
 import re
-import signal
-import sys
+import socket
 from argparse import Namespace
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
@@ -93,20 +99,32 @@ def _with_dashed_tokens_last(arguments: Sequence[str]) -> list[str]:
 
 
 def serve(settings: Settings, _: Namespace) -> int:
-    """Serve until SIGINT or SIGTERM."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # until Sanic's own handlers stand
+    """Serve until SIGINT, SIGTERM or SIGHUP. A start that fails leaves a Redis that it has found running."""
+    signals.interrupt_once()  # until the server's own handlers stand
     _say(diagnosis.of_settings(settings))
     try:
-        with owned(settings.data_dir), _embedded_redis(settings):
-            if not settings.redis_is_embedded:
-                _say(asyncio.run(preparation.diagnose(settings, redis_alone=True)))
-            if not asyncio.run(preparation.database_is_current(settings)):
+        with owned(settings.data_dir), server.bound(settings) as listener, _embedded_redis(settings) as redis:
+            if not _serve(listener, settings):
                 return FAILED
-            with server.listening(settings) as listener:
-                server.serve_on(listener, settings)
+            redis.keep()
     except KeyboardInterrupt:
         log.info("stopped before it served")
     return DONE
+
+
+def _serve(listener: socket.socket, settings: Settings) -> bool:
+    """Whether the service has ended because somebody stopped it."""
+    try:
+        return _prepare(settings) and server.serve_on(listener, settings)
+    except KeyboardInterrupt:
+        log.info("stopped before it served")
+        return True
+
+
+def _prepare(settings: Settings) -> bool:
+    if not settings.redis_is_embedded:
+        _say(asyncio.run(preparation.diagnose(settings, redis_alone=True)))
+    return asyncio.run(preparation.database_is_current(settings))
 
 
 def _say(findings: Sequence[diagnosis.Finding]) -> None:
@@ -169,15 +187,13 @@ def _confirmation(chosen: Namespace) -> Callable[[str], bool]:
 
 
 @contextmanager
-def _embedded_redis(settings: Settings) -> Iterator[None]:
-    """The embedded Redis, if it is wanted, for as long as the block runs."""
-    if not settings.redis_is_embedded:
-        yield
-        return
+def _embedded_redis(settings: Settings) -> Iterator[EmbeddedRedis]:
+    """The embedded Redis, started if it is wanted, for as long as the block runs."""
     redis = EmbeddedRedis(settings.data_dir, settings.redis_socket)
     try:
-        redis.start()
-        yield
+        if settings.redis_is_embedded:
+            redis.start()
+        yield redis
     finally:
         redis.stop()
 

@@ -23,6 +23,7 @@ import pytest
 
 import run as command_line
 from service import logs
+from service.commands.signals import STOPPING
 from settings.limits import LimitSettings
 from tests.client import BASE, MOBILE, bearer
 
@@ -89,14 +90,16 @@ def run_here(command: str, data_dir: Path, answer: str = "", **settings: object)
 def _put_back() -> Iterator[None]:
     loggers = [logging.getLogger(name) for name in (None, *logs.LIBRARIES, *logs.TALKATIVE)]
     state = [(logger, logger.handlers[:], logger.level, logger.propagate) for logger in loggers]
-    folder, umask, sigterm = Path.cwd(), os.umask(0o077), signal.getsignal(signal.SIGTERM)
+    folder, umask = Path.cwd(), os.umask(0o077)
+    reactions = {number: signal.getsignal(number) for number in STOPPING}
     os.chdir(ROOT)
     try:
         yield
     finally:
         os.chdir(folder)
         os.umask(umask)
-        signal.signal(signal.SIGTERM, sigterm)
+        for number, reaction in reactions.items():
+            signal.signal(number, reaction)
         for logger, handlers, level, propagate in state:
             logger.handlers[:] = handlers
             logger.setLevel(level)
@@ -109,11 +112,12 @@ class Service:
     def __init__(self, data_dir: Path, *, ready: str = "/readyz", **settings: object) -> None:
         self.data_dir = data_dir
         self._ready = ready
-        self.port = free_port()
+        self.port = int(str(settings.get("PORT", 0))) or free_port()
         self._settings = {"PORT": self.port, "SMS_SENDER": "file", **UNLIMITED, **settings}
-        self.output = data_dir.parent / f"output-{self.port}.txt"
+        self.output = data_dir.parent / f"output-{self.port}-{secrets.token_hex(4)}.txt"
 
-    def __enter__(self) -> Self:
+    def begin(self) -> subprocess.Popen[bytes]:
+        """Start it and wait for nothing."""
         with self.output.open("wb") as output:
             self.process = subprocess.Popen(
                 [sys.executable, "run.py"],
@@ -123,6 +127,10 @@ class Service:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
+        return self.process
+
+    def __enter__(self) -> Self:
+        self.begin()
         url = f"http://127.0.0.1:{self.port}"
         self.http = httpx.Client(base_url=url, timeout=PATIENCE, verify=False, trust_env=False)
         try:

@@ -13,7 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
+from redis import Redis
 
+from config import Settings
+from service import server
 from tests.client import BASE, MOBILE, bearer
 from tests.processes import AS_SHIPPED, PATIENCE, ROOT, Service, free_port, run, run_here
 
@@ -174,6 +178,31 @@ def test_a_port_in_use_is_told(folder: Path) -> None:
     assert result.returncode == 2
     assert "PORT" in result.stderr
     assert not (folder / "redis.sock").exists()
+
+
+def test_a_start_that_fails_and_a_command_leave_the_redis_that_a_killed_run_has_left(folder: Path) -> None:
+    with Service(folder) as service:
+        tokens = service.log_in()
+        assert service.stop(signal.SIGKILL) != 0
+    with Redis(unix_socket_path=str(folder / "redis.sock")) as redis:
+        process = redis.info("server")["process_id"]
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            result = run_here("", folder, PORT=taken.getsockname()[1])
+        assert (result.returncode, "PORT" in result.stderr) == (2, True)
+        result = run_here("", folder, DATABASE_URL=f"sqlite://{folder.parent}/outside.sqlite3", PORT=free_port())
+        assert (result.returncode, "python run.py migrate" in result.stderr) == (1, True)
+        assert "live" in run_here(f"explain {tokens['token']}", folder).stdout
+        assert redis.info("server")["process_id"] == process
+    with Service(folder) as service:
+        assert service.is_live(tokens["token"])
+        assert service.stop() == 0
+    assert not (folder / "redis.sock").exists()
+
+
+@pytest.mark.parametrize(("host", "address"), [("localhost", "127.0.0.1"), ("0.0.0.0", "0.0.0.0"), ("::1", "::1")])
+def test_a_host_is_a_name_or_an_address_of_either_kind(host: str, address: str) -> None:
+    with server.bound(Settings.model_construct(host=host, port=0)) as listener:
+        assert listener.getsockname()[0] == address
 
 
 def test_migrate_applies_once(folder: Path) -> None:

@@ -14,6 +14,7 @@ from threading import Event, Thread
 from typing import Any
 
 import httpx
+import psutil
 import pytest
 
 from tests.client import BASE, MOBILE
@@ -87,14 +88,34 @@ def until_stopping(service: Service) -> None:
     pytest.fail("still ready")
 
 
-def stop_in_the_middle(service: Service, provider: SlowProvider, stop: signal.Signals) -> None:
+def to_the_main_process(service: Service, stop: signal.Signals) -> None:
+    service.process.send_signal(stop)
+
+
+def to_all_of_the_group(service: Service, stop: signal.Signals) -> None:
+    os.killpg(service.process.pid, stop)
+
+
+def to_all_of_the_unit(service: Service, stop: signal.Signals) -> None:
+    """As systemd does: whatever has come from the main process, the embedded Redis too."""
+    main = psutil.Process(service.process.pid)
+    for process in (main, *main.children(recursive=True)):
+        process.send_signal(stop)
+
+
+Send = Callable[[Service, signal.Signals], None]
+
+
+def stop_in_the_middle(
+    service: Service, provider: SlowProvider, stop: signal.Signals, send: Send = to_the_main_process
+) -> None:
     """Stop while a request is in flight, and see it answered, the next ones refused, and more signals ignored."""
     with request_in_flight(service, provider) as sending:
-        service.process.send_signal(stop)
+        send(service, stop)
         until_stopping(service)
         refused = []
         for _ in range(3):
-            service.process.send_signal(stop)
+            send(service, stop)
             with suppress(httpx.TransportError):
                 refused.append(httpx.get(f"http://127.0.0.1:{service.port}{BASE}/user", trust_env=False))
         assert {answer.status_code for answer in refused} <= {503}
@@ -109,12 +130,56 @@ def stop_in_the_middle(service: Service, provider: SlowProvider, stop: signal.Si
     assert not list(service.data_dir.glob("redis.sock"))
 
 
-@pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_a_stop_answers_what_is_in_flight_and_refuses_the_rest_whatever_signals_follow(
     folder: Path, provider: SlowProvider, stop: signal.Signals
 ) -> None:
     with Service(folder, GRACEFUL_TIMEOUT=60, **provider.settings) as service:
         stop_in_the_middle(service, provider, stop)
+
+
+@pytest.mark.parametrize(
+    ("send", "stop", "workers"),
+    [
+        (to_all_of_the_group, signal.SIGTERM, 2),
+        (to_all_of_the_group, signal.SIGHUP, 2),
+        (to_all_of_the_unit, signal.SIGTERM, 1),
+        (to_all_of_the_unit, signal.SIGTERM, 2),
+    ],
+)
+def test_a_signal_to_all_processes_cuts_nobody_off(
+    folder: Path, provider: SlowProvider, send: Send, stop: signal.Signals, workers: int
+) -> None:
+    with Service(folder, WORKERS=workers, GRACEFUL_TIMEOUT=60, **provider.settings) as service:
+        stop_in_the_middle(service, provider, stop, send)
+
+
+@pytest.mark.parametrize(("workers", "stop"), [(1, signal.SIGTERM), (2, signal.SIGHUP)])
+def test_a_stop_in_the_middle_of_the_start_is_a_good_end_that_leaves_nothing_behind(
+    folder: Path, workers: int, stop: signal.Signals
+) -> None:
+    service = Service(folder, WORKERS=workers)
+    process = service.begin()
+    deadline = time.monotonic() + PATIENCE
+    while not (folder / "redis.sock").exists():
+        assert time.monotonic() < deadline, service.text()
+        time.sleep(0.005)
+    for _ in range(3):
+        os.killpg(process.pid, stop)
+    assert process.wait(PATIENCE) == 0
+    assert "Traceback" not in service.text()
+    assert not (folder / "redis.sock").exists()
+
+
+def test_who_was_told_to_outlive_the_terminal_does(folder: Path) -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as `nohup` does
+    try:
+        with Service(folder) as service:
+            to_all_of_the_group(service, signal.SIGHUP)
+            assert service.http.get("/readyz").status_code == 200
+            assert service.stop() == 0
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 def test_a_stop_waits_no_longer_than_it_is_told(folder: Path, provider: SlowProvider) -> None:

@@ -1,4 +1,7 @@
-"""`DATA_DIR` belongs to one process at a time: its embedded Redis, its metrics, its lock file."""
+"""`DATA_DIR` belongs to one process at a time: its embedded Redis, its metrics, its lock file.
+
+Its workers hold a lock of their own together. It outlives a process that was killed, for as long as they do.
+"""
 
 import fcntl
 import os
@@ -33,3 +36,21 @@ def owned(data_dir: Path) -> Iterator[None]:
 def _holder(file: IO[str]) -> str:
     file.seek(0)
     return file.read().strip() or "unknown"
+
+
+@contextmanager
+def held_by_workers(data_dir: Path) -> Iterator[int]:
+    """A file descriptor to be handed on to workers: until the last of them ends, `has_workers` is true."""
+    with (data_dir / "workers.lock").open("a", encoding="ascii") as file:
+        fcntl.flock(file, fcntl.LOCK_SH)
+        yield file.fileno()
+
+
+def has_workers(data_dir: Path) -> bool:
+    """Whether workers of a process that is gone are still there."""
+    with (data_dir / "workers.lock").open("a", encoding="ascii") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        return False

@@ -1,6 +1,7 @@
 """The embedded Redis: its data, its socket, its owner, and what an earlier run may have left behind."""
 
 import os
+import signal
 import socket
 import socketserver
 import stat
@@ -140,8 +141,32 @@ def test_a_server_that_was_left_behind_is_taken_over_with_its_data(make: Make, c
     server.start()
     assert client.info("server")["process_id"] == process
     assert client.get("key") == "value"
+    server.keep()
     server.stop()
     assert not server._answers()
+
+
+def test_a_server_that_was_found_running_is_left_running_by_who_does_not_keep_it(
+    make: Make, client: Redis, folder: Path
+) -> None:
+    assert run(START, folder).returncode == 0
+    process = client.info("server")["process_id"]
+    passing_by = make()
+    passing_by.start()
+    passing_by.stop()
+    assert client.info("server")["process_id"] == process
+
+
+def test_a_server_is_stopped_by_its_owner_and_no_signal_to_all_processes_ends_it(make: Make, client: Redis) -> None:
+    server = make()
+    server.start()
+    assert server._process
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        server._process.send_signal(number)
+    client.set("key", "value")
+    assert server._process.poll() is None
+    server.stop()
+    assert server._process.returncode == 0
 
 
 class Loading(socketserver.StreamRequestHandler):

@@ -1,0 +1,1 @@
+"""How the service is started: its processes, and the signals that stop them."""

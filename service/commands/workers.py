@@ -1,0 +1,138 @@
+"""Several worker processes on one socket: started, started again when they die, and stopped together.
+
+Signals are taken in one place alone, while there is nothing to do but wait: no start and no stop is ever cut in two.
+"""
+
+import logging
+import multiprocessing
+import socket
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from multiprocessing import resource_tracker
+from multiprocessing.connection import Connection, wait
+from multiprocessing.context import SpawnProcess
+from multiprocessing.reduction import DupFd
+
+from config import Settings
+from service.commands import signals
+from service.commands.worker import STOP, work
+
+LOOK = 0.5  # seconds between two looks at the workers, where nothing is heard of them
+RESTART_PAUSE = 1.0  # seconds between two rounds of restarts: a worker that cannot start is no busy loop
+STOP_MARGIN = 8.0  # seconds that a worker gets to end, besides those for its requests
+
+SPAWN = multiprocessing.get_context("spawn")  # the main process has threads, which do not survive a fork
+
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class Worker:
+    """One process, and our end of the pipe to it: closing it, or dying, tells it that it is alone."""
+
+    process: SpawnProcess
+    pipe: Connection
+    is_ready: bool = False
+
+
+class Workers:
+    """As many as WORKERS says. `lock` is a file descriptor that each of them keeps open."""
+
+    def __init__(self, settings: Settings, listener: socket.socket, lock: int) -> None:
+        self._settings = settings
+        self._listener = listener
+        self._lock = lock
+        self._workers: list[Worker] = []
+        self._started = 0.0
+        self._is_up = False
+
+    def run(self, when_ready: Callable[[], None]) -> bool:
+        """Work until a signal comes. False where a worker could not start; its own words are in the log."""
+        with signals.held():
+            resource_tracker.ensure_running()  # it inherits that SIGHUP waits, and lets go of the others
+        with signals.held():
+            try:
+                while self._look(when_ready):
+                    with signals.let_through():
+                        wait(self._sources(), LOOK)
+            except KeyboardInterrupt:
+                return True
+            finally:
+                self._stop()
+        return False
+
+    def _look(self, when_ready: Callable[[], None]) -> bool:
+        """Hear who is ready, start whoever is missing. False where that is of no use."""
+        for worker in tuple(self._workers):
+            self._hear(worker)
+            if not worker.process.is_alive():
+                self._workers.remove(worker)
+                worker.pipe.close()
+                if not self._report(worker.process):
+                    return False
+        if len(self._workers) < self._settings.workers and time.monotonic() - self._started >= RESTART_PAUSE:
+            self._started = time.monotonic()
+            while len(self._workers) < self._settings.workers:
+                self._workers.append(self._start())
+        if not self._is_up and self._workers and all(worker.is_ready for worker in self._workers):
+            self._is_up = True
+            when_ready()
+        return True
+
+    def _hear(self, worker: Worker) -> None:
+        if not worker.is_ready and worker.pipe.poll():
+            with suppress(EOFError, OSError):  # it has died meanwhile
+                worker.pipe.recv_bytes()
+                worker.is_ready = True
+
+    def _report(self, process: SpawnProcess) -> bool:
+        """Whether to start it again: not where it has failed by itself before all were up."""
+        if not self._is_up and (process.exitcode or 0) > 0:
+            log.error("worker %s could not start (%s)", process.pid, process.exitcode)
+            return False
+        log.error("worker %s has died (%s); starting it again", process.pid, process.exitcode)
+        return True
+
+    def _start(self) -> Worker:
+        ours, theirs = SPAWN.Pipe()
+        process = SPAWN.Process(
+            target=work, args=(self._settings, self._listener, theirs, Inherited(self._lock)), daemon=True
+        )
+        process.start()
+        theirs.close()
+        return Worker(process, ours)
+
+    def _sources(self) -> list[Connection | int]:
+        """What there may be news from."""
+        waited = [worker.pipe for worker in self._workers if not worker.is_ready]
+        return [*waited, *(worker.process.sentinel for worker in self._workers)]
+
+    def _stop(self) -> None:
+        """Tell all workers, and wait for them as long as their requests may take."""
+        self._listener.close()  # or else connections would wait here for workers that have closed theirs
+        for worker in self._workers:
+            self._hear(worker)
+            if not worker.is_ready:  # it serves nobody, and may be importing for a second or two
+                worker.process.kill()
+            with suppress(OSError):
+                worker.pipe.send_bytes(STOP)
+        deadline = time.monotonic() + self._settings.graceful_timeout + STOP_MARGIN
+        for worker in self._workers:
+            worker.process.join(max(0.0, deadline - time.monotonic()))
+            if worker.process.is_alive():
+                log.error("worker %s did not end and is killed", worker.process.pid)
+                worker.process.kill()
+                worker.process.join()
+
+
+class Inherited:
+    """A file descriptor that a process has open from its birth on; there it is a number."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+
+    def __reduce__(self) -> tuple[type[int], tuple[int]]:
+        DupFd(self._descriptor)  # names it to the process that is being started
+        return int, (self._descriptor,)

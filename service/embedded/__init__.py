@@ -1,0 +1,1 @@
+"""The Redis that comes along: what keeps its data sound."""
