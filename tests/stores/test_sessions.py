@@ -11,10 +11,12 @@ from service import rotation, tokens
 from service.entities import AccessRecord, Device, EndReason, Session
 from service.stores.connection import Connection
 from service.stores.sessions import Found, SessionStore
+from service.tokens import Kind, TokenKeys
 from tests.stores.conftest import Place, keys_of
 
 NOW = 1_767_225_600.0
 USER = 42
+KEYS = TokenKeys([b"the key of the tests"])
 CAP = 10
 ACCESS_LIFE, LIFE = 3_600.0, 1_209_600.0
 LIST = "sessions:{42}"
@@ -37,7 +39,8 @@ class Login:
     """One session and one access token of it, as the use cases make them."""
 
     def __init__(self, *, at: float = NOW, life: float = LIFE, user_id: int = USER) -> None:
-        session_id, _, self.refresh_secret = tokens.Drawn.now()
+        session_id = tokens.Drawn.now().session_id
+        self.refresh_secret = KEYS.mint(Kind.REFRESH, user_id, session_id).secret
         self.session = Session(
             user_id=user_id,
             session_id=session_id,
@@ -50,7 +53,7 @@ class Login:
         self.new_access(at)
 
     def new_access(self, at: float) -> None:
-        self.access = AccessRecord(tokens.digest(tokens.mint(USER, self.id).secret), at, at + ACCESS_LIFE)
+        self.access = AccessRecord(tokens.digest(KEYS.mint(Kind.ACCESS, USER, self.id).secret), at, at + ACCESS_LIFE)
 
     @property
     def id(self) -> str:
@@ -168,7 +171,7 @@ async def test_the_record_is_json_that_an_operator_can_read(store: SessionStore,
 
 async def test_no_key_and_no_value_holds_a_secret(store: SessionStore, redis: Server) -> None:
     login = Login()
-    token = tokens.mint(USER, login.id)
+    token = KEYS.mint(Kind.ACCESS, USER, login.id)
     access = AccessRecord(tokens.digest(token.secret), NOW, NOW + ACCESS_LIFE)
     await store.open(login.session, tokens.serial(access.digest), access, cap=CAP)
     dump = b" ".join([key + b" " + await redis.get(key) for key in (key.encode() for key in await keys(redis))])

@@ -13,3 +13,9 @@ local function number(value)
   end
   return tonumber(value)
 end
+-- A moment in seconds as the `limits` library writes it. One that is more than an hour ahead of `now` is none of ours.
+local function moment(value, now)
+  local seconds = type(value) == 'string' and #value <= 24 and tonumber(string.match(value, '^%d+%.?%d*$') or nil)
+  return seconds and seconds <= now + 3600 and seconds or nil
+end
+
