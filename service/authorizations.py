@@ -171,7 +171,7 @@ class Authorizations:
         return opened.replaced
 
     def _concerns(self, session: Session, token: Token) -> bool:
-        """Whether the token is, or ever was, a refresh token. Whatever else addresses a session can do nothing to it."""
+        """Whether the token is, or ever was, a refresh token. Nothing else that addresses a session can change it."""
         return rotation.recognises(session.refresh, token.secret) or self._keys.have_made(Kind.REFRESH, token)
 
     async def _rotate(self, token: Token, session: Session | None, raw: bytes) -> TokenPair:

@@ -16,7 +16,8 @@ from settings.fields import OFF
 OLDEST_REDIS = (6, 2)
 KEEPS_ALL = "noeviction"
 CLOCKS_APART = 1.0  # seconds
-
+NEARLY_FULL = 0.9
+MEBIBYTE = 2**20
 
 FOR_DEVELOPMENT = ("console", "file")
 TAKE_TEMPLATES = {"aliyun", "tencent"}  # the other senders take SMS_TEXT
@@ -99,6 +100,7 @@ def of_servers(servers: Sequence[Server]) -> list[Finding]:
         found.append(Finding(Level.GOOD, "Redis keeps its data over a restart"))
     if any(server.policy is None or server.persistent is None for server in servers):
         found.append(Finding(Level.WARN, "CONFIG is not allowed: persistence or eviction policy is unknown"))
+    found += map(_of_memory, servers)
     for server in servers:
         if abs(server.ahead) > CLOCKS_APART:
             text = (
@@ -107,6 +109,18 @@ def of_servers(servers: Sequence[Server]) -> list[Finding]:
             )
             found.append(Finding(Level.WARN, text))
     return found
+
+
+def _of_memory(server: Server) -> Finding:
+    uses = f"uses {server.used / MEBIBYTE:.1f} MiB of memory, without a limit"
+    if server.limit:
+        uses = f"uses {server.used / MEBIBYTE:.1f} of {server.limit / MEBIBYTE:.1f} MiB (maxmemory)"
+    if server.refusal:  # it may yet have room again
+        text = f"Redis{_on([server])} takes no writes ({server.refusal}), and {uses}"
+        return Finding(Level.BAD, text, away=True)
+    if server.limit and server.used >= NEARLY_FULL * server.limit:
+        return Finding(Level.WARN, f"Redis{_on([server])} {uses}: with none left nobody can log in")
+    return Finding(Level.GOOD, f"Redis{_on([server])} {uses}")
 
 
 def _on(servers: Sequence[Server]) -> str:

@@ -8,6 +8,11 @@ from service.sessions import Sessions
 from service.stores.users import UserStore
 
 
+def id_in(text: str) -> int | None:
+    """The user id that is written here, of 63 bits as databases have them."""
+    return int(text) if text.isdecimal() and 0 < int(text) < 1 << 63 else None
+
+
 class Users:
     """People, and whether they may log in."""
 
@@ -28,7 +33,7 @@ class Users:
         if mobile:
             user = await self._store.find(mobile)
         else:
-            user = await self._store.get(int(mobile_or_id)) if mobile_or_id.isdecimal() else None
+            user = await self._store.get(user_id) if (user_id := id_in(mobile_or_id)) else None
         if user is None:
             raise NotFound(f"there is no user {mobile_or_id}")
         return user
