@@ -43,7 +43,8 @@ if not string.find(',' .. digests .. ',', ',' .. found[1] .. ',', 1, true) then
   end
   return -1
 end
-if found[3] and (number(found[4]) or 0) > now then
+local held_until = number(found[4]) or 0
+if found[3] and held_until > now and held_until < now + 3600 * 1000 then -- nobody is lent a code for an hour
   return 0
 end
 redis.call('HSET', code, 'holder', holder, 'held_until', now + lease)
