@@ -71,9 +71,9 @@ LOG_IN: dict[str, Any] = {
 REFRESH: dict[str, Any] = {
     "summary": "Refresh",
     "description": (
-        "Trades the refresh token in `Authorization` for fresh tokens. No body. A refresh token that was replaced long ago "
-        "ends its session (`session_ended`, reason `reused`); whatever else is no live one is `invalid_refresh_token` and "
-        "ends nothing."
+        "Trades the refresh token in `Authorization` for fresh tokens. No body. A refresh token that was replaced long "
+        "ago ends its session (`session_ended`, reason `reused`); whatever else is no live one is `invalid_refresh_token` "
+        "and ends nothing."
     ),
     "tag": "authorizations",
     "response": [
