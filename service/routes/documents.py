@@ -72,8 +72,8 @@ REFRESH: dict[str, Any] = {
     "summary": "Refresh",
     "description": (
         "Trades the refresh token in `Authorization` for fresh tokens. No body. A refresh token that was replaced long "
-        "ago ends its session (`session_ended`, reason `reused`); whatever else is no live one is `invalid_refresh_token` "
-        "and ends nothing."
+        "ago ends its session (`session_ended`, reason `reused`); whatever else is no live one ends nothing, and is "
+        "`invalid_refresh_token`."
     ),
     "tag": "authorizations",
     "response": [
