@@ -13,6 +13,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from settings.captcha import CaptchaSettings
 from settings.codes import CodeSettings
 from settings.fields import SECRET_MIN_LENGTH, Seconds, listed, long_enough
+from settings.keys import KeySettings
 from settings.limits import LimitSettings
 from settings.sms import SmsSettings
 from settings.stores import StoreSettings, public
@@ -24,7 +25,7 @@ class SettingsError(Exception):
     """One line per bad setting: its name and what it should be. Never the value, which may be a secret."""
 
 
-class Settings(CaptchaSettings, SmsSettings, LimitSettings, CodeSettings, StoreSettings, BaseSettings):
+class Settings(CaptchaSettings, SmsSettings, LimitSettings, CodeSettings, KeySettings, StoreSettings, BaseSettings):
     """The settings of section 6 of the contract. Field `access_ttl` is the environment variable `ACCESS_TTL`."""
 
     model_config = SettingsConfigDict(

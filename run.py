@@ -60,6 +60,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ServiceUnavailable as error:
         cause = type(error.__cause__).__name__ if error.__cause__ else "no cause"
         print(f"a store does not answer ({cause}); see: python run.py check", file=sys.stderr)
+        for note in getattr(error, "__notes__", ()):
+            print(note, file=sys.stderr)
         return FAILED
 
 

@@ -18,13 +18,13 @@ from typing import Protocol, Self
 import hiredis
 
 from service.stores.limits import SPEND
-from service.stores.scripts import LUA
+from service.stores.scripts import LUA, Script
 
 CHUNK = 1 << 16
 STATEMENTS = {b"E", b"Q"}  # Execute, Query
 OTHER_SCRIPT = "limits"  # those of the limits library
 TEXTS = {
-    **{path.read_text(encoding="utf-8"): path.stem for path in sorted(LUA.glob("*.lua"))},
+    **{Script(path.stem, repeatable=False).source: path.stem for path in sorted(LUA.glob("*.lua"))},
     SPEND.source: OTHER_SCRIPT,
 }
 KNOWN = {sha1(text.encode(), usedforsecurity=False).hexdigest(): name for text, name in TEXTS.items()}

@@ -4,6 +4,7 @@ import logging
 import math
 import secrets
 from datetime import UTC, datetime
+from typing import NoReturn
 
 from config import Settings
 from service import audit, deadline, rotation, tokens
@@ -20,9 +21,10 @@ from service.errors import (
 )
 from service.issuing import Issuer, pair
 from service.outcomes import Attempt, told
+from service.runtime.single_flight import SingleFlight
 from service.stores.sessions import Found, Opened, SessionStore
 from service.stores.users import UserStore
-from service.tokens import Token
+from service.tokens import Kind, Token, TokenKeys
 
 SWAPS = 100  # tries to write a refreshed session that others are refreshing too; each round at least one gets through
 
@@ -37,11 +39,13 @@ class Authorizations:
     ) -> None:
         self._settings = settings
         self._rule = rotation.Rule(settings.rotation_window, settings.rotation_grace)
-        self._issuer = Issuer(settings)
+        self._keys = TokenKeys(settings.token_keys)
+        self._issuer = Issuer(settings, self._keys)
         self._codes = codes
         self._users = users
         self._sessions = sessions
         self._clock = clock
+        self._refreshes: SingleFlight[TokenPair] = SingleFlight()
 
     @told(Attempt.LOGIN)
     async def log_in(self, mobile: str, code: str, device: Device) -> tuple[TokenPair, bool]:
@@ -67,7 +71,11 @@ class Authorizations:
 
     @told(Attempt.REFRESH)
     async def refresh(self, text: str) -> TokenPair:
-        """Apply the refresh rule. Raises InvalidRefreshToken, SessionEnded, ServiceUnavailable."""
+        """Apply the refresh rule. Raises InvalidRefreshToken, SessionEnded, ServiceUnavailable.
+
+        Those of one session are written one after the other: each would have to begin anew when another is written.
+        What could change nothing waits for nobody, so that made-up tokens keep no honest one waiting.
+        """
         token = tokens.parse(text)
         if token is None:
             raise InvalidRefreshToken
@@ -76,9 +84,10 @@ class Authorizations:
         if found.ended:
             raise SessionEnded(found.ended)
         session = found.session
-        if session is None or self._is_access(digest, found):  # a live access token sent by mistake is no theft
+        if session is None or self._is_access(digest, found) or not self._concerns(session, token):
             raise InvalidRefreshToken
-        return await self._rotate(token, session, found.raw)
+        lane = (token.user_id, token.session_id)
+        return await self._refreshes.run(lane, digest, lambda: self._rotate(token, session, found.raw))
 
     async def check(self, text: str) -> Identity:
         """Whose a live access token is. One Redis command. Raises InvalidToken, SessionEnded, ServiceUnavailable."""
@@ -127,7 +136,7 @@ class Authorizations:
     async def _open(self, user_id: int, device: Device, loan: Loan) -> TokenPair:
         now = self._clock()
         drawn = tokens.Drawn.now()
-        refresh_token = Token(user_id, drawn.session_id, drawn.refresh_secret)
+        refresh_token = self._keys.mint(Kind.REFRESH, user_id, drawn.session_id, drawn.refresh)
         session = Session(
             user_id=user_id,
             session_id=drawn.session_id,
@@ -137,7 +146,7 @@ class Authorizations:
             expires_at=self._issuer.expiry(now, now),
             refresh=rotation.begin(refresh_token.secret, now),
         )
-        token, access = self._issuer.access(session, drawn.access_secret)
+        token, access = self._issuer.access(session, drawn.access)
         serial = tokens.serial(access.digest)
         for other in await self._begin(session, serial, access, loan):
             audit.record(Event.SESSION_REPLACED, user_id=user_id, session_id=other)
@@ -161,7 +170,12 @@ class Authorizations:
         self._codes.note_spent(loan)
         return opened.replaced
 
+    def _concerns(self, session: Session, token: Token) -> bool:
+        """Whether the token is, or ever was, a refresh token. Nothing else that addresses a session can change it."""
+        return rotation.recognises(session.refresh, token.secret) or self._keys.have_made(Kind.REFRESH, token)
+
     async def _rotate(self, token: Token, session: Session | None, raw: bytes) -> TokenPair:
+        seals = [*self._keys.seals(Kind.REFRESH, token.user_id, token.session_id), rotation.unsealed]
         for _ in range(SWAPS):
             now = self._clock()
             if session is None or now >= session.expires_at:
@@ -172,10 +186,10 @@ class Authorizations:
                 now=now,
                 nonce=secrets.token_bytes(rotation.NONCE_BYTES),
                 rule=self._rule,
+                seals=seals,
             )
             if secret is None:
-                await self._end_as_stolen(session, now)
-                raise SessionEnded(EndReason.REUSED, just_now=True)
+                await self._end_as_stolen(token, now)
             expires_at = self._issuer.expiry(session.created_at, now)
             refreshed = session._replace(refresh=state, refreshed_at=now, expires_at=expires_at)
             new_token, access = self._issuer.access(refreshed)
@@ -189,9 +203,12 @@ class Authorizations:
             session, raw = self._sessions.reload(written, token.user_id, token.session_id), written
         raise ServiceUnavailable
 
-    async def _end_as_stolen(self, session: Session, now: float) -> None:
-        await self._sessions.end(session.user_id, session.session_id, EndReason.REUSED, now)
-        audit.record(Event.REFRESH_TOKEN_REUSED, user_id=session.user_id, session_id=session.session_id)
+    async def _end_as_stolen(self, token: Token, now: float) -> NoReturn:
+        if not self._keys.have_made(Kind.REFRESH, token):  # it was recognised a moment ago, and has no tag
+            raise InvalidRefreshToken
+        await self._sessions.end(token.user_id, token.session_id, EndReason.REUSED, now)
+        audit.record(Event.REFRESH_TOKEN_REUSED, user_id=token.user_id, session_id=token.session_id)
+        raise SessionEnded(EndReason.REUSED, just_now=True)
 
     async def _find(self, token: Token, digest: str) -> Found:
         found = await self._sessions.find(token.user_id, token.session_id, tokens.serial(digest))

@@ -1,7 +1,8 @@
 """Use cases: issue a login code, and judge, lend and spend it.
 
 Nothing that is stored opens anything without the pepper: the code is derived from the number and a random nonce, and
-what a try is compared with is a keyed digest. Comparing keyed digests takes a time that tells a guesser nothing.
+what a try is compared with is a keyed digest. Comparing keyed digests takes a time that tells a guesser nothing. Of
+several peppers the first makes codes, and all are good for checking.
 """
 
 import hmac
@@ -54,7 +55,7 @@ class Codes:
         self, settings: Settings, store: CodeStore, limits: Limits, guard: ConversionGuard, clock: Clock
     ) -> None:
         self._settings = settings
-        self._mac = hmac.new(settings.code_pepper.get_secret_value().encode(), digestmod="sha256")
+        self._peppers = [hmac.new(pepper, digestmod="sha256") for pepper in settings.code_peppers]
         self._fixed = settings.fixed_codes
         self._store = store
         self._limits = limits
@@ -122,16 +123,17 @@ class Codes:
     async def _take_fixed(self, mobile: str, code: str, ip: str) -> Loan:
         """Nothing is kept of these: whoever knows one may use it at any time, and nobody can end it for another."""
         await self._limits.spend_login(mobile, ip)
-        if not hmac.compare_digest(self._digest(mobile, code), self._digest(mobile, self._fixed[mobile])):
+        if not hmac.compare_digest(code, self._fixed[mobile]):
             raise InvalidCode
         return Loan(mobile, "", ())
 
     async def _issue(self, mobile: str, nonce: str, *, afresh: bool) -> Code | None:
         """None where the code that lies there is not one that these settings would send."""
+        first = self._peppers[0]
         issued = await self._store.issue(
             mobile,
             nonce,
-            self._digest(mobile, self._digits(mobile, nonce)),
+            self._digest(first, mobile, self._digits(first, mobile, nonce)),
             now=self._clock(),
             life=self._settings.code_ttl,
             longest=LONGEST_LIFE,
@@ -140,9 +142,11 @@ class Codes:
         )
         if isinstance(issued, Ended):
             self._ended(mobile, issued.wait)
-        digits = self._digits(mobile, issued.nonce)
-        is_ours = hmac.compare_digest(issued.digest, self._digest(mobile, digits))
-        return Code(digits, issued.life) if is_ours else None
+        for pepper in self._peppers:
+            digits = self._digits(pepper, mobile, issued.nonce)
+            if hmac.compare_digest(issued.digest.encode(), self._digest(pepper, mobile, digits).encode()):
+                return Code(digits, issued.life)
+        return None
 
     def _ended(self, mobile: str, wait: float) -> NoReturn:
         message = "Too many wrong codes for this number. Please wait."
@@ -154,7 +158,7 @@ class Codes:
         try:
             return await self._store.take(
                 loan.keys,
-                self._digest(loan.mobile, code),
+                ",".join(self._digest(pepper, loan.mobile, code) for pepper in self._peppers),
                 loan.holder,
                 now=self._clock(),
                 lease=self._lease,
@@ -167,15 +171,16 @@ class Codes:
                 await self.release(loan)
             raise
 
-    def _digits(self, mobile: str, nonce: str) -> str:
+    def _digits(self, pepper: hmac.HMAC, mobile: str, nonce: str) -> str:
         """CODE_LENGTH digits. 64 bits cut to at most ten digits: no digit is likelier than another by 1 in 10^9."""
-        number = int.from_bytes(self._hmac("code", mobile, nonce)[:8], "big")
+        number = int.from_bytes(_mac(pepper, "code", mobile, nonce)[:8], "big")
         return str(number % 10**self._settings.code_length).zfill(self._settings.code_length)
 
-    def _digest(self, mobile: str, code: str) -> str:
-        return self._hmac("digest", mobile, code).hex()
+    def _digest(self, pepper: hmac.HMAC, mobile: str, code: str) -> str:
+        return _mac(pepper, "digest", mobile, code).hex()
 
-    def _hmac(self, purpose: str, mobile: str, rest: str) -> bytes:
-        mac = self._mac.copy()
-        mac.update(f"{purpose}:{mobile}:{rest}".encode())
-        return mac.digest()
+
+def _mac(pepper: hmac.HMAC, purpose: str, mobile: str, rest: str) -> bytes:
+    mac = pepper.copy()
+    mac.update(f"{purpose}:{mobile}:{rest}".encode())
+    return mac.digest()

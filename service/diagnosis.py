@@ -16,7 +16,8 @@ from settings.fields import OFF
 OLDEST_REDIS = (6, 2)
 KEEPS_ALL = "noeviction"
 CLOCKS_APART = 1.0  # seconds
-
+NEARLY_FULL = 0.9
+MEBIBYTE = 2**20
 
 FOR_DEVELOPMENT = ("console", "file")
 TAKE_TEMPLATES = {"aliyun", "tencent"}  # the other senders take SMS_TEXT
@@ -105,6 +106,7 @@ def of_servers(servers: Sequence[Server]) -> list[Finding]:
         found.append(Finding(Level.WARN, f"{text} a user without CONFIG; set appendonly yes"))
     if untold := [server for server in servers if server.policy is None]:
         found.append(Finding(Level.WARN, f"Redis{_on(untold)} does not tell its maxmemory-policy; set {KEEPS_ALL}"))
+    found += map(_of_memory, servers)
     for server in servers:
         if abs(server.ahead) > CLOCKS_APART:
             text = (
@@ -113,6 +115,18 @@ def of_servers(servers: Sequence[Server]) -> list[Finding]:
             )
             found.append(Finding(Level.WARN, text))
     return found
+
+
+def _of_memory(server: Server) -> Finding:
+    uses = f"uses {server.used / MEBIBYTE:.1f} MiB of memory, without a limit"
+    if server.limit:
+        uses = f"uses {server.used / MEBIBYTE:.1f} of {server.limit / MEBIBYTE:.1f} MiB (maxmemory)"
+    if server.refusal:  # it may yet have room again
+        text = f"Redis{_on([server])} takes no writes ({server.refusal}), and {uses}"
+        return Finding(Level.BAD, text, away=True)
+    if server.limit and server.used >= NEARLY_FULL * server.limit:
+        return Finding(Level.WARN, f"Redis{_on([server])} {uses}: with none left nobody can log in")
+    return Finding(Level.GOOD, f"Redis{_on([server])} {uses}")
 
 
 def _on(servers: Sequence[Server]) -> str:

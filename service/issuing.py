@@ -1,12 +1,12 @@
 """What a session hands out: access tokens, how long they and it live, and the pair that a client is answered."""
 
 import math
-import random
+from random import uniform
 
 from config import Settings
 from service import tokens
 from service.entities import AccessRecord, Session, TokenPair
-from service.tokens import Token
+from service.tokens import Kind, Token, TokenKeys
 
 ACCESS_TTL_SPREAD = 0.05  # so that the logins of one campaign do not all refresh at once
 
@@ -14,18 +14,18 @@ ACCESS_TTL_SPREAD = 0.05  # so that the logins of one campaign do not all refres
 class Issuer:
     """Lives are those of the settings, in seconds."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, keys: TokenKeys) -> None:
         self._settings = settings
+        self._keys = keys
 
-    def access(self, session: Session, secret: bytes | None = None) -> tuple[Token, AccessRecord]:
+    def access(self, session: Session, random: bytes | None = None) -> tuple[Token, AccessRecord]:
         """A new access token, issued when the session was refreshed last, and what is stored of it.
 
-        Its secret is drawn now, unless it was before.
+        It is made of random bytes that are drawn now, unless they were before.
         """
-        user_id, session_id = session.user_id, session.session_id
-        token = Token(user_id, session_id, secret) if secret else tokens.mint(user_id, session_id)
+        token = self._keys.mint(Kind.ACCESS, session.user_id, session.session_id, random)
         now = session.refreshed_at
-        life = self._settings.access_ttl * (1 - random.uniform(0, ACCESS_TTL_SPREAD))  # noqa: S311 - not a secret
+        life = self._settings.access_ttl * (1 - uniform(0, ACCESS_TTL_SPREAD))  # noqa: S311 - not a secret
         return token, AccessRecord(tokens.digest(token.secret), now, min(now + life, session.expires_at))
 
     def expiry(self, created_at: float, now: float) -> float:

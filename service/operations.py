@@ -17,12 +17,13 @@ from service import audit, mobiles
 from service.app import connections, limits_of
 from service.audit import Event
 from service.entities import EndReason, Session, User
+from service.errors import NotFound
 from service.limits import Limits
 from service.sessions import Sessions
 from service.stores.codes import CodeStore
 from service.stores.sessions import SessionStore, key_names
 from service.stores.users import UserStore
-from service.users import Users
+from service.users import Users, id_in
 
 DONE, FAILED = 0, 1
 COLUMNS = ("ID", "DEVICE", "IP", "CREATED", "LAST REFRESH", "EXPIRES", "KEY")
@@ -41,32 +42,33 @@ class Operations:
 
     async def list_sessions(self, who: str, *, as_json: bool) -> int:
         """A user's live sessions, with the keys that end them."""
-        user = await self._users.find(who)
-        found = await self._sessions.of_user(user.id)
+        user_id, user = await self._whose(who)
+        found = await self._sessions.of_user(user_id)
         if as_json:
-            _print_json({"user_id": user.id, "sessions": [_described(session) for session in found]})
+            _print_json({"user_id": user_id, "sessions": [_described(session) for session in found]})
         else:
-            print(f"user {user.id}, {mobiles.mask(user.mobile)}, {user.status.value}: {_count(found)}")
+            status = f", {user.status.value}" if user else ""
+            print(f"{_named(user_id, user)}{status}: {_count(found)}")
             _print_table([COLUMNS, *(tuple(_described(session).values()) for session in found)] if found else [])
         return DONE
 
     async def revoke(self, who: str, session_id: str | None, confirm: Confirm, *, as_json: bool) -> int:
         """End one session of a user, or all."""
-        user = await self._users.find(who)
+        user_id, user = await self._whose(who)
         if session_id:
-            await self._sessions.end(user.id, session_id, EndReason.REVOKED)
-            return _ended(user, [session_id], as_json=as_json)
-        found = await self._sessions.of_user(user.id)
-        if found and not confirm(f"End {_count(found)} of user {user.id}, {mobiles.mask(user.mobile)}?"):
+            await self._sessions.end(user_id, session_id, EndReason.REVOKED)
+            return _ended(user_id, [session_id], as_json=as_json)
+        found = await self._sessions.of_user(user_id)
+        if found and not confirm(f"End {_count(found)} of {_named(user_id, user)}?"):
             return FAILED
-        return _ended(user, await self._sessions.end_all(user.id, EndReason.REVOKED), as_json=as_json)
+        return _ended(user_id, await self._sessions.end_all(user_id, EndReason.REVOKED), as_json=as_json)
 
     async def disable(self, who: str, confirm: Confirm, *, as_json: bool) -> int:
         """Let a user log in no more, and end every session."""
         user = await self._users.find(who)
-        if not confirm(f"Disable user {user.id}, {mobiles.mask(user.mobile)}, and end every session?"):
+        if not confirm(f"Disable {_named(user.id, user)}, and end every session?"):
             return FAILED
-        return _ended(user, await self._users.disable(user), as_json=as_json)
+        return _ended(user.id, await self._users.disable(user), as_json=as_json)
 
     async def enable(self, who: str, *, as_json: bool) -> int:
         """Let a user log in again."""
@@ -100,6 +102,17 @@ class Operations:
             print(f"a live {explained.kind}{whose}" if explained.live else f"not live{whose}: {explained.why}")
         return DONE if explained.live else FAILED
 
+    async def _whose(self, who: str) -> tuple[int, User | None]:
+        """A user's id and row. Without a row, whoever has a live session can be named by id. Raises NotFound."""
+        try:
+            user = await self._users.find(who)
+        except NotFound:
+            user_id = id_in(who)
+            if user_id is None or not await self._sessions.of_user(user_id):
+                raise
+            return user_id, None
+        return user.id, user
+
 
 @asynccontextmanager
 async def opened(settings: Settings) -> AsyncIterator[Operations]:
@@ -115,11 +128,15 @@ async def opened(settings: Settings) -> AsyncIterator[Operations]:
         await database.close()
 
 
-def _ended(user: User, ids: Sequence[str], *, as_json: bool) -> int:
+def _named(user_id: int, user: User | None) -> str:
+    return f"user {user_id}, {mobiles.mask(user.mobile) if user else 'who is in the database no more'}"
+
+
+def _ended(user_id: int, ids: Sequence[str], *, as_json: bool) -> int:
     if as_json:
-        _print_json({"user_id": user.id, "ended": ids})
+        _print_json({"user_id": user_id, "ended": ids})
     else:
-        print(f"user {user.id}: ended {_count(ids)}{': ' if ids else ''}{', '.join(ids)}")
+        print(f"user {user_id}: ended {_count(ids)}{': ' if ids else ''}{', '.join(ids)}")
     return DONE
 
 

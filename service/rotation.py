@@ -5,8 +5,10 @@ and not yet seen, `previous` was replaced a moment ago. A successor is confirmed
 an answer lost on the way costs nothing, and two holders of one token part ways at the first window that they do not
 share, after which one of them presents a token that has died.
 
-A successor's secret is HMAC-SHA-256(nonce, presented secret), so that the same presenter gets the same successor and
-the stored state opens nothing. A secret of None is theft: the caller ends the session.
+A successor's secret is made of HMAC-SHA-256(nonce, presented secret), so that the same presenter gets the same
+successor and the stored state opens nothing. How it is made is for a `Seal` to say: the first of them makes new ones,
+and one that is served again is made with each in turn until it is the one that is stored. If none fits (their keys have
+changed), there is a new successor. A secret of None stands for a token that is not, or no longer, one of the session's.
 
 An honest client is never taken for a thief while its requests, from sending to answer, take less than ROTATION_GRACE
 and less than half of ROTATION_WINDOW (proved by search in tests/test_rotation.py). Hence the window of a re-served
@@ -15,13 +17,23 @@ would otherwise get different successors, and the slower answer's would be dead 
 """
 
 import hmac
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from service import tokens
 from service.entities import RefreshToken, RotationState
 
 NONCE_BYTES = 16
 PENDING_KEPT = 8  # clients that never store a new token grow one each window; an honest one holds one of the newest
+
+
+Seal = Callable[[bytes], bytes]  # makes a secret of 32 bytes
+
+
+def unsealed(derived: bytes) -> bytes:
+    """As successors were made before tokens had tags."""
+    return derived
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,32 +57,46 @@ def recognises(state: RotationState, secret: bytes) -> bool:
 
 
 def refresh(
-    state: RotationState, presented: bytes, *, now: float, nonce: bytes, rule: Rule
+    state: RotationState,
+    presented: bytes,
+    *,
+    now: float,
+    nonce: bytes,
+    rule: Rule,
+    seals: Sequence[Seal] = (unsealed,),
 ) -> tuple[RotationState, bytes | None]:
     """Apply the rule to one presented secret. `nonce` is 16 fresh random bytes, used if a successor is born."""
     digest = tokens.digest(presented)
+    succeed = partial(_succeed, presented=presented, now=now, nonce=nonce, rule=rule, seals=seals)
     if tokens.same(state.current.digest, digest):
-        return _succeed(state, presented, now, nonce, rule)
+        return succeed(state)
     for token in state.pending:
         if not tokens.same(token.digest, digest):
             continue
         if now - token.created_at < rule.window:
             return _serve(state, token, now), presented
-        return _succeed(_confirm(state, token, now), presented, now, nonce, rule)
+        return succeed(_confirm(state, token, now))
     if state.previous and tokens.same(state.previous.digest, digest) and now - state.previous_retired_at < rule.grace:
-        return state, _successor(bytes.fromhex(state.current.nonce), presented)
+        current = _remade(state.current, presented, seals)
+        return (state, current) if current else succeed(state)
     return state, None
 
 
 def _succeed(
-    state: RotationState, presented: bytes, now: float, nonce: bytes, rule: Rule
+    state: RotationState, *, presented: bytes, now: float, nonce: bytes, rule: Rule, seals: Sequence[Seal]
 ) -> tuple[RotationState, bytes]:
     newest = state.pending[-1] if state.pending else None
-    if newest and now - newest.served_at < rule.window:
-        return _serve(state, newest, now), _successor(bytes.fromhex(newest.nonce), presented)
-    secret = _successor(nonce, presented)
+    if newest and now - newest.served_at < rule.window and (secret := _remade(newest, presented, seals)):
+        return _serve(state, newest, now), secret
+    secret = seals[0](_derived(nonce, presented))
     born = RefreshToken(tokens.digest(secret), created_at=now, served_at=now, nonce=nonce.hex())
     return state._replace(pending=(*state.pending, born)[-PENDING_KEPT:]), secret
+
+
+def _remade(token: RefreshToken, presented: bytes, seals: Sequence[Seal]) -> bytes | None:
+    """The secret of a token that was made for this presenter, where one of the seals made it."""
+    derived = _derived(bytes.fromhex(token.nonce), presented)
+    return next((secret for seal in seals if tokens.same(tokens.digest(secret := seal(derived)), token.digest)), None)
 
 
 def _confirm(state: RotationState, token: RefreshToken, now: float) -> RotationState:
@@ -82,5 +108,5 @@ def _serve(state: RotationState, token: RefreshToken, now: float) -> RotationSta
     return state._replace(pending=tuple(served if other is token else other for other in state.pending))
 
 
-def _successor(nonce: bytes, presented: bytes) -> bytes:
+def _derived(nonce: bytes, presented: bytes) -> bytes:
     return hmac.digest(nonce, presented, "sha256")

@@ -26,17 +26,19 @@ class Sessions:
             raise NotFound
         self._note(user_id, session_id, reason)
 
-    async def end_all(self, user_id: int, reason: EndReason, *, keep: str = "") -> list[str]:
+    async def end_all(
+        self, user_id: int, reason: EndReason, *, keep: str = "", block_logins: bool = False
+    ) -> list[str]:
         """End all sessions of this user but `keep`. Answers the ids of those that were live."""
-        ended = await self._store.end_all(user_id, reason, self._clock(), keep=keep)
+        now = self._clock()
+        ended = await self._store.end_all(user_id, reason, now, keep=keep, block_logins=block_logins)
         for session_id in ended:
             self._note(user_id, session_id, reason)
         return ended
 
     async def bar(self, user_id: int) -> list[str]:
         """End all sessions of a user who has just been disabled, those of logins under way included."""
-        await self._store.bar(user_id)
-        return await self.end_all(user_id, EndReason.DISABLED)
+        return await self.end_all(user_id, EndReason.DISABLED, block_logins=True)
 
     async def unbar(self, user_id: int) -> None:
         """Let sessions of this user be opened again."""

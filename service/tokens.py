@@ -1,8 +1,13 @@
 """Opaque tokens: mint, parse, digest, compare. Pure, but for the system's random source.
 
-A token is base64url(address || secret). `secret` is 32 random bytes. `address` is the user id (8 bytes, big-endian)
-and the session id (8 random bytes), XORed with a pad made from the secret. So the names of its Redis keys follow from
-the token alone, nothing in it can be read or repeats from token to token, and a damaged token addresses nothing.
+A token is base64url(address || secret). `secret` is 24 random bytes and a tag of 8. `address` is the user id (8 bytes,
+big-endian) and the session id (8 random bytes), XORed with a pad made from the secret. So the names of its Redis keys
+follow from the token alone, nothing in it can be read or repeats from token to token, and a damaged token addresses
+nothing.
+
+The tag is a keyed hash of kind, address and the 24 bytes. No token is good or bad for its tag: it only tells whether
+one that is not good any more was ever a refresh token of ours, and so whether its use is theft. Tokens made before
+there were tags have 32 random bytes.
 """
 
 import hashlib
@@ -10,13 +15,24 @@ import hmac
 import re
 import secrets
 from binascii import a2b_base64, b2a_base64
+from collections.abc import Callable, Sequence
+from enum import Enum
+from functools import partial
 from typing import NamedTuple, Self
 
 SECRET_BYTES = 32
+RANDOM_BYTES = 24
 SESSION_ID_BYTES = 8
 ADDRESS_BYTES = 16
 _TO_URL, _FROM_URL = bytes.maketrans(b"+/", b"-_"), bytes.maketrans(b"-_", b"+/")  # base64url of RFC 4648 section 5
 _FORM = re.compile(r"[A-Za-z0-9_-]{64}", re.ASCII)
+
+
+class Kind(Enum):
+    """What a token is good for. The value goes into its tag."""
+
+    ACCESS = b"access"
+    REFRESH = b"refresh"
 
 
 class Token(NamedTuple):
@@ -32,32 +48,48 @@ class Token(NamedTuple):
     @property
     def text(self) -> str:
         """The 64 characters that a client holds."""
-        address = (self.user_id << 64 | int(self.session_id, 16)) ^ _pad(self.secret)
+        address = _address(self.user_id, self.session_id) ^ _pad(self.secret)
         raw = address.to_bytes(ADDRESS_BYTES, "big") + self.secret
         return b2a_base64(raw, newline=False).translate(_TO_URL).decode()
 
 
 class Drawn(NamedTuple):
-    """What a new session needs of the random source: its id, 8 bytes as hexadecimal digits, and two secrets."""
+    """What a new session needs of the random source: its id, 8 bytes as hexadecimal digits, and twice 24 bytes."""
 
     session_id: str
-    access_secret: bytes
-    refresh_secret: bytes
+    access: bytes
+    refresh: bytes
 
     @classmethod
     def now(cls) -> Self:
         """All of it at once: each look into the random source is a call of the system."""
-        drawn = secrets.token_bytes(SESSION_ID_BYTES + 2 * SECRET_BYTES)
-        access, refresh = SESSION_ID_BYTES, SESSION_ID_BYTES + SECRET_BYTES
+        drawn = secrets.token_bytes(SESSION_ID_BYTES + 2 * RANDOM_BYTES)
+        access, refresh = SESSION_ID_BYTES, SESSION_ID_BYTES + RANDOM_BYTES
         return cls(drawn[:access].hex(), drawn[access:refresh], drawn[refresh:])
 
     def __repr__(self) -> str:
         return f"Drawn(session_id={self.session_id!r})"
 
 
-def mint(user_id: int, session_id: str) -> Token:
-    """A new token with a random secret."""
-    return Token(user_id, session_id, secrets.token_bytes(SECRET_BYTES))
+class TokenKeys:
+    """The keys of the tags: the first makes them, all are good for checking."""
+
+    def __init__(self, keys: Sequence[bytes]) -> None:
+        self._keys = tuple(keys)
+
+    def mint(self, kind: Kind, user_id: int, session_id: str, random: bytes | None = None) -> Token:
+        """A new token of these 24 random bytes, or of some that are drawn now."""
+        return Token(user_id, session_id, self.seals(kind, user_id, session_id)[0](random or _random()))
+
+    def seals(self, kind: Kind, user_id: int, session_id: str) -> list[Callable[[bytes], bytes]]:
+        """What makes a secret of the first 24 of some bytes, with each of the keys."""
+        purpose = kind.value + _address(user_id, session_id).to_bytes(ADDRESS_BYTES, "big")
+        return [partial(_sealed, key, purpose) for key in self._keys]
+
+    def have_made(self, kind: Kind, token: Token) -> bool:
+        """Whether the token bears a tag of ours as one of this kind."""
+        seals = self.seals(kind, token.user_id, token.session_id)
+        return any([hmac.compare_digest(seal(token.secret), token.secret) for seal in seals])  # noqa: C419 - all of them
 
 
 def parse(text: str) -> Token | None:
@@ -83,6 +115,19 @@ def serial(secret_digest: str) -> str:
 def same(one: str, other: str) -> bool:
     """Compare two digests in constant time."""
     return hmac.compare_digest(one, other)
+
+
+def _random() -> bytes:
+    return secrets.token_bytes(RANDOM_BYTES)
+
+
+def _sealed(key: bytes, purpose: bytes, random: bytes) -> bytes:
+    random = random[:RANDOM_BYTES]
+    return random + hmac.digest(key, purpose + random, "sha256")[: SECRET_BYTES - RANDOM_BYTES]
+
+
+def _address(user_id: int, session_id: str) -> int:
+    return user_id << 64 | int(session_id, 16)
 
 
 def _pad(secret: bytes) -> int:

@@ -3,9 +3,14 @@
 from service import audit, mobiles
 from service.audit import Event
 from service.entities import EndReason, User, UserStatus
-from service.errors import InvalidToken, NotFound
+from service.errors import InvalidToken, NotFound, ServiceUnavailable
 from service.sessions import Sessions
 from service.stores.users import UserStore
+
+
+def id_in(text: str) -> int | None:
+    """The user id that is written here, of 63 bits as databases have them."""
+    return int(text) if text.isdecimal() and 0 < int(text) < 1 << 63 else None
 
 
 class Users:
@@ -28,17 +33,23 @@ class Users:
         if mobile:
             user = await self._store.find(mobile)
         else:
-            user = await self._store.get(int(mobile_or_id)) if mobile_or_id.isdecimal() else None
+            user = await self._store.get(user_id) if (user_id := id_in(mobile_or_id)) else None
         if user is None:
             raise NotFound(f"there is no user {mobile_or_id}")
         return user
 
     async def disable(self, user: User) -> list[str]:
-        """Let the user log in no more, and end every session. Answers the ids of those that were live."""
+        """Let the user log in no more, and end every session. Answers the ids of those that were live.
+
+        Raises ServiceUnavailable, with a note where the first part has been done.
+        """
         await self._store.set_status(user.id, UserStatus.DISABLED)
-        ended = await self._sessions.bar(user.id)
         audit.record(Event.USER_DISABLED, user_id=user.id, mobile=user.mobile, reason=EndReason.DISABLED.value)
-        return ended
+        try:
+            return await self._sessions.bar(user.id)
+        except ServiceUnavailable as error:
+            error.add_note(f"user {user.id} can log in no more, but still has every session: disable once more")
+            raise
 
     async def enable(self, user: User) -> None:
         """Let the user log in again. The sessions that were ended stay ended."""

@@ -3,9 +3,9 @@
 import re
 from typing import Self
 
-from pydantic import BaseModel, Field, SecretStr, field_validator, model_validator
+from pydantic import BaseModel, Field, SecretStr, model_validator
 
-from settings.fields import SECRET_MIN_LENGTH, listed, long_enough
+from settings.fields import listed
 
 MOBILE = re.compile(r"1[3-9][0-9]{9}", re.ASCII)
 ODDS = 10_000  # of so many codes, guessers may get one right at most
@@ -19,20 +19,10 @@ class CodeSettings(BaseModel):
         300, ge=1, le=600, description="life of a login code, seconds (NIST SP 800-63B-4: 10 min at most)"
     )
     code_attempts: int = Field(5, ge=1, le=100, description="wrong tries that end a code")
-    code_pepper: SecretStr = Field(
-        SecretStr(""), description="secret key of the codes; made and kept in `DATA_DIR` when Redis is embedded"
-    )
     test_codes: SecretStr = Field(
         SecretStr(""),
         description="fixed codes for app-store review, `13800138000=246810,...`; good at any time, nothing is sent",
     )
-
-    @field_validator("code_pepper")
-    @classmethod
-    def _check_pepper(cls, pepper: SecretStr) -> SecretStr:
-        if not long_enough(pepper):
-            raise ValueError(f"should be at least {SECRET_MIN_LENGTH} characters, from a good generator")
-        return pepper
 
     @model_validator(mode="after")
     def _check_attempts(self) -> Self:

@@ -24,7 +24,16 @@ ALLOWED: dict[str, set[str]] = {
     "settings": {"settings"},
     "config": {"settings"},
     "models": {"models"},
-    "service": {"config", "settings", "service", "service.stores", "service.senders", "service.captchas"},
+    "service": {
+        "config",
+        "settings",
+        "service",
+        "service.runtime",
+        "service.stores",
+        "service.senders",
+        "service.captchas",
+    },
+    "service.runtime": {"service.deadline"},
     "service.stores": {
         "config",
         "settings",

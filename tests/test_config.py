@@ -30,6 +30,7 @@ DEFAULTS = {
     "CODE_TTL": 300,
     "CODE_ATTEMPTS": 5,
     "CODE_PEPPER": SecretStr(""),
+    "TOKEN_KEY": SecretStr(""),
     "SMS_SENDER": ("console",),
     "TRUSTED_PROXIES": 0,
     "CORS_ORIGINS": (),
@@ -163,6 +164,26 @@ def test_a_pepper_that_is_set_is_used_and_none_is_kept(tmp_path: Path) -> None:
     settings = load(redis_url="redis://localhost", code_pepper=PEPPER, data_dir=tmp_path / "data")
     assert with_kept_pepper(settings).code_pepper.get_secret_value() == PEPPER
     assert not (tmp_path / "data").exists()
+
+
+def test_of_several_keys_the_first_makes_and_those_of_tokens_follow_from_the_peppers() -> None:
+    settings = load(code_pepper=f"{PEPPER}, {SECRET}")
+    assert settings.code_peppers == (PEPPER.encode(), SECRET.encode())
+    one, two = settings.token_keys
+    assert (one, two) == (*load(code_pepper=PEPPER).token_keys, *load(code_pepper=SECRET).token_keys)
+    assert not {one, two} & {*settings.code_peppers}
+    assert load(code_pepper=PEPPER, token_key=f"{SECRET},").token_keys == (SECRET.encode(),)
+
+
+@pytest.mark.parametrize("name", ["CODE_PEPPER", "TOKEN_KEY"])
+@pytest.mark.parametrize("value", ["fifteen letters", f"{SECRET},fifteen letters", ",", " , ,"])
+def test_each_of_several_keys_must_be_long_enough(
+    complaints: Callable[..., dict[str, str]], name: str, value: str
+) -> None:
+    told = complaints(**{name: value})
+    assert set(told) == {name}
+    assert "16 characters" in told[name]
+    assert "fifteen" not in told[name]
 
 
 def test_an_embedded_redis_gets_a_pepper_that_only_its_owner_can_read(tmp_path: Path) -> None:

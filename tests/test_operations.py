@@ -1,13 +1,17 @@
 """The operator's commands, typed as an operator types them."""
 
 import json
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from redis import Redis
 
 from service.entities import UserStatus
+from service.errors import ServiceUnavailable
 from tests.client import MOBILE, Api, bearer, error
 from tests.processes import Service, run, run_here
 
@@ -97,12 +101,92 @@ def test_the_commands_work_while_the_service_is_down(folder: Path) -> None:
         assert reason(service, tokens["token"]) == "revoked"
 
 
+def forget_row(service: Service, tokens: dict[str, Any]) -> str:
+    """Delete a user's row, as an operator may; their id."""
+    with closing(sqlite3.connect(service.data_dir / "latch.sqlite3", timeout=10)) as database, database:
+        assert database.execute("DELETE FROM users WHERE id = ?", [tokens["user_id"]]).rowcount == 1
+    return str(tokens["user_id"])
+
+
+def test_whoever_has_no_row_any_more_is_listed_and_ended_by_id(latch: Service, mobile: str) -> None:
+    one, two, three = (latch.log_in(mobile) for _ in range(3))
+    user_id = forget_row(latch, one)
+    assert latch.http.get("/app/v1_0/user", headers=bearer(one["token"])).json()["error"] == "invalid_token"
+    listed = run_here(f"sessions {user_id}", latch.data_dir)
+    assert f"user {user_id}, who is in the database no more: 3 sessions" in listed.stdout
+    as_json = json.loads(run_here(f"sessions {user_id} --json", latch.data_dir).stdout)
+    assert {session["id"] for session in as_json["sessions"]} == {each["session_id"] for each in (one, two, three)}
+    assert run_here(f"revoke {user_id} --session {one['session_id']}", latch.data_dir).returncode == 0
+    assert (reason(latch, one["token"]), latch.is_live(two["token"])) == ("revoked", True)
+    asked = run_here(f"revoke {user_id}", latch.data_dir, "y\n")
+    assert f"End 2 sessions of user {user_id}, who is in the database no more?" in asked.stderr
+    assert [reason(latch, tokens["token"]) for tokens in (two, three)] == ["revoked", "revoked"]
+    assert run_here(f"sessions {user_id}", latch.data_dir).returncode == 1
+    for who in (mobile, user_id):
+        assert f"there is no user {who}" in run_here(f"revoke {who} --yes", latch.data_dir).stderr
+
+
+def test_whoever_has_no_row_any_more_may_end_the_sessions_themselves(latch: Service, mobile: str) -> None:
+    one, other = latch.log_in(mobile), latch.log_in(mobile)
+    forget_row(latch, one)
+    assert latch.http.delete("/app/v1_0/sessions", headers=bearer(one["token"])).status_code == 204
+    assert [reason(latch, tokens["token"]) for tokens in (one, other)] == ["revoked", "revoked"]
+
+
+@pytest.fixture
+def full(latch: Service) -> Iterator[Callable[[], None]]:
+    """Fills the Redis of the running service, until the test is over."""
+    with Redis(unix_socket_path=str(latch.data_dir / "redis.sock")) as redis:
+        yield lambda: cast("None", redis.config_set("maxmemory", "1mb"))
+        redis.config_set("maxmemory", 0)
+
+
+def test_what_ends_sessions_goes_through_while_redis_is_full(
+    latch: Service, mobile: str, full: Callable[[], None]
+) -> None:
+    out, own, other, revoked, kept, last = (latch.log_in(mobile) for _ in range(6))
+    full()
+    assert latch.http.delete(LOGIN, headers=bearer(out["refresh_token"])).status_code == 204
+    path = f"/app/v1_0/sessions/{own['session_id']}"
+    assert latch.http.delete(path, headers=bearer(own["token"])).status_code == 204
+    assert run_here(f"revoke {mobile} --session {revoked['session_id']}", latch.data_dir).returncode == 0
+    assert latch.http.delete("/app/v1_0/sessions?keep=current", headers=bearer(kept["token"])).status_code == 204
+    dead = [reason(latch, tokens["token"]) for tokens in (out, own, other, revoked, last)]
+    assert dead == ["logged_out", "logged_out", "revoked", "revoked", "revoked"]
+    assert latch.is_live(kept["token"])
+    assert run_here(f"disable {mobile} --yes", latch.data_dir).returncode == 0
+    assert reason(latch, kept["token"]) == "disabled"
+    assert run_here("check", latch.data_dir).returncode == 1
+
+
+async def test_a_user_whose_sessions_cannot_be_ended_is_disabled_and_it_is_said(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tokens = await api.log_in()
+    users, store = api.app.ctx.users, api.app.ctx.sessions._store
+
+    async def away(*_: Any, **__: Any) -> list[str]:
+        raise ServiceUnavailable
+
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "end_all", away)
+        with pytest.raises(ServiceUnavailable) as caught:
+            await users.disable(await users.find(MOBILE))
+    assert caught.value.__notes__ == [
+        f"user {tokens['user_id']} can log in no more, but still has every session: disable once more"
+    ]
+    assert (await users.find(MOBILE)).status is UserStatus.DISABLED
+    assert await users.disable(await users.find(MOBILE)) == [tokens["session_id"]]
+    assert not await api.is_live(tokens["token"])
+
+
 def test_an_unknown_user_is_told(latch: Service) -> None:
     for command, who in (
         ("sessions", "13912345678"),
         ("revoke --yes", "4711"),
         ("disable --yes", "nobody"),
         ("enable", "13912345678"),
+        ("sessions", "9" * 30),
     ):
         result = run_here(f"{command} {who}", latch.data_dir)
         assert result.returncode == 1

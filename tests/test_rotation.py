@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from service import rotation
 from service.entities import RotationState
-from service.rotation import Rule
+from service.rotation import Rule, Seal
+from service.tokens import Kind, TokenKeys
 
 WINDOW, GRACE = 60.0, 60.0
 FIRST = b"first".ljust(32, b".")
@@ -23,6 +24,7 @@ class Server:
     now: float = 1_000_000.0
     state: RotationState | None = None
     nonces: int = 0
+    seals: list[Seal] = field(default_factory=lambda: [rotation.unsealed])
 
     def __post_init__(self) -> None:
         self.state = rotation.begin(FIRST, self.now)
@@ -32,7 +34,9 @@ class Server:
             return None
         self.nonces += 1
         nonce = self.nonces.to_bytes(rotation.NONCE_BYTES, "big")
-        state, successor = rotation.refresh(self.state, secret, now=self.now, nonce=nonce, rule=self.rule)
+        state, successor = rotation.refresh(
+            self.state, secret, now=self.now, nonce=nonce, rule=self.rule, seals=self.seals
+        )
         self.state = state if successor else None
         return successor
 
@@ -218,6 +222,47 @@ def test_an_honest_client_is_never_taken_for_a_thief(seed: int, stores: bool, gr
         client.act(random)
         assert client.server.state
         assert rotation.recognises(client.server.state, client.held)
+
+
+KEYS = [TokenKeys([name]).seals(Kind.REFRESH, 42, "0123456789abcdef")[0] for name in (b"one", b"two", b"three")]
+
+
+@settings(max_examples=150, deadline=None)
+@given(seed=st.integers(0, 2**32), stores=st.booleans())
+def test_an_honest_client_is_never_taken_for_a_thief_while_tags_come_and_their_keys_are_changed(
+    seed: int,
+    stores: bool,  # noqa: FBT001
+) -> None:
+    random = Random(seed)
+    client = HonestClient(Server(), longest=WINDOW / 2, stores=stores)
+    changes = {random.randrange(STEPS): key for key in KEYS}
+    for step in range(STEPS):
+        if step in changes:
+            client.server.seals.insert(0, changes[step])
+        client.act(random)
+        assert client.server.state
+        assert rotation.recognises(client.server.state, client.held)
+
+
+def test_a_successor_that_no_seal_makes_again_gets_a_sibling_and_both_are_good() -> None:
+    server = Server(seals=KEYS[:1])
+    one = server.served(FIRST)
+    server.seals = KEYS[1:2]
+    two = server.served(FIRST)
+    assert two != one
+    assert (server.served(FIRST), server.served(one), server.served(two)) == (two, one, two)
+
+
+def test_previous_gets_a_new_successor_where_no_seal_makes_current_again() -> None:
+    server = Server(seals=KEYS[:1])
+    one = server.served(FIRST)
+    server.wait(WINDOW)
+    two = server.served(one)
+    server.seals = KEYS[1:2]
+    three = server.served(FIRST)
+    assert three not in {FIRST, one, two}
+    assert server.served(FIRST) == three
+    assert server.served(three) == three
 
 
 # --- A thief is caught ----------------------------------------------------------------------------------------------

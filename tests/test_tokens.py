@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import hmac
 import re
 
 import pytest
@@ -9,11 +10,12 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from service import tokens
-from service.tokens import Token
+from service.tokens import Kind, Token, TokenKeys
 
 ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 ADDRESS_CHARACTERS = 22  # those that carry bits of the 16 bytes of the address; the others are secret alone
 
+KEYS = TokenKeys([b"the key of the tests"])
 TOKENS = st.builds(
     Token,
     st.integers(0, 2**64 - 1),
@@ -63,13 +65,13 @@ def test_well_formed_junk_is_a_token_of_nobody_and_says_so_in_its_own_text(text:
 
 
 def test_nothing_repeats_from_token_to_token_of_one_session() -> None:
-    texts = [tokens.mint(42, "0123456789abcdef").text for _ in range(100)]
+    texts = [KEYS.mint(Kind.ACCESS, 42, "0123456789abcdef").text for _ in range(100)]
     assert len(set(texts)) == 100
     assert all(shared_run(one, other) < 8 for one in texts for other in texts if one is not other)
 
 
 def test_what_a_token_addresses_cannot_be_read_in_it() -> None:
-    token = tokens.mint(42, tokens.Drawn.now().session_id)
+    token = KEYS.mint(Kind.ACCESS, 42, tokens.Drawn.now().session_id)
     raw = base64.urlsafe_b64decode(token.text)
     assert bytes.fromhex(token.session_id) not in raw
     assert (42).to_bytes(8, "big") not in raw
@@ -155,7 +157,7 @@ def test_digests_are_the_same_only_when_every_digit_is() -> None:
 
 
 def test_a_printed_token_shows_its_address_and_not_its_secret() -> None:
-    token = tokens.mint(42, "0123456789abcdef")
+    token = KEYS.mint(Kind.ACCESS, 42, "0123456789abcdef")
     for printed in (repr(token), str(token), f"{token}"):
         assert "42" in printed
         assert "0123456789abcdef" in printed
@@ -172,12 +174,56 @@ def test_session_ids_are_sixteen_hexadecimal_digits_and_do_not_repeat() -> None:
 
 def test_what_a_session_draws_is_long_enough_never_repeats_and_is_not_printed() -> None:
     drawn = [tokens.Drawn.now() for _ in range(1000)]
-    secrets = {secret for one in drawn for secret in (one.access_secret, one.refresh_secret)}
+    secrets = {secret for one in drawn for secret in (one.access, one.refresh)}
     assert len(secrets) == 2000
-    assert {len(secret) for secret in secrets} == {tokens.SECRET_BYTES}
-    assert not any(
-        one.session_id in secret.hex() for one in drawn for secret in (one.access_secret, one.refresh_secret)
-    )
+    assert {len(secret) for secret in secrets} == {tokens.RANDOM_BYTES}
+    assert not any(one.session_id in secret.hex() for one in drawn for secret in (one.access, one.refresh))
     printed = repr(drawn[0])
-    assert drawn[0].access_secret.hex() not in printed
-    assert repr(drawn[0].refresh_secret) not in printed
+    assert drawn[0].access.hex() not in printed
+    assert repr(drawn[0].refresh) not in printed
+
+
+# --- The tag --------------------------------------------------------------------------------------------------------
+
+OLD, NEW = b"the key of yesterday", b"the key of today"
+SESSION = "0123456789abcdef"
+
+
+@settings(deadline=None)
+@given(st.sampled_from(Kind), st.integers(0, 2**63 - 1), st.binary(min_size=24, max_size=24))
+def test_a_secret_is_24_random_bytes_and_the_tag_of_the_contract(kind: Kind, user_id: int, random: bytes) -> None:
+    token = TokenKeys([NEW, OLD]).mint(kind, user_id, SESSION, random)
+    signed = kind.value + user_id.to_bytes(8, "big") + bytes.fromhex(SESSION) + random
+    assert token.secret == random + hmac.digest(NEW, signed, "sha256")[:8]
+    assert parsed(token.text) == token
+
+
+@settings(deadline=None)
+@given(TOKENS)
+def test_a_made_up_token_bears_no_tag(token: Token) -> None:
+    assert not any(KEYS.have_made(kind, token) for kind in Kind)
+
+
+def test_a_tag_is_for_one_kind_one_user_and_one_session() -> None:
+    token = KEYS.mint(Kind.REFRESH, 42, SESSION)
+    assert KEYS.have_made(Kind.REFRESH, token)
+    assert not KEYS.have_made(Kind.ACCESS, token)
+    assert not KEYS.have_made(Kind.REFRESH, token._replace(user_id=43))
+    assert not KEYS.have_made(Kind.REFRESH, token._replace(session_id="f" * 16))
+
+
+@settings(deadline=None)
+@given(st.integers(0, 255))
+def test_one_bit_of_the_secret_changed_is_no_tag_of_ours(bit: int) -> None:
+    token = KEYS.mint(Kind.REFRESH, 42, SESSION)
+    secret = (int.from_bytes(token.secret, "big") ^ 1 << bit).to_bytes(32, "big")
+    assert not KEYS.have_made(Kind.REFRESH, token._replace(secret=secret))
+
+
+def test_the_first_key_makes_tags_and_all_are_good_for_checking() -> None:
+    before, both, after = TokenKeys([OLD]), TokenKeys([NEW, OLD]), TokenKeys([NEW])
+    old, new = before.mint(Kind.REFRESH, 42, SESSION), both.mint(Kind.REFRESH, 42, SESSION)
+    assert both.have_made(Kind.REFRESH, old)
+    assert after.have_made(Kind.REFRESH, new)
+    assert not before.have_made(Kind.REFRESH, new)
+    assert not after.have_made(Kind.REFRESH, old)

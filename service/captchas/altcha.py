@@ -90,6 +90,6 @@ class Altcha:
 
 
 def _key(settings: Settings) -> bytes:
-    """CAPTCHA_SECRET, or else a key made of CODE_PEPPER under a label of its own."""
-    secret = settings.captcha_secret.get_secret_value() or settings.code_pepper.get_secret_value()
-    return hmac.digest(secret.encode(), LABEL, "sha256")
+    """CAPTCHA_SECRET, or else a key made of the last CODE_PEPPER, which all machines have while it is changed."""
+    secret = settings.captcha_secret.get_secret_value().encode() or settings.code_peppers[-1]
+    return hmac.digest(secret, LABEL, "sha256")

@@ -72,7 +72,11 @@ LOG_IN: dict[str, Any] = {
 }
 REFRESH: dict[str, Any] = {
     "summary": "Refresh",
-    "description": "Trades the refresh token in `Authorization` for fresh tokens. No body.",
+    "description": (
+        "Trades the refresh token in `Authorization` for fresh tokens. No body. A refresh token that was replaced long "
+        "ago ends its session (`session_ended`, reason `reused`); whatever else is no live one ends nothing, and is "
+        "`invalid_refresh_token`."
+    ),
     "tag": "authorizations",
     "response": [
         success(TOKENS, "refreshed"),

@@ -79,7 +79,7 @@ class CodeStore:
         least = milliseconds(min(LEAST_LIFE, life / 2))
         arguments: list[str | int] = [nonce, digest, *times, attempts, least, int(afresh)]
         good, found, left, of = await self._connection.run(ISSUE, [_key(mobile)], arguments)
-        return Issued(found.decode(), left / 1000, of.decode()) if good else Ended(left / 1000)
+        return Issued(_text(found), left / 1000, _text(of)) if good else Ended(left / 1000)
 
     async def take(
         self,
@@ -95,6 +95,7 @@ class CodeStore:
     ) -> Verdict | Refusal | None:
         """Judge one try; if it is right and nobody else holds the code, lend it to `holder` for `lease` seconds.
 
+        `digest` is that of the try, or several with commas between, one of which must be the code's.
         `keys` are `places_of` the number. A wrong try spends one of each of the budgets `tries`; where one of them has
         no room nothing is judged, and the one with the longest wait is answered. None where one of the steps `after`
         which it is due answered nothing, or could not be done.
@@ -146,6 +147,10 @@ def places_of(mobile: str, tries: Sequence[Budget] = ()) -> list[str]:
     for budget in tries:
         keys += budget.keys
     return keys
+
+
+def _text(value: bytes) -> str:
+    return value.decode(errors="replace")  # an operator's: it is no nonce and no digest of ours, and is made anew
 
 
 def _refusal(tries: Sequence[Budget], number: int, wait: int) -> Refusal:

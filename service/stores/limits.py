@@ -26,6 +26,7 @@ from service.stores.scripts import Script, Step
 FOREIGN = re.compile("WRONGTYPE|user_script|compare")  # a value of another type, or a list of something else
 # The library's own: answers 1, or nothing where there is no room.
 SPEND = Script("limit", repeatable=False, source=RedisBridge.SCRIPT_ACQUIRE_MOVING_WINDOW.decode())
+AHEAD = 3600.0  # seconds; a moment that is further ahead of our clock was written by nobody of us
 CONTENDED = 5  # times to try again when others are spending and giving back at the same moment
 
 log = logging.getLogger(__name__)
@@ -127,7 +128,13 @@ class LimitStore:
     async def _wait(self, budget: Budget, window: Window) -> int:
         """Rounded up and past the moment itself: what is exactly as old as its window still counts."""
         stats = await self._mended(budget, window, self._stats)
-        return 0 if stats.remaining > 0 else max(0, math.floor(stats.reset_time - self._clock())) + 1
+        if stats.remaining > 0:
+            return 0
+        wait: float = stats.reset_time - self._clock()
+        if wait > window.seconds + AHEAD:  # infinity, too
+            await self._forget_foreign(budget, window)
+            return 0
+        return max(0, math.floor(wait)) + 1
 
     def _hit(self, budget: Budget, window: Window) -> Awaitable[object]:
         return self._connection.run(*self._step(budget, window))
@@ -146,9 +153,12 @@ class LimitStore:
         except ResponseError as error:
             if not is_foreign(error):
                 raise
-            log.warning("limit %s: a key held something else, and was deleted", budget.name)
-            await self._connection.delete(window.key(budget.who))
+            await self._forget_foreign(budget, window)
             return await ask(budget, window)
+
+    async def _forget_foreign(self, budget: Budget, window: Window) -> None:
+        log.warning("limit %s: a key held something else, and was deleted", budget.name)
+        await self._connection.delete(window.key(budget.who))
 
     async def _take_back(self, budget: Budget, window: Window) -> None:
         """Drop the newest moment. If it is another request's, made in between, the count is right all the same."""

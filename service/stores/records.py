@@ -1,6 +1,6 @@
 """What stands in the values of the session keys, and how it is read back. Pure.
 
-What cannot be read (an operator's typo, a foreign value, a number that is none) is None.
+What cannot be read (an operator's typo, a foreign value, a number that is none, a time that no clock shows) is None.
 """
 
 import re
@@ -11,7 +11,8 @@ import orjson
 
 from service.entities import AccessRecord, Device, EndReason, RefreshToken, RotationState, Session
 
-ACCESS_RECORD = re.compile(rb"([0-9]{1,12}\.[0-9]{3}) ([0-9]{1,12}\.[0-9]{3}) ([0-9a-f]{64})")
+LATEST = 10**11  # seconds since the epoch, in the year 5138: `datetime` ends in 9999, and floats never
+ACCESS_RECORD = re.compile(rb"([0-9]{1,11}\.[0-9]{3}) ([0-9]{1,11}\.[0-9]{3}) ([0-9a-f]{64})")
 
 
 def dump_access(access: AccessRecord) -> str:
@@ -71,9 +72,9 @@ def session_of(record: Mapping[str, Any], user_id: int, session_id: str) -> Sess
             user_id=user_id,
             session_id=session_id,
             device=Device(str(record["device"]["name"]), str(record["device"]["ip"])),
-            created_at=float(record["created_at"]),
-            refreshed_at=float(record["refreshed_at"]),
-            expires_at=float(record["expires_at"]),
+            created_at=_moment(record["created_at"]),
+            refreshed_at=_moment(record["refreshed_at"]),
+            expires_at=_moment(record["expires_at"]),
             refresh=_rotation(record["refresh"]),
         )
     except (KeyError, TypeError, ValueError):
@@ -85,14 +86,21 @@ def is_session(record: Mapping[str, Any]) -> bool:
     try:
         device, rotation = record["device"], record["refresh"]
         str(device["name"]), str(device["ip"])
-        float(record["created_at"]), float(record["refreshed_at"]), float(record["expires_at"])
-        float(rotation["previous_retired_at"])
+        _moment(record["created_at"]), _moment(record["refreshed_at"]), _moment(record["expires_at"])
+        _moment(rotation["previous_retired_at"])
         for token in (rotation["current"], *rotation["pending"], rotation["previous"] or rotation["current"]):
             bytes.fromhex(token["digest"]), bytes.fromhex(token["nonce"])
-            float(token["created_at"]), float(token["served_at"])
+            _moment(token["created_at"]), _moment(token["served_at"])
     except (KeyError, TypeError, ValueError):
         return False
     return True
+
+
+def _moment(value: Any) -> float:
+    """Seconds since the epoch. Raises TypeError or ValueError for what is none: text, infinity, the year 10000."""
+    if 0 <= value < LATEST:
+        return float(value)
+    raise ValueError
 
 
 def _rotation(record: Mapping[str, Any]) -> RotationState:
@@ -100,13 +108,13 @@ def _rotation(record: Mapping[str, Any]) -> RotationState:
         current=_refresh_token(record["current"]),
         pending=tuple(_refresh_token(token) for token in record["pending"]),
         previous=_refresh_token(record["previous"]) if record["previous"] else None,
-        previous_retired_at=float(record["previous_retired_at"]),
+        previous_retired_at=_moment(record["previous_retired_at"]),
     )
 
 
 def _refresh_token(record: Mapping[str, Any]) -> RefreshToken:
     digest, nonce = bytes.fromhex(record["digest"]).hex(), bytes.fromhex(record["nonce"]).hex()
-    return RefreshToken(digest, float(record["created_at"]), float(record["served_at"]), nonce)
+    return RefreshToken(digest, _moment(record["created_at"]), _moment(record["served_at"]), nonce)
 
 
 def tombstone(reason: EndReason, now: float) -> bytes:

@@ -7,6 +7,7 @@ from hashlib import sha1
 from pathlib import Path
 
 LUA = Path(__file__).parent / "lua"
+INCLUDE = "-- include: "  # the first line of a script that needs some of lua/lib, with commas between
 STOPS = (None, 0)  # what a step answers that the next must not follow
 
 # `steps` stands before it: what each does, and how many of the keys and arguments it takes.
@@ -38,9 +39,17 @@ class Script:
     sha: str = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        source = self.source or (LUA / f"{self.name}.lua").read_text(encoding="utf-8")
+        source = self.source or _read(self.name)
         object.__setattr__(self, "source", source)
         object.__setattr__(self, "sha", sha1(source.encode(), usedforsecurity=False).hexdigest())
+
+
+def _read(name: str) -> str:
+    """A script of lua/, after what it includes."""
+    own = (LUA / f"{name}.lua").read_text(encoding="utf-8")
+    first, _, _ = own.partition("\n")
+    included = first.removeprefix(INCLUDE).split(", ") if first.startswith(INCLUDE) else []
+    return "".join([*((LUA / "lib" / f"{part}.lua").read_text(encoding="utf-8") for part in included), own])
 
 
 # A script, its keys and its arguments. A plain tuple: a named one takes two thousand instructions to make.

@@ -2,24 +2,30 @@
 
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from redis.asyncio import RedisCluster
-from redis.exceptions import ResponseError
+from redis.exceptions import AskError, ResponseError, SlotNotCoveredError, TryAgainError
 
 from service.entities import Clock
 from service.errors import ServiceUnavailable
 from service.stores.connection import Connection
 
 MICROSECONDS = 1_000_000
+PROBE = "limit:probe"  # a key that is written to see whether any can be; deploy/redis/latch.acl allows its prefix
+PROBE_LIFE = 1_000  # ms
+PROBES = 500
 
 
 @dataclass(frozen=True, slots=True)
 class Server:
     """One server. `name` is empty where there is but one; None stands for what it does not tell.
 
-    `ahead` is by how many seconds at least its clock is ahead of this machine's, below zero if it is behind.
+    `ahead` is by how many seconds at least its clock is ahead of this machine's, below zero if it is behind. `used` and
+    `limit` are bytes of memory, the latter 0 where there is none. `refusal` is why it takes no writes, or empty.
     """
 
     name: str
@@ -27,24 +33,31 @@ class Server:
     policy: str | None
     persistent: bool | None
     ahead: float
+    used: int = 0
+    limit: int = 0
+    refusal: str = ""
 
 
 async def survey(connection: Connection) -> tuple[list[Server], list[str]]:
     """The servers that answer, and the names of the nodes that do not. Raises ServiceUnavailable where none does."""
     redis: Any = connection.redis
     if not isinstance(redis, RedisCluster):
-        return [await connection.ask(lambda: _of_one("", redis.execute_command))], []
+        return [await connection.ask(lambda: _of_one("", redis.execute_command, probe=PROBE))], []
     await connection.ping()  # finds the nodes
     found, silent = [], []
+    probes = _probes(redis)
     for node in redis.get_nodes():
+        ask = partial(_of_one, node.name, node.execute_command, probe=probes.get(node.name, ""))
         try:
-            found.append(await connection.ask(lambda node=node: _of_one(node.name, node.execute_command)))  # type: ignore[misc]
+            found.append(await connection.ask(ask))
         except ServiceUnavailable:
             silent.append(node.name)
     return found, silent
 
 
-async def _of_one(name: str, ask: Callable[..., Awaitable[Any]], clock: Clock = time.time) -> Server:
+async def _of_one(
+    name: str, ask: Callable[..., Awaitable[Any]], clock: Clock = time.time, *, probe: str = ""
+) -> Server:
     told = _parsed(await ask("INFO"))
     before = clock()
     seconds, microseconds = await ask("TIME")
@@ -53,7 +66,37 @@ async def _of_one(name: str, ask: Callable[..., Awaitable[Any]], clock: Clock = 
     # What was said between the two moments is right; what is outside of them differs by this much at least.
     ahead = theirs - after if theirs > after else min(0.0, theirs - before)
     version = tuple(int(part) for part in told.get("redis_version", "0.0").split(".") if part.isdigit())
-    return Server(name, version, told.get("maxmemory_policy"), await _persistent(told, ask), ahead)
+    return Server(
+        name,
+        version,
+        told.get("maxmemory_policy"),
+        await _persistent(told, ask),
+        ahead,
+        int(told.get("used_memory", 0)),
+        int(told.get("maxmemory", 0)),
+        await _refusal(ask, probe) if probe else "",
+    )
+
+
+async def _refusal(ask: Callable[..., Awaitable[Any]], probe: str) -> str:
+    """Why it takes no writes, in its own words: no memory, a full disk, a replica. Empty where it does."""
+    try:
+        await ask("SET", probe, "", "PX", str(PROBE_LIFE))
+        await ask("DEL", probe)
+    except (AskError, TryAgainError):  # its slot is on the move
+        return ""
+    except ResponseError as error:
+        return str(error).partition(". ")[0].rstrip(".")
+    return ""
+
+
+def _probes(cluster: Any) -> dict[str, str]:
+    """A key for each node of a Cluster that has slots: most of the first hundred are on the first few dozen nodes."""
+    probes: dict[str, str] = {}
+    for n in range(PROBES):
+        with suppress(SlotNotCoveredError):
+            probes.setdefault(cluster.get_node_from_key(f"{PROBE}{n}").name, f"{PROBE}{n}")
+    return probes
 
 
 async def _persistent(told: dict[str, str], ask: Callable[..., Awaitable[Any]]) -> bool | None:

@@ -6,7 +6,8 @@
     barred:{<user_id>}                   for some minutes after the user was disabled
 
 A token is live only while all three say so; hence deleting any of them is enough, at once. The keys are spelled here
-and nowhere else. What cannot be read (an operator's typo, a foreign value) counts as not there.
+and nowhere else. What cannot be read (an operator's typo, a foreign value) counts as not there. Ending a session frees
+memory before it takes any, and so goes through on a Redis that is full.
 """
 
 from collections.abc import Sequence
@@ -22,7 +23,6 @@ OPEN = Script("open_session", repeatable=True)
 REFRESH = Script("refresh_session", repeatable=True)
 END = Script("end_session", repeatable=True)
 END_ALL = Script("end_all_sessions", repeatable=True)
-BAR = Script("bar_user", repeatable=True)
 UNBAR = Script("unbar_user", repeatable=True)
 BARRED = 600.0  # seconds; longer than any login takes
 
@@ -97,7 +97,8 @@ class SessionStore:
         replaced, *followed = await self._connection.run_in_turn([opening, *then])
         if not isinstance(replaced, list):
             return None
-        return Opened([session_id.decode() for session_id in replaced], followed == [1] * len(then))
+        ids = [session_id.decode(errors="replace") for session_id in replaced]
+        return Opened(ids, followed == [1] * len(then))
 
     async def replace(self, raw: bytes, session: Session, serial: str, access: AccessRecord) -> bool | bytes:
         """Write a refreshed session if its record still is `raw`.
@@ -129,15 +130,17 @@ class SessionStore:
         keys = [_session_key(user_id, session_id), _sessions_key(user_id)]
         return bool(await self._connection.run(END, keys, [session_id, records.tombstone(reason, now)]))
 
-    async def end_all(self, user_id: int, reason: EndReason, now: float, *, keep: str = "") -> list[str]:
-        """End all sessions of a user but `keep`, leaving tombstones. Answers the ids of those that were live."""
-        keys = [_sessions_key(user_id), _session_key(user_id, "")]
-        ended = await self._connection.run(END_ALL, keys, [records.tombstone(reason, now), keep])
-        return [session_id.decode() for session_id in ended]
+    async def end_all(
+        self, user_id: int, reason: EndReason, now: float, *, keep: str = "", block_logins: bool = False
+    ) -> list[str]:
+        """End all sessions of a user but `keep`, leaving tombstones. Returns the ids of those that were live.
 
-    async def bar(self, user_id: int) -> None:
-        """For a while open no session of this user: not even for a login that had passed the database before."""
-        await self._connection.run(BAR, [_barred_key(user_id)], [milliseconds(BARRED)])
+        With `block_logins` none is opened for a while: not even for a login that had passed the database before.
+        """
+        keys = [_sessions_key(user_id), _session_key(user_id, ""), _barred_key(user_id)]
+        blocked = milliseconds(BARRED) if block_logins else 0
+        ended = await self._connection.run(END_ALL, keys, [records.tombstone(reason, now), keep, blocked])
+        return [session_id.decode(errors="replace") for session_id in ended]
 
     async def unbar(self, user_id: int) -> None:
         """Open sessions of this user again."""
@@ -146,7 +149,7 @@ class SessionStore:
     async def of_user(self, user_id: int) -> list[Session]:
         """The user's live sessions, in no order that is promised. Two round trips: the list, then the records."""
         [listed] = await self._connection.read("MGET", _sessions_key(user_id))  # MGET: another type is no error
-        ids = [session_id for session_id in (listed or b"").decode(errors="replace").split(",") if session_id]
+        ids = [*dict.fromkeys(filter(None, (listed or b"").decode(errors="replace").split(",")))]
         if not ids:
             return []
         values = await self._connection.read("MGET", *(_session_key(user_id, session_id) for session_id in ids))

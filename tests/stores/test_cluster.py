@@ -232,10 +232,9 @@ async def test_every_script_touches_one_slot_alone(store: SessionStore, touched:
     login = await opened(store)
     await refreshed(store, login, NOW + 1)
     await store.end(USER, login.id, EndReason.REVOKED, NOW)
-    await store.bar(USER)
     await store.unbar(USER)
     await opened(store, cap=CAP)
-    await store.end_all(USER, EndReason.REVOKED, NOW)
+    await store.end_all(USER, EndReason.REVOKED, NOW, block_logins=True)
     codes, steps = CodeStore(connection), cooldowns.CooldownStore(connection, (60,), 20)
     await codes.issue(MOBILE, "nonce", "digest", now=NOW, life=300, longest=600, attempts=5)
     tries = [budgets.Budget("tries", owner(MOBILE), budgets.windows_of("tries", "5/hour;20/day"))]

@@ -435,6 +435,29 @@ async def test_what_redis_holds_opens_nothing_without_the_pepper(codes_with: Cal
         await thief.take(MOBILE, code.digits, IP)
 
 
+OLD_PEPPER, NEW_PEPPER = "the pepper of yesterday", "the pepper of tomorrow"
+
+
+async def test_while_the_pepper_is_changed_a_code_on_its_way_works_and_is_sent_again(
+    codes_with: Callable[..., Codes], redis: Server
+) -> None:
+    old = await codes_with(code_pepper=OLD_PEPPER).issue(MOBILE)
+    codes = codes_with(code_pepper=f"{NEW_PEPPER}, {OLD_PEPPER}")
+    assert (await codes.issue(MOBILE)).digits == old.digits
+    for n in range(2):
+        with pytest.raises(InvalidCode):
+            await codes.take(MOBILE, str((int(old.digits) + 1 + n) % 10**6).zfill(6), IP)
+    assert int(await redis.hget(KEY, "attempts") or 0) == 2
+    assert await spent(codes, await codes.take(MOBILE, old.digits, IP))
+
+
+async def test_the_first_pepper_makes_new_codes(codes_with: Callable[..., Codes]) -> None:
+    code = await codes_with(code_pepper=f"{NEW_PEPPER},{OLD_PEPPER}").issue(MOBILE)
+    with pytest.raises(InvalidCode):
+        await codes_with(code_pepper=OLD_PEPPER).take(MOBILE, code.digits, IP)
+    assert await codes_with(code_pepper=NEW_PEPPER).take(MOBILE, code.digits, IP)
+
+
 @pytest.mark.parametrize(
     ("before", "after"),
     [

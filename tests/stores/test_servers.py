@@ -14,7 +14,7 @@ from service.stores.connection import Connection
 from service.stores.servers import Server, survey
 from tests import topologies
 from tests.processes import ROOT, Service, environment, free_port, run_here
-from tests.stores.conftest import Place, on_every_server
+from tests.stores.conftest import Place, keys_of, on_every_server
 
 GOOD = Server("", (7, 2, 4), "noeviction", persistent=True, ahead=0.0)
 
@@ -54,6 +54,32 @@ def test_a_server_that_is_too_old_is_bad(version: tuple[int, ...]) -> None:
 def test_a_warning_names_the_node(values: dict[str, Any], text: str) -> None:
     [finding] = wrong(with_("one:7000"), with_("two:7000", **values))
     assert finding.level is Level.WARN
+    assert text in finding.text
+
+
+@pytest.mark.parametrize(
+    ("values", "level", "text"),
+    [
+        ({"used": 3 << 20}, Level.GOOD, "Redis on two:7000 uses 3.0 MiB of memory, without a limit"),
+        ({"used": 89, "limit": 100}, Level.GOOD, "MiB (maxmemory)"),
+        (
+            {"used": 9 << 20, "limit": 10 << 20},
+            Level.WARN,
+            "on two:7000 uses 9.0 of 10.0 MiB (maxmemory): with none left",
+        ),
+        (
+            {"used": 11 << 20, "limit": 10 << 20, "refusal": "no memory"},
+            Level.BAD,
+            "takes no writes (no memory), and uses",
+        ),
+        ({"refusal": "a replica"}, Level.BAD, "Redis on two:7000 takes no writes (a replica)"),
+    ],
+)
+def test_how_full_each_server_is_and_whether_it_takes_writes_is_told(
+    values: dict[str, Any], level: Level, text: str
+) -> None:
+    [finding] = [found for found in of_servers([with_("two:7000", **values)]) if "MiB" in found.text]
+    assert (finding.level, finding.away) == (level, level is Level.BAD)
     assert text in finding.text
 
 
@@ -102,6 +128,23 @@ async def test_snapshots_are_known_where_config_is_allowed() -> None:
     assert (await servers._of_one("", answer, lambda: 1000)).persistent is True
 
 
+async def test_a_full_server_is_found_on_every_kind_of_redis_and_the_probe_leaves_nothing(
+    connection: Connection, redis: Any
+) -> None:
+    found, _ = await survey(connection)
+    assert {server.refusal for server in found} == {""}
+    assert all(server.used > 0 and server.limit == 0 for server in found)
+    await on_every_server(redis, "CONFIG", "SET", "maxmemory", "1048576")
+    try:
+        found, _ = await survey(connection)
+    finally:
+        await on_every_server(redis, "CONFIG", "SET", "maxmemory", "0")
+    refusing = [server for server in found if "maxmemory" in server.refusal]
+    assert len(refusing) >= len(found) - 1  # a node of a Cluster without slots keeps nothing
+    assert {server.limit for server in found} == {1 << 20}
+    assert await keys_of(redis) == set()
+
+
 @pytest.mark.parametrize(("pause", "ahead"), [(0.0, 100.0), (0.0, -100.0), (30.0, 100.0)])
 async def test_a_pause_between_two_looks_at_the_clock_is_not_taken_for_a_difference(pause: float, ahead: float) -> None:
     looks = iter((1000.0, 1000.0 + pause))
@@ -133,6 +176,21 @@ def test_a_start_says_once_what_is_wrong_with_redis_and_check_says_it_too(folder
         assert text.count(told) == 1
         assert checked.stdout.count(f"warn  {told}") == 1
     assert checked.returncode == 0
+
+
+def test_a_full_redis_fails_the_check_and_does_not_stop_a_start(folder: Path) -> None:
+    port = free_port()
+    folder.parent.mkdir(exist_ok=True)
+    with topologies.server(port, folder.parent, "maxmemory 1mb"):
+        settings = {"REDIS_URL": f"redis://127.0.0.1:{port}", "CODE_PEPPER": "x" * 32}
+        checked = run_here("check", folder, **settings)
+        with Service(folder, **settings) as service:
+            text = service.text()
+    assert checked.returncode == 1
+    assert (
+        "FAIL  Redis takes no writes (command not allowed when used memory > 'maxmemory'), and uses " in checked.stdout
+    )
+    assert " of 1.0 MiB (maxmemory); serving all the same, and answering 503 until it does" in text
 
 
 def test_a_redis_that_is_away_does_not_stop_the_start_and_is_told(folder: Path, unused_port: int) -> None:

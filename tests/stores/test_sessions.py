@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from typing import Any
 
 import pytest
@@ -11,10 +12,12 @@ from service import rotation, tokens
 from service.entities import AccessRecord, Device, EndReason, Session
 from service.stores.connection import Connection
 from service.stores.sessions import Found, SessionStore
+from service.tokens import Kind, TokenKeys
 from tests.stores.conftest import Place, keys_of
 
 NOW = 1_767_225_600.0
 USER = 42
+KEYS = TokenKeys([b"the key of the tests"])
 CAP = 10
 ACCESS_LIFE, LIFE = 3_600.0, 1_209_600.0
 LIST = "sessions:{42}"
@@ -37,7 +40,8 @@ class Login:
     """One session and one access token of it, as the use cases make them."""
 
     def __init__(self, *, at: float = NOW, life: float = LIFE, user_id: int = USER) -> None:
-        session_id, _, self.refresh_secret = tokens.Drawn.now()
+        session_id = tokens.Drawn.now().session_id
+        self.refresh_secret = KEYS.mint(Kind.REFRESH, user_id, session_id).secret
         self.session = Session(
             user_id=user_id,
             session_id=session_id,
@@ -50,7 +54,7 @@ class Login:
         self.new_access(at)
 
     def new_access(self, at: float) -> None:
-        self.access = AccessRecord(tokens.digest(tokens.mint(USER, self.id).secret), at, at + ACCESS_LIFE)
+        self.access = AccessRecord(tokens.digest(KEYS.mint(Kind.ACCESS, USER, self.id).secret), at, at + ACCESS_LIFE)
 
     @property
     def id(self) -> str:
@@ -168,7 +172,7 @@ async def test_the_record_is_json_that_an_operator_can_read(store: SessionStore,
 
 async def test_no_key_and_no_value_holds_a_secret(store: SessionStore, redis: Server) -> None:
     login = Login()
-    token = tokens.mint(USER, login.id)
+    token = KEYS.mint(Kind.ACCESS, USER, login.id)
     access = AccessRecord(tokens.digest(token.secret), NOW, NOW + ACCESS_LIFE)
     await store.open(login.session, tokens.serial(access.digest), access, cap=CAP)
     dump = b" ".join([key + b" " + await redis.get(key) for key in (key.encode() for key in await keys(redis))])
@@ -430,6 +434,9 @@ GARBLED_TOKENS = [
     pytest.param(b"1.000 2.000 " + b"a" * 64 + b" 4", id="one part too many"),
     pytest.param(b"one two " + b"a" * 64, id="times in words"),
     pytest.param(b"1.000 inf " + b"a" * 64, id="a life without end"),
+    pytest.param(b"1.000 999999999999.000 " + b"a" * 64, id="a year that no clock shows"),
+    pytest.param(b"1.000 -2.000 " + b"a" * 64, id="a time before all"),
+    pytest.param(b"1.000 1e308 " + b"a" * 64, id="a number that is too large"),
     pytest.param(b"1.000 2.000 " + "é".encode() * 64, id="a digest that is none"),
 ]
 
@@ -476,6 +483,42 @@ async def test_a_session_with_a_damaged_part_is_not_there(
     record[part] = value
     await redis.set(login.session_key, json.dumps(record), keepttl=True)
     assert (await find(store, login)).session is None
+
+
+NO_TIMES = [
+    b"1e308",
+    b"1e12",
+    b"-1",
+    b'"1767225600"',
+    b"null",
+    b"[]",
+    b"9" * 19,
+    b"9" * 400,
+    b"NaN",
+    b"Infinity",
+    b"1e999",
+]
+
+
+@on_one_kind
+@pytest.mark.parametrize("time", NO_TIMES)
+@pytest.mark.parametrize("part", [b"created_at", b"refreshed_at", b"expires_at", b"served_at", b"previous_retired_at"])
+async def test_a_session_with_a_time_that_is_none_is_not_there_and_the_users_others_are(
+    store: SessionStore, redis: Server, part: bytes, time: bytes
+) -> None:
+    login, other = await opened(store), await opened(store)
+    record = re.sub(b'"%b":[0-9.]+' % part, b'"%b":%b' % (part, time), await redis.get(login.session_key))
+    await redis.set(login.session_key, record, keepttl=True)
+    assert await find(store, login) == Found()
+    assert await store.of_user(USER) == [other.session]
+    assert await store.end_all(USER, EndReason.REVOKED, NOW) == [login.id, other.id]
+
+
+@on_one_kind
+async def test_a_session_that_is_listed_twice_is_one(store: SessionStore, redis: Server) -> None:
+    login = await opened(store)
+    await redis.append(LIST, f",{login.id},")
+    assert await store.of_user(USER) == [login.session]
 
 
 @on_one_kind

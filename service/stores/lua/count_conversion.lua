@@ -1,3 +1,4 @@
+-- include: values
 -- Adds to the codes sent or used within an hour, in buckets of a minute, and answers their sums.
 -- KEYS: conversion
 -- ARGV: this minute (since the epoch), minutes to keep, codes sent now, codes used now
@@ -13,7 +14,7 @@ if buckets.err then
 end
 for i = 1, #buckets, 2 do
   local kind, born = string.match(buckets[i], '^(%a+):(%d+)$')
-  local age, amount = minute - (tonumber(born) or 0), tonumber(string.match(buckets[i + 1], '^%d+$'))
+  local age, amount = minute - (number(born) or 0), number(buckets[i + 1])
   if sums[kind or ''] and amount and age >= 0 and age < kept then
     sums[kind] = sums[kind] + amount
   else

@@ -1,29 +1,30 @@
+-- include: values, ending
 -- Ends all sessions of a user on purpose, but for one that may be kept. Their records become tombstones that say why.
--- KEYS: sessions, and the key that a session with an empty id would have
--- ARGV: tombstone, id of the session to keep or ''
+-- A user who is disabled is barred in the same step: for a while no session can be opened.
+-- KEYS: sessions, the key that a session with an empty id would have, barred
+-- ARGV: tombstone, id of the session to keep or '', how long to bar the user (ms) or 0
 -- Returns the ids of those that were live.
-local sessions, prefix = KEYS[1], KEYS[2]
-local tombstone, keep = ARGV[1], ARGV[2]
+local sessions, prefix, barred = KEYS[1], KEYS[2], KEYS[3]
+local tombstone, keep, barred_for = ARGV[1], ARGV[2], tonumber(ARGV[3])
 
--- A value of another type, as an operator may leave one, counts as not there.
-local function read(key)
-  local value = redis.pcall('GET', key)
-  return type(value) == 'string' and value or ''
-end
-
--- The sessions lie in the slot of the two keys: one hash tag. Their names differ in the id alone.
-local ended, kept = {}, false
+-- The sessions lie in the slot of the keys: one hash tag. Their names differ in the id alone.
+local ended, others, kept = {}, false, false
 for id in string.gmatch(read(sessions), '[^,]+') do
   if id == keep then
     kept = true
-  elseif redis.call('EXISTS', prefix .. id) == 1 then
-    redis.call('SET', prefix .. id, tombstone, 'KEEPTTL')
-    ended[#ended + 1] = id
+  else
+    others = true
+    if bury(prefix .. id, tombstone) then
+      ended[#ended + 1] = id
+    end
   end
 end
-if kept then
-  redis.call('SET', sessions, keep, 'KEEPTTL')
-else
+if not kept then
   redis.call('DEL', sessions)
+elseif others then
+  write_if_there_is_room('SET', sessions, keep, 'KEEPTTL') -- refused, it would name sessions that are none any more
+end
+if barred_for > 0 then
+  redis.call('SET', barred, '1', 'PX', barred_for) -- a DEL stands before it in any case
 end
 return ended

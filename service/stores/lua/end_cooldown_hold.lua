@@ -1,9 +1,10 @@
+-- include: values
 -- Confirms a cool-down whose code was sent, or takes it back.
 -- KEYS: cooldown
 -- ARGV: when it was started (ms), 1 to confirm or 0 to take back
 -- Returns 1 when it was the last one, else 0.
 local found = redis.pcall('HMGET', KEYS[1], 'count', 'last', 'before')
-local count = tonumber(found[1] or nil)
+local count = number(found[1])
 if not count or found[2] ~= ARGV[1] then
   return 0
 end
@@ -12,7 +13,7 @@ if ARGV[2] == '1' then
 elseif count <= 1 then
   redis.call('DEL', KEYS[1])
 else
-  redis.call('HSET', KEYS[1], 'count', count - 1, 'last', found[3] or 0)
+  redis.call('HSET', KEYS[1], 'count', count - 1, 'last', number(found[3]) or 0)
   redis.call('HDEL', KEYS[1], 'held_until')
 end
 return 1

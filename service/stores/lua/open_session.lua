@@ -1,3 +1,4 @@
+-- include: values, ending
 -- Opens a session: its record, its first access token, its place in the user's list. At the cap, the stalest make room.
 -- KEYS: session, sessions, token, barred
 -- ARGV: session id, record, its life (ms), token record, its life (ms), MAX_SESSIONS, tombstone for a replaced session
@@ -5,12 +6,6 @@
 local session, sessions, token = KEYS[1], KEYS[2], KEYS[3]
 local id, record, life, token_record, token_life = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4], tonumber(ARGV[5])
 local cap, tombstone = tonumber(ARGV[6]), ARGV[7]
-
--- A value of another type, as an operator may leave one, counts as not there.
-local function read(key)
-  local value = redis.pcall('GET', key)
-  return type(value) == 'string' and value or ''
-end
 
 -- The other sessions of this user lie in the same slot: one hash tag. Their names differ in the id alone.
 local function key_of(other)
@@ -32,7 +27,7 @@ end
 local replaced = {}
 while #live >= cap do
   local stalest = table.remove(live, 1)
-  redis.call('SET', key_of(stalest), tombstone, 'KEEPTTL')
+  bury(key_of(stalest), tombstone)
   replaced[#replaced + 1] = stalest
 end
 live[#live + 1] = id

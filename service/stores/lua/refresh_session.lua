@@ -1,3 +1,4 @@
+-- include: values
 -- Writes a refreshed session if nobody changed it since it was read: compare and swap. Never brings a session back.
 -- KEYS: session, sessions, token
 -- ARGV: session id, record as read, new record, its life (ms), token record, its life (ms)
@@ -5,12 +6,6 @@
 local session, sessions, token = KEYS[1], KEYS[2], KEYS[3]
 local id, expected, record, life = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
 local token_record, token_life = ARGV[5], tonumber(ARGV[6])
-
--- A value of another type, as an operator may leave one, counts as not there.
-local function read(key)
-  local value = redis.pcall('GET', key)
-  return type(value) == 'string' and value or ''
-end
 
 local found = read(session)
 if found == '' then

@@ -1,3 +1,4 @@
+-- include: values
 -- Starts a number's cool-down if none runs: its seconds grow from code to code, and are forgotten after a rest.
 -- It is held until it is confirmed: one whose code was never sent, for whatever reason, lapses by itself.
 -- KEYS: cooldown
@@ -11,12 +12,9 @@ local function step(count)
 end
 
 local found = redis.pcall('HMGET', KEYS[1], 'count', 'last', 'before', 'held_until')
-local function number(field)
-  return tonumber(string.match(found[field] or '', '^%d+$'))
-end
-local count, last, held_until = number(1), number(2), number(4)
+local count, last, held_until = number(found[1]), number(found[2]), number(found[4])
 if count and last and held_until and now >= held_until then
-  count, last = count - 1, number(3) or 0 -- nobody has confirmed it
+  count, last = math.max(count - 1, 0), number(found[3]) or 0 -- nobody has confirmed it
 end
 if not count or not last or math.abs(now - last) >= rest then -- or a clock was far ahead
   count, last = 0, 0

@@ -1,16 +1,18 @@
+-- include: values
 -- Judges one try at a login code, and lends the code to the caller if it is right: of many at once, to one alone.
 -- A wrong one is counted in the same step: at the code, and in every budget of wrong tries that the number has.
 -- KEYS: code, then a list per budget: the moments of its wrong tries (s), newest first, as the `limits` library has them
--- ARGV: digest of the try, CODE_ATTEMPTS, holder, now (ms), how long to lend it (ms), then amount and seconds per budget
+-- ARGV: digests of the try (with commas between), CODE_ATTEMPTS, holder, now (ms), how long to lend it (ms), then amount
+--       and seconds per budget
 -- Returns 1 when right and lent, 0 when there was nothing to judge (no code, ended, lent to another), -1 when wrong,
 -- -1 - n when wrong and budget n has no room from now on (of several, the one of the longest time), or {n, ms}: nothing
 -- was judged, because budget n has no room, and of those that have none it has the longest to wait.
 -- Digests are keyed, so how long comparing them takes tells nothing.
 local code = KEYS[1]
-local digest, attempts, holder, now, lease = ARGV[1], tonumber(ARGV[2]), ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
+local digests, attempts, holder, now, lease = ARGV[1], tonumber(ARGV[2]), ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
 
 local found = redis.pcall('HMGET', code, 'digest', 'attempts', 'holder', 'held_until')
-local tried = tonumber(found[2] or nil)
+local tried = number(found[2])
 if not found[1] or not tried or tried >= attempts then
   return 0
 end
@@ -19,8 +21,8 @@ end
 local full, wait = 0, -1
 for n = 2, #KEYS do
   local amount, seconds = tonumber(ARGV[2 + 2 * n]), tonumber(ARGV[3 + 2 * n])
-  local moment = redis.pcall('LINDEX', KEYS[n], amount - 1)
-  local left = (tonumber(type(moment) == 'string' and moment or nil) or -1) + seconds - now / 1000
+  local tried_at = moment(redis.pcall('LINDEX', KEYS[n], amount - 1), now / 1000)
+  local left = (tried_at or -1) + seconds - now / 1000
   if left >= 0 and left > wait then
     full, wait = n - 1, left
   end
@@ -29,7 +31,7 @@ if full > 0 then
   return { full, math.ceil(wait * 1000) }
 end
 
-if found[1] ~= digest then
+if not string.find(',' .. digests .. ',', ',' .. found[1] .. ',', 1, true) then
   redis.call('HINCRBY', code, 'attempts', 1)
   for n = 2, #KEYS do
     local amount, seconds = tonumber(ARGV[2 + 2 * n]), tonumber(ARGV[3 + 2 * n])
@@ -43,14 +45,15 @@ if found[1] ~= digest then
   local spent, longest = 0, 0
   for n = 2, #KEYS do
     local amount, seconds = tonumber(ARGV[2 + 2 * n]), tonumber(ARGV[3 + 2 * n])
-    local moment = tonumber(redis.call('LINDEX', KEYS[n], amount - 1) or nil)
+    local moment = number(redis.call('LINDEX', KEYS[n], amount - 1))
     if moment and moment + seconds >= now / 1000 and seconds > longest then
       spent, longest = n - 1, seconds
     end
   end
   return -1 - spent
 end
-if found[3] and (tonumber(found[4] or nil) or 0) > now then
+local held_until = number(found[4]) or 0
+if found[3] and held_until > now and held_until < now + 3600 * 1000 then -- nobody is lent a code for an hour
   return 0
 end
 redis.call('HSET', code, 'holder', holder, 'held_until', now + lease)

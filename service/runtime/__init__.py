@@ -1,0 +1,1 @@
+"""How work is run: asyncio alone. Knows no HTTP and no store."""
