@@ -13,7 +13,7 @@ TRACES := --extra otel
 SHARED := sanic|sanic-routing|uvloop|httptools|multidict|ujson|hiredis|asyncpg
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check fmt migrate migration doctor bench bench-short lock clean
+.PHONY: help run test check fmt settings migrate migration doctor bench bench-short lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,6 +33,9 @@ check: $(VENV)/dev.stamp ## format, lint, types, structure
 fmt: $(VENV)/dev.stamp ## format and mend what can be mended
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+settings: $(VENV)/run.stamp ## write docs/settings.md and .env.example from the settings
+	@$(BIN)/python -m settings
 
 migrate: $(VENV)/run.stamp ## bring the database up to date
 	@$(BIN)/python run.py migrate

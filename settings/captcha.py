@@ -11,7 +11,7 @@ class CaptchaSettings(BaseModel):
     """Which captcha, and how its tokens are verified."""
 
     captcha: Literal["off", "turnstile", "hcaptcha"] = Field(
-        "off", description="captcha that must be solved before a code is sent: `off`, `turnstile` or `hcaptcha`"
+        "off", description="captcha that must be solved before a code is sent"
     )
     captcha_secret: SecretStr = Field(SecretStr(""), description="secret key of the captcha's site")
     captcha_url: str = Field(
