@@ -100,7 +100,7 @@ class StoreSettings(BaseModel):
 
 def public(url: str) -> str:
     """The URL without its user, password and query, fit for a log line."""
-    parts = urlsplit(url)
+    parts = redis_url.split(url) if redis_url.names_many(url) else urlsplit(url)
     if "@" in url and "@" not in parts.netloc and parts.scheme not in PATH_SCHEMES:
         return f"{parts.scheme}://?"  # a password with / ? or # in it: what follows is a part of it
     place = parts.netloc.rpartition("@")[2]
