@@ -60,18 +60,18 @@ def test_the_audit_page_lists_every_event_with_its_level() -> None:
     assert documented == {event.value: "warning" if event in WARNINGS else "info" for event in Event}
 
 
-DOCUMENTS = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]
+DOCUMENTS = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *(ROOT / "examples").glob("*/README.md")]
 
 
-@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.name))
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_links_lead_somewhere(path: Path) -> None:
     for target in re.findall(r"\]\(([^)#]+)[^)]*\)", path.read_text(encoding="utf-8")):
         if not target.startswith(("http://", "https://")):
             assert (path.parent / target).exists(), target
 
 
-@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.name))
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_files_that_are_named_exist(path: Path) -> None:
-    pattern = r"`((?:service|settings|models|tests|docs|deploy|bench)/[\w./-]+)`"
+    pattern = r"`((?:service|settings|models|tests|docs|deploy|bench|examples)/[\w./-]+)`"
     for name in re.findall(pattern, path.read_text(encoding="utf-8")):
         assert (ROOT / name).exists(), name
