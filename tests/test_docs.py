@@ -60,6 +60,14 @@ def test_the_audit_page_lists_every_event_with_its_level() -> None:
     assert documented == {event.value: "warning" if event in WARNINGS else "info" for event in Event}
 
 
+def test_every_page_has_a_place_in_the_site_and_a_line_on_its_first_page() -> None:
+    pages = {path.name for path in (ROOT / "docs").glob("*.md")}
+    named = re.findall(r"([\w-]+\.md)$", (ROOT / "mkdocs.yml").read_text(encoding="utf-8"), re.MULTILINE)
+    assert sorted(named) == sorted(pages)
+    linked = re.findall(r"\]\(([\w-]+\.md)\)", (ROOT / "docs" / "index.md").read_text(encoding="utf-8"))
+    assert set(linked) == pages - {"index.md"}
+
+
 DOCUMENTS = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *(ROOT / "examples").glob("*/README.md")]
 
 
