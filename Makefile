@@ -1,10 +1,11 @@
-# Every target makes what it needs: a virtual environment in .venv (the benchmark's peers live in .bench-venv), filled from
+# Every target makes what it needs: a virtual environment in .venv (the benchmark's peers live in .bench-venv, the site's generator in .docs-venv), filled from
 # the lock files, anew only when they change.
 
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 BENCH  := .bench-venv
+DOCS   := .docs-venv
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
 BOTH   := --extra embedded --extra postgres
 SMS    := --extra aliyun --extra tencent --extra twilio
@@ -13,7 +14,7 @@ TRACES := --extra otel
 SHARED := sanic|sanic-routing|uvloop|httptools|multidict|ujson|hiredis|asyncpg
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check fmt migrate migration doctor bench bench-short lock clean
+.PHONY: help run test check fmt coverage settings docs migrate migration doctor bench bench-short lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -24,6 +25,9 @@ run: $(VENV)/run.stamp ## set up and serve
 test: $(VENV)/dev.stamp ## set up and run every test
 	$(BIN)/python -m pytest $(ARGS)
 
+coverage: $(VENV)/dev.stamp ## the tests again, slower: what they reach, which must not become less
+	$(BIN)/python -m pytest --cov --cov-report=term $(ARGS)
+
 check: $(VENV)/dev.stamp ## format, lint, types, structure
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -33,6 +37,12 @@ check: $(VENV)/dev.stamp ## format, lint, types, structure
 fmt: $(VENV)/dev.stamp ## format and mend what can be mended
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+settings: $(VENV)/run.stamp ## write docs/settings.md and .env.example from the settings
+	@$(BIN)/python -m settings
+
+docs: $(DOCS)/docs.stamp ## make the site of docs/ in site/; a link that leads nowhere stops it
+	@$(DOCS)/bin/zensical build --strict --clean
 
 migrate: $(VENV)/run.stamp ## bring the database up to date
 	@$(BIN)/python run.py migrate
@@ -60,9 +70,10 @@ lock: $(VENV)/dev.stamp ## renew the lock files from pyproject.toml
 	grep -oiE '^($(SHARED))==[^ ;]+' requirements.lock > bench/requirements.shared
 	$(COMPILE) --constraints bench/requirements.shared -o bench/requirements.lock bench/requirements.in
 	rm bench/requirements.shared
+	$(COMPILE) -o docs/requirements.lock docs/requirements.in
 
 clean: ## remove the virtual environment and caches, not the data
-	rm -rf $(VENV) $(BENCH) .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(BENCH) $(DOCS) site .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage*
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/bin/python:
@@ -84,4 +95,10 @@ $(BENCH)/bench.stamp: bench/requirements.lock
 	@echo "installing what the benchmark compares with into $(BENCH) ..."
 	@test -x $(BENCH)/bin/python || $(PYTHON) -m venv $(BENCH)
 	@$(BENCH)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r bench/requirements.lock
+	@touch $@
+
+$(DOCS)/docs.stamp: docs/requirements.lock
+	@echo "installing what makes the site into $(DOCS) ..."
+	@test -x $(DOCS)/bin/python || $(PYTHON) -m venv $(DOCS)
+	@$(DOCS)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r docs/requirements.lock
 	@touch $@

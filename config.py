@@ -52,9 +52,11 @@ class Settings(CaptchaSettings, SmsSettings, LimitSettings, CodeSettings, KeySet
     )
 
     access_ttl: Seconds = Field(3_600, description="life of an access token, seconds (less a random 0-5 %)")
-    refresh_ttl: Seconds = Field(1_209_600, description="life of a session without a refresh, seconds")
-    session_max_age: Seconds = Field(7_776_000, description="life of a session after its login, seconds")
-    max_sessions: int = Field(10, ge=1, le=1_000, description="live sessions per user; one more ends the stalest")
+    refresh_ttl: Seconds = Field(1_209_600, description="life of a session without a refresh, seconds (14 days)")
+    session_max_age: Seconds = Field(7_776_000, description="life of a session after its login, seconds (90 days)")
+    max_sessions: int = Field(
+        10, ge=1, le=1_000, description="live sessions per user; one more ends the least recently refreshed"
+    )
     rotation_window: Seconds = Field(60, description="seconds in which one refresh token has one successor")
     rotation_grace: int = Field(60, ge=0, description="seconds in which a replaced refresh token is still served")
 
@@ -63,7 +65,8 @@ class Settings(CaptchaSettings, SmsSettings, LimitSettings, CodeSettings, KeySet
     )
     trusted_proxies: int = Field(0, ge=0, le=32, description="proxies in front, whose `X-Forwarded-For` is believed")
     cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
-        (), description="origins of browser apps, with commas between; empty: none"
+        (),
+        description="origins of browser apps like `https://app.example.com`, with commas between, or `*`; empty: none",
     )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = Field(
         "INFO", description="least level logged"

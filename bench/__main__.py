@@ -15,8 +15,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench import asked, generator, machine, measuring, publishing, report, startup, stores
 from bench import findings as f
-from bench import generator, machine, measuring, publishing, report, startup, stores, turns
 from bench.contests import Ring
 from bench.cores import available, shared_out
 from bench.filling import fill
@@ -89,10 +89,9 @@ def _beside_peers(field: measuring.Field) -> None:
 
 def _round_trips(field: measuring.Field, plan: Plan) -> None:
     with stores.redis(field.cores.stores) as redis:
-        traced = turns.count(field.folder, field.cores.server, redis, field.postgres, plan.traces)
-    field.found.steps = turns.shares(traced.pop(turns.TIMED))
-    for kind, traces in traced.items():
-        for what, figure in turns.figures(traces).items():
+        counted = asked.count(field.folder, field.cores.server, redis, field.postgres, plan.traces)
+    for kind, figures in counted.items():
+        for what, figure in figures.items():
             field.found.put(f.asked(kind, what), figure)
 
 

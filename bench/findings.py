@@ -51,12 +51,11 @@ START_USED = "start, used"
 
 @dataclass
 class Findings:
-    """`figures` by name; `shares` are of a login's time and of its processor time; `notes` are what went wrong."""
+    """`figures` by name; `processor` are shares of the processor time of logins; `notes` are what went wrong."""
 
     header: dict[str, str] = field(default_factory=dict)
     figures: dict[str, Figure] = field(default_factory=dict)
     memory: dict[str, dict[str, float]] = field(default_factory=dict)
-    steps: list[tuple[str, float]] = field(default_factory=list)
     processor: dict[str, float] = field(default_factory=dict)
     sessions: tuple[int, int] = (0, 0)  # how many there are where there are few, and where there are many
     apart: bool = False  # whether two workers had two cores to themselves

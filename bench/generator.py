@@ -1,4 +1,4 @@
-"""The load generator: wrk where it is installed, else bench/client.py on packages of PyPI. Both tell the same."""
+"""The load generator: wrk, which is packaged nearly everywhere. bench/load.lua tells it what to send."""
 
 import json
 import re
@@ -128,27 +128,11 @@ class Wrk:
             return _told(command, cores, shot.seconds)
 
 
-@dataclass(frozen=True, slots=True)
-class Client:
-    """bench/client.py."""
-
-    python: str = str(PEERS_PYTHON)
-
-    @property
-    def title(self) -> str:
-        said = subprocess.run([self.python, "-m", "pip", "list"], capture_output=True, text=True, check=False).stdout
-        used = [" ".join(line.split()) for line in said.splitlines() if line.startswith(("httptools ", "uvloop "))]
-        return f"a client of our own on {' and '.join(used)} from PyPI, as wrk is not installed"
-
-    def fire(self, shot: Shot, cores: Set) -> Outcome:
-        with ExitStack() as stack:
-            path = _file_of(shot.requests, stack)
-            order = "once" if shot.once else "again"
-            numbers = [str(shot.port), str(shot.connections), str(shot.seconds)]
-            return _told([self.python, str(HERE / "client.py"), *numbers, path, order], cores, shot.seconds)
-
-
 def chosen() -> Generator:
-    """wrk if it is on the PATH."""
+    """wrk. Raises BenchError where it is not installed."""
     program = shutil.which("wrk")
-    return Wrk(program) if program else Client()
+    if not program:
+        raise BenchError(
+            "wrk is not installed, and sends the load: apt install wrk, dnf install wrk or brew install wrk"
+        )
+    return Wrk(program)

@@ -25,7 +25,7 @@ LOGGED_IN = (f.LATCH_SQLITE, f.LATCH_POSTGRES, FLASK.title, FASTAPI.title, KNOX.
 COUNTED = (
     ("redis", "Redis round trips until the answer"),
     ("after", "Redis round trips after the answer"),
-    ("commands", "Redis commands"),
+    ("commands", "Redis commands, those within scripts included"),
     ("database", "database statements"),
 )
 KINDS = ("login", "refresh", "check")
@@ -115,10 +115,8 @@ def _asked(found: Findings) -> str:
 
 
 def _shares(found: Findings) -> str:
-    rows = [(name, f"{share:.0%}") for name, share in found.steps]
     used = ", ".join(f"{name} {share:.0%}" for name, share in found.processor.items())
-    head = ("a login step by step (one at a time, PostgreSQL)", "share of its time")
-    return f"{table(head, rows)}\n\nProcessor time of logins under load: {used or NOT_MEASURED}."
+    return f"Processor time of logins under load: {used or NOT_MEASURED}."
 
 
 def _workers(found: Findings) -> str:

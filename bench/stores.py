@@ -1,6 +1,7 @@
 """Redis and PostgreSQL beside the servers, as real ones on their own core, and what they have used of it."""
 
 import asyncio
+import re
 import tempfile
 import warnings
 from collections.abc import Iterator
@@ -17,6 +18,8 @@ from bench.cores import Set, on
 from bench.fault_servers import APPEND_ONLY, Node
 from bench.servers import family, processor
 from service.stores.embedded import EmbeddedRedis
+
+STATEMENT = re.compile(r"LOG:  (?:execute [^:]+|statement): ")  # of the extended protocol, and of the simple one
 
 
 @dataclass(frozen=True)
@@ -77,11 +80,20 @@ class PostgresServer:
 
     url: str
     pid: int
+    log: Path
 
     def database(self, name: str) -> str:
         """The URL of a new database."""
         asyncio.run(self._execute(f"CREATE DATABASE {name}"))
         return self.url.replace("/postgres?", f"/{name}?")
+
+    def log_statements(self, database: str) -> None:
+        """Log every statement that comes over a connection to this database from now on."""
+        asyncio.run(self._execute(f"ALTER DATABASE {database} SET log_statement = 'all'"))
+
+    def statements(self) -> int:
+        """How many it has logged so far."""
+        return len(STATEMENT.findall(self.log.read_text(encoding="utf-8", errors="replace")))
 
     @property
     def title(self) -> str:
@@ -108,4 +120,4 @@ def postgres(cores: Set) -> Iterator[PostgresServer]:
     with on(cores):
         server = get_server(Path(tempfile.mkdtemp(prefix="latch-bench-")), cleanup_mode="delete")
     with server:
-        yield PostgresServer(str(server.get_uri()), int(server.get_pid() or 0))
+        yield PostgresServer(str(server.get_uri()), int(server.get_pid() or 0), server.log)

@@ -3,4 +3,4 @@
 The files in this folder say what the service does and know neither HTTP nor Redis nor SQL.
 """
 
-VERSION = "0.1.0"  # as in pyproject.toml
+VERSION = "0.1.0"  # the only place; pyproject.toml reads it from here

@@ -36,7 +36,9 @@ class Completion:
         self._running.add(task)
         task.add_done_callback(self._running.discard)
         try:
-            return await asyncio.shield(task)
+            # As asyncio.shield does it, which since Python 3.14 logs a failure that its caller missed, text and all.
+            await asyncio.wait((task,))
+            return task.result()
         except asyncio.CancelledError:
             if not task.done():
                 self._abandoned.add(task)

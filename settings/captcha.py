@@ -12,10 +12,10 @@ class CaptchaSettings(BaseModel):
 
     captcha: Literal["off", "altcha", "turnstile", "hcaptcha"] = Field(
         "off",
-        description="captcha that must be solved before a code is sent: `off`, `altcha`, `turnstile` or `hcaptcha`",
+        description="captcha that must be solved before a code is sent",
     )
     captcha_when: Literal["always", "guarded"] = Field(
-        "always", description="when it is asked for: `always`, or `guarded`, while the conversion guard is closed"
+        "always", description="when it is asked for; `guarded`: while the conversion guard is closed"
     )
     captcha_secret: SecretStr = Field(
         SecretStr(""),

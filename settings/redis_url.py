@@ -1,9 +1,10 @@
 """REDIS_URL taken apart where it names many servers: those of a Sentinel or of a Cluster. Pure."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 
 SENTINEL, CLUSTER = "redis+sentinel", "redis+cluster"
 TLS_SENTINEL, TLS_CLUSTER = "rediss+sentinel", "rediss+cluster"  # TLS to every server, the Sentinels included
@@ -11,6 +12,7 @@ SENTINEL_OPTIONS = {"sentinel_username", "sentinel_password"}
 TLS_FILES = {"ssl_ca_certs", "ssl_certfile", "ssl_keyfile"}
 TLS_OPTIONS = {*TLS_FILES, "ssl_check_hostname"}  # named as redis-py names those of rediss://
 HIGHEST_PORT = 65_535
+AUTHORITY = re.compile("[^/?#]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +47,17 @@ def is_cluster(url: str) -> bool:
     return url.partition("://")[0] in {CLUSTER, TLS_CLUSTER}
 
 
+def split(url: str) -> SplitResult:
+    """What urlsplit returns, also where one host of many has brackets: newer Pythons refuse to split that."""
+    scheme, _, rest = url.partition("://")
+    authority = AUTHORITY.match(rest)
+    netloc = authority[0] if authority else ""
+    return urlsplit(f"{scheme}://{rest[len(netloc) :]}")._replace(netloc=netloc)
+
+
 def files_of(url: str) -> list[str]:
     """The files that the options of a URL name: certificates and a key."""
-    return [values[-1] for name, values in parse_qs(urlsplit(url).query).items() if name in TLS_FILES]
+    return [values[-1] for name, values in parse_qs(split(url).query).items() if name in TLS_FILES]
 
 
 def parse(url: str) -> Servers:
@@ -55,7 +65,7 @@ def parse(url: str) -> Servers:
 
     With TLS `rediss+...`. Raises ValueError with what it should be; never with a part of the URL: it may be a password.
     """
-    parts = urlsplit(url)
+    parts = split(url)
     user, _, hosts = parts.netloc.rpartition("@")
     username, _, password = user.partition(":")
     places = tuple(_place(text) for text in hosts.split(","))

@@ -14,7 +14,8 @@ class SmsSettings(ProviderSettings, BaseModel):
 
     sms_sender: Annotated[tuple[str, ...], NoDecode] = Field(
         ("console",),
-        description="how a code reaches a phone; several, with commas between, are tried in turn",
+        description="how a code reaches a phone; several, with commas between, are tried in turn: "
+        + ", ".join(f"`{name}`" for name in REQUIRED),
     )
     sms_timeout: float = Field(5.0, gt=0, le=60, description="seconds to wait for each sender")
     sms_text: str = Field(

@@ -24,7 +24,10 @@ PATH_SCHEMES = {"unix", "sqlite"}  # these name a file, not a host
 class StoreSettings(BaseModel):
     """Redis and the database."""
 
-    data_dir: Path = Field(Path(".data"), description="folder of the embedded stores and the kept pepper")
+    data_dir: Path = Field(
+        Path(".data"),
+        description="folder of the embedded Redis, of SQLite, of the kept pepper and of the `file` sender's messages",
+    )
     redis_url: SecretStr = Field(
         SecretStr(""),
         description=(
@@ -36,7 +39,8 @@ class StoreSettings(BaseModel):
         1.0, gt=0, le=60, description="seconds to connect to Redis, and to wait for each answer"
     )
     database_url: SecretStr = Field(
-        SecretStr(""), description="`sqlite://<path>` or `postgres://...`; empty: SQLite in `DATA_DIR`"
+        SecretStr(""),
+        description="`sqlite://<path>` or `postgres://user:password@host:port/database`; empty: SQLite in `DATA_DIR`",
     )
     database_timeout: float = Field(
         1.5, gt=0, le=60, description="seconds to wait for a database connection, and for each statement"
@@ -96,7 +100,7 @@ class StoreSettings(BaseModel):
 
 def public(url: str) -> str:
     """The URL without its user, password and query, fit for a log line."""
-    parts = urlsplit(url)
+    parts = redis_url.split(url) if redis_url.names_many(url) else urlsplit(url)
     if "@" in url and "@" not in parts.netloc and parts.scheme not in PATH_SCHEMES:
         return f"{parts.scheme}://?"  # a password with / ? or # in it: what follows is a part of it
     place = parts.netloc.rpartition("@")[2]

@@ -22,6 +22,7 @@ SOURCES = [
 # Who may be imported by whom, by the longest prefix that fits. `service` alone means the files directly in it.
 ALLOWED: dict[str, set[str]] = {
     "settings": {"settings"},
+    "settings.__main__": {"config", "settings"},
     "config": {"settings"},
     "models": {"models"},
     "service": {

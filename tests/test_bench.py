@@ -4,18 +4,16 @@ What it measures it measures on real servers, which takes minutes: `make bench-s
 """
 
 import re
-import struct
 import xml.etree.ElementTree as ET
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hiredis import pack_command
 
 from bench import __main__ as command
+from bench import asked, generator, picture, publishing, report, targets
 from bench import findings as f
-from bench import picture, publishing, report, targets, turns
 from bench.contestants import BARE, FLASK, KINDS
 from bench.contests import Contest, Ring, repeated
 from bench.cores import shared_out
@@ -24,10 +22,7 @@ from bench.findings import Findings
 from bench.generator import Outcome, Shot, outcome_of, request
 from bench.logins import Logins
 from bench.servers import BenchError, Server
-from bench.tap import Event, PostgresReader, RedisReader
-from service.stores.codes import TAKE
-from service.stores.limits import SPEND
-from service.stores.scripts import Step, in_one
+from bench.stores import PostgresServer
 
 ROOT = Path(__file__).parent.parent
 SOUND = Outcome(answered=1000, seconds=2.0, p50=0.01, p99=0.02, failed=0, broken=0, used_up=False, processor=1.0)
@@ -142,49 +137,50 @@ def test_a_round_whose_list_was_too_short_is_held_again() -> None:
     assert not notes
 
 
-ASK, ANSWER = ("MGET",), None
+COUNTED = {
+    "total_reads_processed": 107,
+    "cmdstat_evalsha": {"calls": 4},
+    "cmdstat_get": {"calls": 6},
+    "cmdstat_info": {"calls": 3},
+}
 
 
-def events(*spoken: tuple[str, ...] | None) -> list[Event]:
-    return [Event(float(at), names) for at, names in enumerate(spoken)]
+class Counting:
+    """A Redis that counts."""
+
+    def info(self, section: str) -> dict[str, Any]:
+        assert section == "everything"
+        COUNTED["total_reads_processed"] = int(str(COUNTED["total_reads_processed"])) + 1  # this one
+        return COUNTED
 
 
-def test_a_round_trip_is_a_change_of_turns() -> None:
-    assert turns.turns(events(ASK, ANSWER, ASK, ASK, ANSWER, ANSWER, ASK, ANSWER)) == 3
-    assert turns.turns([]) == 0
+def test_what_is_asked_to_count_is_not_counted() -> None:
+    assert asked.commands(COUNTED) == 10
+    counters = asked.Counters(Counting(), lambda: 5, [])  # type: ignore[arg-type]
+    assert [counters.now() for _ in range(2)] == [asked.Counts(107, 10, 5)] * 2
 
 
-def test_steps_are_named_by_what_was_asked_at_once() -> None:
-    spoken = events(("HGET",), ANSWER, ("limits",), ("MGET",), ANSWER, ANSWER)
-    assert turns.steps(spoken) == [("HGET", 1.0), ("limits + MGET", 3.0)]
+def test_what_comes_after_the_answer_is_told_apart() -> None:
+    before, answered, quiet = (asked.Counts(*counts) for counts in ((5, 9, 1), (7, 12, 2), (8, 13, 2)))
+    counted = asked.between(before, answered, quiet)
+    assert counted == {"redis": 2, "after": 1, "commands": 4, "database": 1}
 
 
-def test_commands_of_redis_are_counted_also_in_pieces() -> None:
-    reader = RedisReader()
-    sent = b"*2\r\n$3\r\nGET\r\n$1\r\na\r\n" + b"*3\r\n$4\r\nMGET\r\n$1\r\na\r\n$1\r\nb\r\n"
-    assert reader.asked(sent[:10]) == []
-    assert reader.asked(sent[10:]) == ["GET", "MGET"]
+def test_statements_are_counted_in_the_log_of_postgresql(tmp_path: Path) -> None:
+    lines = (
+        "2026-01-31 UTC [7] LOG:  execute __asyncpg_stmt_2__: INSERT INTO users",
+        "2026-01-31 UTC [7] DETAIL:  Parameters: $1 = 'x'",
+        "2026-01-31 UTC [7] LOG:  statement: BEGIN;",
+        "2026-01-31 UTC [7] LOG:  checkpoint starting: time",
+    )
+    (tmp_path / "log").write_text("\n".join(lines))
+    assert PostgresServer("", 0, tmp_path / "log").statements() == 2
 
 
-def test_a_script_that_does_the_work_of_two_goes_by_their_names_from_its_first_run_on() -> None:
-    limit: Step = (SPEND, ["limit:a"], [1])
-    joined, keys, _ = in_one([limit, (TAKE, ["code:b"], [2])])
-    reader = RedisReader()
-    pack: Any = pack_command  # its own types say that a command has one argument
-    [name] = reader.asked(pack(("EVAL", joined.source, len(keys), *keys)))
-    again = [pack(("EVALSHA", script.sha, 1, "a")) for script in (joined, TAKE, SPEND)]
-    assert name == "limits, take_code"
-    assert reader.asked(b"".join(again)) == [name, "take_code", "limits"]
-
-
-def test_statements_of_postgresql_are_counted_also_in_pieces() -> None:
-    def message(letter: bytes, content: bytes) -> bytes:
-        return letter + struct.pack("!I", len(content) + 4) + content
-
-    start = struct.pack("!I", 8) + b"\0\3\0\0"
-    sent = start + message(b"B", b"..") + message(b"E", b"....") + message(b"S", b"") + message(b"Q", b"SELECT 1\0")
-    reader = PostgresReader()
-    assert reader.asked(sent[:15]) + reader.asked(sent[15:]) == ["PostgreSQL", "PostgreSQL: SELECT"]
+def test_without_wrk_it_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+    with pytest.raises(BenchError, match="apt install wrk"):
+        generator.chosen()
 
 
 def test_a_request_is_as_it_goes_over_the_wire() -> None:
@@ -199,7 +195,6 @@ def found() -> Findings:
     for target in targets.of(findings):
         findings.put(target.figure, Figure((target.bound,)))
     findings.put(f.check(FLASK.title), Figure((0.1, 0.2)))
-    findings.steps = [("HGET", 0.25)]
     findings.processor = {"Latch": 0.75, "Redis": 0.25}
     findings.memory = {"just started": {"resident": 90.0, "own": 70.0, "proportional": 75.0}}
     return findings
@@ -239,12 +234,17 @@ def test_tables_have_as_many_cells_in_each_row(found: Findings) -> None:
 
 
 def test_the_picture_is_whole_and_has_a_bar_for_each_who_was_measured(found: Findings) -> None:
-    drawn = ET.fromstring(picture.drawn(found))
-    bars = [node for node in drawn.iter() if node.tag.endswith("rect")]
-    names = {node.text for node in drawn.iter() if node.tag.endswith("text")}
+    drawn = picture.drawn(found)
+    tree = ET.fromstring(drawn)
+    bars = [node for node in tree.iter() if node.get("id", "").startswith("bar: ")]
+    names = {node.text for node in tree.iter() if node.tag.endswith("text")}
     assert len(bars) == 5  # the bare handler, Latch, Flask; Latch on both databases
     assert {BARE.title, f.LATCH, FLASK.title, f.LATCH_SQLITE} <= names
-    assert "prefers-color-scheme: dark" in picture.drawn(found)
+    assert not re.search("#(000000|ffffff)", drawn)  # which would be lost on a black page, or on a white one
+
+
+def test_the_same_run_makes_the_same_picture(found: Findings) -> None:
+    assert picture.drawn(found) == picture.drawn(found)
 
 
 def test_a_report_is_kept_and_published_between_its_marks(found: Findings, tmp_path: Path) -> None:

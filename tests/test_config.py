@@ -298,6 +298,7 @@ def test_the_stores_are_embedded_in_the_data_folder_unless_named(tmp_path: Path)
         (f"postgres://latch:{SECRET}@db.example/latch?sslmode=require", "postgres://db.example/latch"),
         (f"unix://:{SECRET}@/run/redis.sock?db=1", "unix:///run/redis.sock"),
         ("sqlite:///var/lib/latch.sqlite3", "sqlite:///var/lib/latch.sqlite3"),
+        (f"redis+sentinel://:{SECRET}@one:1,[::1]:2/latch/0?a={SECRET}", "redis+sentinel://one:1,[::1]:2/latch/0"),
     ],
 )
 def test_a_url_is_shown_without_user_password_and_query(url: str, shown: str) -> None:

@@ -1,14 +1,17 @@
 """What the documents say is what the code does."""
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from pydantic import BaseModel
 
 from config import Settings
 from service.audit import WARNINGS, Event
 from service.entities import EndReason
 from service.routes.errors import REFRESH_STATUS, STATUS
+from settings import reference
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -21,25 +24,22 @@ def table(heading: str, page: str = README) -> list[list[str]]:
     return [[re.sub("^`([^`]*)`$", r"\1", cell.strip()) for cell in row.strip("|").split("|")] for row in rows[2:]]
 
 
-def shown(default: object) -> str:
-    secret = getattr(default, "get_secret_value", None)
-    return ",".join(default) if isinstance(default, tuple) else str(secret() if secret else default)
+@pytest.mark.parametrize(
+    ("name", "written"), [("docs/settings.md", reference.page), (".env.example", reference.example)]
+)
+def test_what_is_written_from_the_settings_is_up_to_date(name: str, written: Callable[[type[BaseModel]], str]) -> None:
+    assert (ROOT / name).read_text(encoding="utf-8") == written(Settings), "type: make settings"
 
 
-def documented_settings() -> list[list[str]]:
-    pages = [README, *((ROOT / "docs" / name).read_text(encoding="utf-8") for name in ("sms.md", "abuse.md"))]
-    return [row for page in pages for row in table("Settings", page)]
+def test_every_setting_says_what_it_is() -> None:
+    assert [name for name, field in Settings.model_fields.items() if not field.description] == []
 
 
-def test_the_readme_lists_every_setting_with_its_default() -> None:
-    documented = {name: default for name, default, _ in documented_settings()}
-    assert documented == {name.upper(): shown(field.default) for name, field in Settings.model_fields.items()}
-
-
-def test_the_readme_says_of_a_setting_what_the_code_says() -> None:
-    for name, _, text in documented_settings():
-        description = Settings.model_fields[name.lower()].description or ""
-        assert text.startswith(description) or name == "LOG_FORMAT"
+def test_the_settings_that_the_readme_names_exist() -> None:
+    section = README.split("## Settings\n")[1].split("\n## ")[0]
+    named = set(re.findall("`([A-Z][A-Z_]+)`", section))
+    assert len(named) > 3
+    assert named <= {name.upper() for name in Settings.model_fields}
 
 
 def test_the_readme_lists_every_error_with_its_status() -> None:
@@ -60,18 +60,26 @@ def test_the_audit_page_lists_every_event_with_its_level() -> None:
     assert documented == {event.value: "warning" if event in WARNINGS else "info" for event in Event}
 
 
-DOCUMENTS = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]
+def test_every_page_has_a_place_in_the_site_and_a_line_on_its_first_page() -> None:
+    pages = {path.name for path in (ROOT / "docs").glob("*.md")}
+    named = re.findall(r"([\w-]+\.md)$", (ROOT / "mkdocs.yml").read_text(encoding="utf-8"), re.MULTILINE)
+    assert sorted(named) == sorted(pages)
+    linked = re.findall(r"\]\(([\w-]+\.md)\)", (ROOT / "docs" / "index.md").read_text(encoding="utf-8"))
+    assert set(linked) == pages - {"index.md"}
 
 
-@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.name))
+DOCUMENTS = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *(ROOT / "examples").glob("*/README.md")]
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_links_lead_somewhere(path: Path) -> None:
     for target in re.findall(r"\]\(([^)#]+)[^)]*\)", path.read_text(encoding="utf-8")):
         if not target.startswith(("http://", "https://")):
             assert (path.parent / target).exists(), target
 
 
-@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.name))
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_files_that_are_named_exist(path: Path) -> None:
-    pattern = r"`((?:service|settings|models|tests|docs|deploy|bench)/[\w./-]+)`"
+    pattern = r"`((?:service|settings|models|tests|docs|deploy|bench|examples)/[\w./-]+)`"
     for name in re.findall(pattern, path.read_text(encoding="utf-8")):
         assert (ROOT / name).exists(), name

@@ -8,12 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from service import VERSION, audit, sampling
+from service import audit, sampling
 from service.audit import Event
 from service.metrics import SHARED_DIR, Metrics
 from service.sampling import Sampler
 from service.stores.meter import Meter, ignore
-from tests.processes import ROOT
 
 
 def value(metrics: Metrics, name: str, **labels: str) -> float | None:
@@ -68,7 +67,3 @@ async def test_peaks_and_delays_between_two_looks_are_not_lost(monkeypatch: pyte
     sampler.stop()
     assert lags[1] > 0.1
     assert value(metrics, "latch_store_operations", store="redis") == 0
-
-
-def test_the_version_is_that_of_the_project() -> None:
-    assert f'version = "{VERSION}"' in (ROOT / "pyproject.toml").read_text(encoding="utf-8")

@@ -147,7 +147,9 @@ class Database:
         if self._connecting is None or (self._connecting.done() and not _succeeded(self._connecting)):
             self._connecting = asyncio.create_task(self.client.create_connection(with_db=True))
             self._connecting.add_done_callback(_succeeded)  # looks at the failure, also when nobody waits any more
-        await asyncio.shield(self._connecting)
+        connecting = self._connecting
+        await asyncio.wait((connecting,))  # and no shield: since Python 3.14 that logs a failure that its caller missed
+        connecting.result()
 
     def _executor(self) -> MigrationExecutor:
         return MigrationExecutor(self.client, {APP: self._config["apps"][APP]})
