@@ -113,7 +113,14 @@ def _locked_file(_: ExitStack, late: Late) -> Case:
 def workers(service: Service) -> list[int]:
     """The process ids of the workers: the service's children, but for the embedded Redis and a helper of Python's."""
     children = psutil.Process(service.process.pid).children()
-    return [child.pid for child in children if any("spawn_main" in word for word in child.cmdline())]
+    return [child.pid for child in children if _is_worker(child)]
+
+
+def _is_worker(process: psutil.Process) -> bool:
+    try:
+        return any("spawn_main" in word for word in process.cmdline())
+    except psutil.Error:  # it has died
+        return False
 
 
 def _killed_worker(_: ExitStack, late: Late) -> Case:
