@@ -32,7 +32,7 @@ INTRODUCTIONS = {
     "Stores": "Addresses with TLS, Sentinel and Cluster: [deployment](deployment.md). Time limits: "
     "[what breaks when](reliability.md).",
     "Sessions": "How refreshes use the window and the grace: [the refresh rule](refresh.md).",
-    "Keys": "How one is changed while people are logged in: [the refresh rule](refresh.md).",
+    "Keys": "How one is changed while people are logged in: [deployment](deployment.md).",
     "Codes": "How they are guarded: [abuse](abuse.md).",
     "Limits": "In the notation of the `limits` library, like `5/hour;10/day`, or `off`. How they were chosen: "
     "[abuse](abuse.md).",
