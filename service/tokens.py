@@ -28,8 +28,8 @@ _TO_URL, _FROM_URL = bytes.maketrans(b"+/", b"-_"), bytes.maketrans(b"-_", b"+/"
 _FORM = re.compile(r"[A-Za-z0-9_-]{64}", re.ASCII)
 
 
-class Kind(Enum):
-    """What a token is good for. The value goes into its tag."""
+class Kind(bytes, Enum):
+    """What a token is good for, as it goes into its tag."""
 
     ACCESS = b"access"
     REFRESH = b"refresh"
@@ -75,16 +75,17 @@ class TokenKeys:
     """The keys of the tags: the first makes them, all are good for checking."""
 
     def __init__(self, keys: Sequence[bytes]) -> None:
-        self._keys = tuple(keys)
+        self._macs = [hmac.new(key, digestmod="sha256") for key in keys]  # copied, half as slow as made anew
 
     def mint(self, kind: Kind, user_id: int, session_id: str, random: bytes | None = None) -> Token:
         """A new token of these 24 random bytes, or of some that are drawn now."""
-        return Token(user_id, session_id, self.seals(kind, user_id, session_id)[0](random or _random()))
+        random = random or secrets.token_bytes(RANDOM_BYTES)
+        return Token(user_id, session_id, _sealed(self._macs[0], _purpose(kind, user_id, session_id), random))
 
     def seals(self, kind: Kind, user_id: int, session_id: str) -> list[Callable[[bytes], bytes]]:
         """What makes a secret of the first 24 of some bytes, with each of the keys."""
-        purpose = kind.value + _address(user_id, session_id).to_bytes(ADDRESS_BYTES, "big")
-        return [partial(_sealed, key, purpose) for key in self._keys]
+        purpose = _purpose(kind, user_id, session_id)
+        return [partial(_sealed, mac, purpose) for mac in self._macs]
 
     def have_made(self, kind: Kind, token: Token) -> bool:
         """Whether the token bears a tag of ours as one of this kind."""
@@ -117,13 +118,15 @@ def same(one: str, other: str) -> bool:
     return hmac.compare_digest(one, other)
 
 
-def _random() -> bytes:
-    return secrets.token_bytes(RANDOM_BYTES)
+def _purpose(kind: Kind, user_id: int, session_id: str) -> bytes:
+    return kind + _address(user_id, session_id).to_bytes(ADDRESS_BYTES, "big")
 
 
-def _sealed(key: bytes, purpose: bytes, random: bytes) -> bytes:
+def _sealed(key: hmac.HMAC, purpose: bytes, random: bytes) -> bytes:
     random = random[:RANDOM_BYTES]
-    return random + hmac.digest(key, purpose + random, "sha256")[: SECRET_BYTES - RANDOM_BYTES]
+    mac = key.copy()
+    mac.update(purpose + random)
+    return random + mac.digest()[: SECRET_BYTES - RANDOM_BYTES]
 
 
 def _address(user_id: int, session_id: str) -> int:

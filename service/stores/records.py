@@ -86,14 +86,14 @@ def is_session(record: Mapping[str, Any]) -> bool:
     try:
         device, rotation = record["device"], record["refresh"]
         str(device["name"]), str(device["ip"])
-        _moment(record["created_at"]), _moment(record["refreshed_at"]), _moment(record["expires_at"])
-        _moment(rotation["previous_retired_at"])
+        moments: bool = 0 <= record["created_at"] < LATEST and 0 <= record["refreshed_at"] < LATEST
+        moments = moments and 0 <= record["expires_at"] < LATEST and 0 <= rotation["previous_retired_at"] < LATEST
         for token in (rotation["current"], *rotation["pending"], rotation["previous"] or rotation["current"]):
             bytes.fromhex(token["digest"]), bytes.fromhex(token["nonce"])
-            _moment(token["created_at"]), _moment(token["served_at"])
+            moments = moments and 0 <= token["created_at"] < LATEST and 0 <= token["served_at"] < LATEST
     except (KeyError, TypeError, ValueError):
         return False
-    return True
+    return moments
 
 
 def _moment(value: Any) -> float:
