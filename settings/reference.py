@@ -61,9 +61,11 @@ EXAMPLE = """\
 
 """
 PASSWORDS = """
-# password of Redis; only docker-compose.yml reads it
+# password of Redis; only the compose files read it
 REDIS_PASSWORD=
-# password of PostgreSQL, set when its volume is made; only docker-compose.yml reads it
+# password by which several Redis servers speak to each other, and which Latch does not know; for deploy/compose alone
+REDIS_ADMIN_PASSWORD=
+# password of PostgreSQL, set when its volume is made; only the compose files read it
 POSTGRES_PASSWORD=
 """
 PUBLISHED = """

@@ -133,7 +133,7 @@ async def asked_meanwhile(
 async def test_readers_notice_nothing_of_connections_that_are_killed(mine: Connection, server: Server) -> None:
     async def kill() -> None:
         for _ in range(20):
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(0.03)
             await mine.redis.execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")  # type: ignore[no-untyped-call]
 
     async with connected(f"unix://{server.socket}", timeout=10) as connection:

@@ -45,8 +45,8 @@ if not string.find(',' .. digests .. ',', ',' .. found[1] .. ',', 1, true) then
   local spent, longest = 0, 0
   for n = 2, #KEYS do
     local amount, seconds = tonumber(ARGV[2 + 2 * n]), tonumber(ARGV[3 + 2 * n])
-    local moment = number(redis.call('LINDEX', KEYS[n], amount - 1))
-    if moment and moment + seconds >= now / 1000 and seconds > longest then
+    local tried_at = moment(redis.call('LINDEX', KEYS[n], amount - 1), now / 1000)
+    if tried_at and tried_at + seconds >= now / 1000 and seconds > longest then
       spent, longest = n - 1, seconds
     end
   end
