@@ -72,7 +72,8 @@ async def test_an_emptied_redis_logs_everybody_out_and_lets_them_in_again(api: A
 async def test_a_check_is_one_command(api: Api, redis: Redis) -> None:
     await redis.config_resetstat()
     tokens = await api.log_in()
-    while "cmdstat_hincrby" not in await redis.info("commandstats"):  # the used code is counted soon after the login
+    # The used code is counted soon after the login.
+    while "cmdstat_hincrby" not in await redis.info("commandstats"):  # noqa: ASYNC110 - Redis tells of it to nobody
         await asyncio.sleep(0.01)
     await api.check(tokens["token"])
     await redis.config_resetstat()
