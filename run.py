@@ -27,11 +27,12 @@ from contextlib import ExitStack, contextmanager, suppress
 
 import config
 from config import Settings, SettingsError
-from service import diagnosis, logs, operations, preparation, server
+from service.commands import check, migrate, server, sessions
+from service.embedded.data_dir import DataDirInUse, owned
+from service.embedded.pepper import with_kept_pepper
+from service.embedded.redis_server import EmbeddedRedis, EmbeddedRedisError
 from service.errors import NotFound, ServiceUnavailable
-from service.stores.data_dir import DataDirInUse, owned
-from service.stores.embedded import EmbeddedRedis, EmbeddedRedisError
-from service.stores.pepper import with_kept_pepper
+from service.observability import logs
 
 gc.freeze()  # what has been imported stays, and is not looked at again
 gc.set_threshold(GARBAGE)
@@ -67,12 +68,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="run.py", description="Latch: log in by SMS code.")
-    parser.set_defaults(command=serve)
+    parser.set_defaults(command=run_serve)
     commands = parser.add_subparsers(title="commands", metavar="")
     for name, command, explained in (
-        ("serve", serve, "serve HTTP (also without a command)"),
-        ("migrate", migrate, "bring the database up to date"),
-        ("check", check, "check settings, connections, Redis' persistence and eviction policy, migrations"),
+        ("serve", run_serve, "serve HTTP (also without a command)"),
+        ("migrate", run_migrate, "bring the database up to date"),
+        ("check", run_check, "check settings, connections, Redis' persistence and eviction policy, migrations"),
         ("sessions", operate, "list a user's sessions, with the keys that end them"),
         ("revoke", operate, "end a user's sessions"),
         ("disable", operate, "let a user log in no more, and end every session"),
@@ -100,10 +101,10 @@ def _with_dashed_tokens_last(arguments: Sequence[str]) -> list[str]:
     return [*others, "--", *dashed] if dashed else others
 
 
-def serve(settings: Settings, _: Namespace) -> int:
+def run_serve(settings: Settings, _: Namespace) -> int:
     """Serve until SIGINT, SIGTERM or SIGHUP. A start that fails leaves a Redis that it has found running."""
     signals.interrupt_once()  # until the server's own handlers stand
-    _say(diagnosis.of_settings(settings))
+    _say(check.of_settings(settings))
     try:
         with owned(settings.data_dir), server.bound(settings) as listener, _embedded_redis(settings) as redis:
             if not _serve(listener, settings):
@@ -125,35 +126,35 @@ def _serve(listener: socket.socket, settings: Settings) -> bool:
 
 def _prepare(settings: Settings) -> bool:
     if not settings.redis_is_embedded:
-        _say(asyncio.run(preparation.diagnose(settings, redis_alone=True)))
-    return asyncio.run(preparation.database_is_current(settings))
+        _say(asyncio.run(migrate.diagnose(settings, redis_alone=True)))
+    return asyncio.run(migrate.database_is_current(settings))
 
 
-def _say(findings: Sequence[diagnosis.Finding]) -> None:
+def _say(findings: Sequence[check.Finding]) -> None:
     """Warn once, and not once per worker. Raises SettingsError where nobody could be served."""
     for finding in findings:
         if finding.away:
             log.warning("%s; serving all the same, and answering 503 until it does", finding.text)
-        elif finding.level is diagnosis.Level.BAD:
+        elif finding.level is check.Level.BAD:
             raise SettingsError(finding.text)
-        elif finding.level is diagnosis.Level.WARN:
+        elif finding.level is check.Level.WARN:
             log.warning(finding.text)
 
 
-def migrate(settings: Settings, _: Namespace) -> int:
+def run_migrate(settings: Settings, _: Namespace) -> int:
     """Apply the pending migrations."""
-    applied = asyncio.run(preparation.migrate(settings))
+    applied = asyncio.run(migrate.migrate(settings))
     print("\n".join(f"applied {name}" for name in applied) or "nothing to apply")
     return DONE
 
 
-def check(settings: Settings, _: Namespace) -> int:
+def run_check(settings: Settings, _: Namespace) -> int:
     """Print what is well and what is not; FAILED if anything is not."""
     with _running_redis(settings):
-        findings = asyncio.run(preparation.diagnose(settings))
+        findings = asyncio.run(migrate.diagnose(settings))
     for finding in findings:
         print(f"{finding.level.value:<5} {finding.text}")
-    return FAILED if any(finding.level is diagnosis.Level.BAD for finding in findings) else DONE
+    return FAILED if any(finding.level is check.Level.BAD for finding in findings) else DONE
 
 
 def operate(settings: Settings, chosen: Namespace) -> int:
@@ -164,7 +165,7 @@ def operate(settings: Settings, chosen: Namespace) -> int:
 
 async def _operate(settings: Settings, chosen: Namespace) -> int:
     who, as_json = chosen.subject, chosen.json
-    async with operations.opened(settings) as does:
+    async with sessions.opened(settings) as does:
         if chosen.name == "sessions":
             return await does.list_sessions(who, as_json=as_json)
         if chosen.name == "revoke":

@@ -13,8 +13,8 @@ from redis import Redis
 
 from service import rotation, tokens
 from service.entities import AccessRecord, Device, Session
-from service.stores.connection import Connection
-from service.stores.scripts import Step
+from service.stores.redis.connection import Connection
+from service.stores.redis.scripts import Step
 from service.stores.sessions import SessionStore
 
 LIFE, ACCESS_LIFE = 1_209_600.0, 3_600.0

@@ -14,32 +14,35 @@ from sanic_ext.extensions.http.extension import HTTPExtension
 from sanic_ext.extensions.openapi.extension import OpenAPIExtension
 
 from config import Settings
-from service import captchas, logs, senders
+from service import captchas, senders
 from service.authorizations import Authorizations
 from service.codes import Codes
-from service.completion import Completion
 from service.context import Context
 from service.conversion import ConversionGuard
 from service.delivery import Delivery
 from service.entities import Clock
 from service.health import Health
+from service.http import middleware
+from service.http.errors import EnvelopeErrorHandler
 from service.http.head import BODY_LIMIT
+from service.http.requests import App, TolerantRequest
 from service.limits import Limits
-from service.load import FAREWELL, Load
-from service.observation import Observation
-from service.routes import BLUEPRINTS, documents, middleware, schemas
-from service.routes.errors import EnvelopeErrorHandler
-from service.routes.requests import App, TolerantRequest
+from service.observability import logs
+from service.observability.telemetry import Observation
+from service.routes import BLUEPRINTS
+from service.routes.openapi import documents, schemas
+from service.runtime.admission import FAREWELL, Load
+from service.runtime.background import Completion
 from service.senders import Sender
 from service.sessions import Sessions
 from service.stores.captchas import CaptchaStore
 from service.stores.codes import CodeStore
-from service.stores.connection import Connection
 from service.stores.conversions import ConversionStore
 from service.stores.cooldowns import CooldownStore
 from service.stores.database import Database
 from service.stores.limits import LimitStore
 from service.stores.meter import ignore
+from service.stores.redis.connection import Connection
 from service.stores.sessions import SessionStore
 from service.stores.users import UserStore
 from service.users import Users

@@ -7,8 +7,7 @@ from datetime import UTC, datetime
 from typing import NoReturn
 
 from config import Settings
-from service import audit, deadline, rotation, tokens
-from service.audit import Event
+from service import rotation, tokens
 from service.codes import Codes, Loan
 from service.entities import AccessRecord, Clock, Device, EndReason, Identity, Session, TokenPair, User, UserStatus
 from service.errors import (
@@ -19,8 +18,11 @@ from service.errors import (
     SessionEnded,
     UserDisabled,
 )
-from service.issuing import Issuer, pair
-from service.outcomes import Attempt, told
+from service.issuer import Issuer, pair
+from service.observability import audit
+from service.observability.audit import Event
+from service.observability.outcomes import Attempt, told
+from service.runtime import deadline
 from service.runtime.single_flight import SingleFlight
 from service.stores.sessions import Found, Opened, SessionStore
 from service.stores.users import UserStore

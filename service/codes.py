@@ -15,15 +15,16 @@ from random import getrandbits
 from typing import NamedTuple, NoReturn
 
 from config import Settings
-from service import audit, deadline
-from service.audit import Event
 from service.conversion import ConversionGuard
 from service.entities import Clock
 from service.errors import InvalidCode, ServiceUnavailable
 from service.limits import Limits
+from service.observability import audit
+from service.observability.audit import Event
+from service.runtime import deadline
 from service.stores.budgets import Budget, Refusal
 from service.stores.codes import CodeStore, Ended, Verdict, places_of
-from service.stores.scripts import Step
+from service.stores.redis.scripts import Step
 
 LONGEST_LIFE = 600.0  # seconds; NIST SP 800-63B-4 section 3.1.3.2: out-of-band secrets are valid for 10 minutes at most
 LEAST_LEASE = 3.0  # seconds

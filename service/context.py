@@ -6,11 +6,11 @@ from config import Settings
 from service.authorizations import Authorizations
 from service.captchas import Captcha
 from service.codes import Codes
-from service.completion import Completion
 from service.delivery import Delivery
 from service.health import Health
-from service.load import Load
-from service.observation import Observation
+from service.observability.telemetry import Observation
+from service.runtime.admission import Load
+from service.runtime.background import Completion
 from service.sessions import Sessions
 from service.users import Users
 

@@ -8,17 +8,19 @@ import logging
 import math
 
 from config import Settings
-from service import audit, deadline, texts
-from service.audit import Event
+from service import sms_text
 from service.captchas import Captcha
 from service.codes import Code, Codes
-from service.completion import settled
 from service.conversion import Closed, ConversionGuard
 from service.entities import CodeSent, TextMessage
 from service.errors import CaptchaRequired, InvalidRequest, ServiceUnavailable, SmsUnavailable, TooManyRequests
 from service.limits import Limits, Reservation
+from service.observability import audit
+from service.observability.audit import Event
+from service.runtime import deadline
+from service.runtime.background import settled
 from service.senders import Sender
-from service.texts import Template
+from service.sms_text import Template
 
 GUARDED = "guarded"  # of CAPTCHA_WHEN: while the conversion guard is closed
 
@@ -99,7 +101,7 @@ class Delivery:
 
     async def _send(self, reservation: Reservation, code: Code) -> None:
         """Send the message. Whoever made a provider be asked has spent one of his address, whatever it answers."""
-        mobile, minutes = reservation.mobile, texts.minutes(code.life)
+        mobile, minutes = reservation.mobile, sms_text.minutes(code.life)
         text = self._template.filled(code.digits, minutes)
         try:
             with deadline.stopped():

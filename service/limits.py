@@ -12,16 +12,18 @@ from dataclasses import dataclass
 from typing import NoReturn
 
 from config import Settings
-from service import addresses, audit, deadline
-from service.audit import Event
-from service.completion import settled
+from service import addresses
 from service.entities import Clock
 from service.errors import ServiceUnavailable, TooManyRequests
+from service.observability import audit
+from service.observability.audit import Event
+from service.runtime import deadline
+from service.runtime.background import settled
 from service.stores.budgets import ALL, Budget, Refusal, windows_of
 from service.stores.codes import owner
 from service.stores.cooldowns import CooldownStore
 from service.stores.limits import LimitStore
-from service.stores.scripts import Step
+from service.stores.redis.scripts import Step
 from settings.fields import OFF
 
 PREFIX_DIGITS = 7  # an operator's block of numbers in China: ten thousand of them

@@ -1,9 +1,10 @@
 """Use cases: list a user's sessions, end one, end all."""
 
-from service import audit, rotation, tokens
-from service.audit import Event
+from service import rotation, tokens
 from service.entities import Clock, EndReason, Explanation, Session
 from service.errors import NotFound
+from service.observability import audit
+from service.observability.audit import Event
 from service.stores.sessions import SessionStore
 
 

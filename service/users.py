@@ -1,9 +1,10 @@
 """Use cases about a user: who, find, disable, enable."""
 
-from service import audit, mobiles
-from service.audit import Event
+from service import mobiles
 from service.entities import EndReason, User, UserStatus
 from service.errors import InvalidToken, NotFound, ServiceUnavailable
+from service.observability import audit
+from service.observability.audit import Event
 from service.sessions import Sessions
 from service.stores.users import UserStore
 

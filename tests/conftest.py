@@ -31,14 +31,14 @@ from sanic_routing import router as sanic_router
 import config
 from config import Settings
 from service.app import build, connections
+from service.embedded.redis_server import EmbeddedRedis
 from service.entities import TextMessage
 from service.errors import SmsUnavailable, TooManyRequests
-from service.routes.protocol import BoundedProtocol
-from service.routes.requests import App
+from service.http.protocol import BoundedProtocol
+from service.http.requests import App
 from service.senders import Failover
-from service.stores.connection import Connection
 from service.stores.database import Database
-from service.stores.embedded import EmbeddedRedis
+from service.stores.redis.connection import Connection
 from settings.limits import LimitSettings
 from tests import topologies
 from tests.client import Api

@@ -8,7 +8,7 @@ import pytest
 
 from service import errors
 from service.errors import ServiceError
-from service.routes.errors import REFUSALS, STATUS
+from service.http.errors import REFUSALS, STATUS
 
 ROOT = Path(__file__).parent.parent
 SOURCES = [
@@ -34,14 +34,14 @@ ALLOWED: dict[str, set[str]] = {
         "service.senders",
         "service.captchas",
     },
-    "service.runtime": {"service.deadline"},
+    "service.runtime": {"service.runtime.deadline"},
     "service.stores": {
         "config",
         "settings",
         "models",
         "service.stores",
         "service.embedded",
-        "service.deadline",
+        "service.runtime.deadline",
         "service.entities",
         "service.errors",
         "service.mobiles",
@@ -64,23 +64,23 @@ ALLOWED: dict[str, set[str]] = {
         "service.captchas",
         "service.routes",
     },
-    "service.server": {"config", "service", "service.commands", "service.stores"},
+    "service.commands.server": {"config", "service", "service.commands", "service.stores"},
     "service.commands": {"config", "service", "service.app", "service.routes"},
     "service.embedded": set(),
-    "service.operations": {"config", "service", "service.app", "service.stores"},
-    "service.preparation": {"config", "service", "service.app"},
+    "service.commands.sessions": {"config", "service", "service.app", "service.stores"},
+    "service.commands.migrate": {"config", "service", "service.app"},
     "run": {
         "config",
         "service",
         "service.commands",
-        "service.preparation",
-        "service.server",
-        "service.operations",
+        "service.commands.migrate",
+        "service.commands.server",
+        "service.commands.sessions",
         "service.stores",
     },
 }
 # Modules directly in `service` that others may import by name.
-SHARED = {"service.addresses", "service.deadline", "service.entities", "service.errors", "service.mobiles"}
+SHARED = {"service.addresses", "service.runtime.deadline", "service.entities", "service.errors", "service.mobiles"}
 PURE = {"addresses", "devices", "texts", "tokens", "rotation", "mobiles", "entities", "errors", "redaction"}
 # Outside libraries that belong to one place.
 PLACES = {
@@ -90,10 +90,10 @@ PLACES = {
     "redis": ("service/stores/",),
     "tortoise": ("service/stores/", "models/"),
     "asyncpg": ("service/stores/",),
-    "prometheus_client": ("service/metrics.py", "service/prometheus.py"),
-    "opentelemetry": ("service/tracing.py",),
-    "ua_parser": ("service/devices.py",),
-    "pydantic": ("config.py", "settings/", "service/stores/pepper.py"),
+    "prometheus_client": ("service/observability/metrics.py", "service/observability/prometheus_patches.py"),
+    "opentelemetry": ("service/observability/tracing.py",),
+    "ua_parser": ("service/http/devices.py",),
+    "pydantic": ("config.py", "settings/", "service/embedded/pepper.py"),
     "limits": ("service/stores/", "settings/limits.py"),
     "httpx": ("service/captchas/", "service/senders/"),
     "standardwebhooks": ("service/senders/webhook.py",),

@@ -8,9 +8,9 @@ import pytest
 from pydantic import BaseModel
 
 from config import Settings
-from service.audit import WARNINGS, Event
 from service.entities import EndReason
-from service.routes.errors import REFRESH_STATUS, STATUS
+from service.http.errors import REFRESH_STATUS, STATUS
+from service.observability.audit import WARNINGS, Event
 from settings import reference
 
 ROOT = Path(__file__).parent.parent

@@ -10,7 +10,7 @@ import pytest
 import yaml  # type: ignore[import-untyped]
 
 from config import Settings
-from service.metrics import Metrics
+from service.observability.metrics import Metrics
 from tests.processes import ROOT
 from tests.test_docs import table
 

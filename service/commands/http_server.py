@@ -13,9 +13,9 @@ from contextlib import suppress
 from enum import Enum
 from typing import Any
 
-from service.load import FAREWELL
-from service.routes.protocol import BoundedProtocol
-from service.routes.requests import App
+from service.http.protocol import BoundedProtocol
+from service.http.requests import App
+from service.runtime.admission import FAREWELL
 
 BACKLOG = 1024  # connections that wait to be accepted
 ORPHAN_GRACE = 10.0  # seconds for the requests in flight of a worker whose main process is gone

@@ -5,11 +5,12 @@ from sanic_ext import openapi
 
 from service.entities import Device, Identity, TokenPair
 from service.errors import InvalidRefreshToken, InvalidToken
-from service.routes import documents, payloads
-from service.routes.answers import Data, nothing, ok
-from service.routes.guards import authenticated, changes_state
+from service.http.guards import authenticated, changes_state
+from service.http.requests import BASE_PATH, App, Request, bearer, device
+from service.http.responses import Data, nothing, ok
+from service.routes import payloads
+from service.routes.openapi import documents
 from service.routes.payloads import Credentials
-from service.routes.requests import BASE_PATH, App, Request, bearer, device
 
 authorizations = Blueprint("authorizations", url_prefix=f"{BASE_PATH}/authorizations")
 

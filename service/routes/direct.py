@@ -7,18 +7,19 @@ requests, and all while traces are made, go the long way.
 
 import time
 
-from service import deadline
 from service.errors import InvalidRefreshToken, InvalidToken
+from service.http import access_log
+from service.http.cors import cors_headers, cors_lines
+from service.http.errors import answer_to_any
 from service.http.head import RawRequest
-from service.load import Kind
-from service.logs import CLIENT_IP, REQUEST_ID
-from service.routes import accounting, payloads
-from service.routes.answers import OK, Data, body_of, on_the_wire
+from service.http.overload import kind_of
+from service.http.requests import BASE_PATH, App, bearer_in, client_behind, device_of, sane_id
+from service.http.responses import OK, Data, body_of, on_the_wire
+from service.observability.logs import CLIENT_IP, REQUEST_ID
+from service.routes import payloads
 from service.routes.authorizations import logged_in, refreshed
-from service.routes.cors import cors_headers, cors_lines
-from service.routes.errors import answer_to_any
-from service.routes.refusals import kind_of
-from service.routes.requests import BASE_PATH, App, bearer_in, client_behind, device_of, sane_id
+from service.runtime import deadline
+from service.runtime.admission import Kind
 
 PATH = f"{BASE_PATH}/authorizations"
 CHECK, REFRESH, LOGIN = "GET", "PUT", "POST"
@@ -65,10 +66,10 @@ async def answer(app: App, request: RawRequest, peer: str) -> bytes:
         done = body_of(await (_logged_in(app, request, ip) if method == LOGIN else _refreshed(app, request)))
     except Exception as error:  # noqa: BLE001 - whatever it is, somebody waits for an answer
         response = answer_to_any(error, method, request_id)
-        accounting.close(app, request_id, method, PATH, response, began)
+        access_log.close(app, request_id, method, PATH, response, began)
         response.headers.update(cors_headers(app, head.header(b"origin")))
         return on_the_wire(response, _connection(app))
-    accounting.count(app, method, PATH, OK, began)
+    access_log.count(app, method, PATH, OK, began)
     return _DONE % (request_id.encode(), cors, len(done), _connection(app), done)
 
 
@@ -77,7 +78,7 @@ async def _confirmed(app: App, request: RawRequest, request_id: str, cors: bytes
     if token is None:
         raise InvalidToken(sent=False)
     identity = await app.ctx.authorizations.check(token)
-    accounting.count(app, CHECK, PATH, OK, began)
+    access_log.count(app, CHECK, PATH, OK, began)
     user_id, session_id = identity.user_id, identity.session_id.encode()
     body = _BODY % (user_id, session_id, identity.expires_in)
     return _CONFIRMED % (user_id, session_id, request_id.encode(), cors, len(body), _connection(app), body)

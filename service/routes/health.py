@@ -6,10 +6,10 @@ from sanic import Blueprint, HTTPResponse
 from sanic_ext import openapi
 
 from service.errors import ServiceUnavailable
-from service.routes import backend_documents
-from service.routes.answers import failure, ok
-from service.routes.errors import STATUS
-from service.routes.requests import Request, request_id
+from service.http.errors import STATUS
+from service.http.requests import Request, request_id
+from service.http.responses import failure, ok
+from service.routes.openapi import backend_documents
 
 health = Blueprint("health")
 

@@ -7,13 +7,13 @@ from sanic import Blueprint, HTTPResponse
 from sanic.exceptions import SanicException
 from sanic_ext import openapi
 
-from service import audit
-from service.audit import Event
 from service.errors import InvalidRequest, InvalidToken, SessionEnded
-from service.routes import backend_documents
-from service.routes.answers import JSON
-from service.routes.errors import STATUS
-from service.routes.requests import BASE_PATH, Request, bearer
+from service.http.errors import STATUS
+from service.http.requests import BASE_PATH, Request, bearer
+from service.http.responses import JSON
+from service.observability import audit
+from service.observability.audit import Event
+from service.routes.openapi import backend_documents
 
 introspection = Blueprint("introspection", url_prefix=f"{BASE_PATH}/introspect")
 

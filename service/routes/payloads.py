@@ -11,7 +11,7 @@ from sanic.exceptions import SanicException
 from service import mobiles
 from service.captchas import FIELD, Captcha
 from service.errors import InvalidRequest
-from service.routes.requests import Request
+from service.http.requests import Request
 
 UNSUPPORTED_MEDIA_TYPE = 415
 JSON_TYPE = re.compile(r"application/([a-z0-9!#$&^_.-]+\+)?json", re.ASCII)

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Hashable
 from functools import partial
 from typing import Generic, TypeVar
 
-from service import deadline
+from service.runtime import deadline
 
 Result = TypeVar("Result")
 

@@ -11,9 +11,9 @@ from enum import IntEnum
 from redis.exceptions import ResponseError
 
 from service.stores.budgets import Budget, Refusal, Window
-from service.stores.connection import Connection, milliseconds
 from service.stores.limits import is_foreign
-from service.stores.scripts import Script, Step
+from service.stores.redis.connection import Connection, milliseconds
+from service.stores.redis.scripts import Script, Step
 
 LEAST_LIFE = 60.0  # seconds; a code with less left is not worth sending again
 ISSUE = Script("issue_code", repeatable=True)

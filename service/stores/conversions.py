@@ -13,8 +13,8 @@ from contextvars import Context
 from dataclasses import dataclass
 
 from service.errors import ServiceUnavailable
-from service.stores.connection import Connection
-from service.stores.scripts import Script
+from service.stores.redis.connection import Connection
+from service.stores.redis.scripts import Script
 
 COUNT = Script("count_conversion", repeatable=False)  # a second run would count twice
 LOOK = Script("count_conversion", repeatable=True)  # counts nothing

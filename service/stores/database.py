@@ -13,8 +13,8 @@ from tortoise.context import TortoiseContext
 from tortoise.exceptions import DBConnectionError, IntegrityError, OperationalError
 from tortoise.migrations.executor import MigrationExecutor
 
-from service import deadline
 from service.errors import ServiceUnavailable
+from service.runtime import deadline
 from service.stores.meter import Meter, Observe, ignore, timed
 
 try:  # asyncpg is an extra; without it there is no PostgreSQL to fail

@@ -20,8 +20,8 @@ from redis.exceptions import ResponseError
 
 from service.entities import Clock
 from service.stores.budgets import PREFIX, Budget, Refusal, Window
-from service.stores.connection import UNABLE, Connection
-from service.stores.scripts import Script, Step
+from service.stores.redis.connection import UNABLE, Connection
+from service.stores.redis.scripts import Script, Step
 
 FOREIGN = re.compile("WRONGTYPE|user_script|compare")  # a value of another type, or a list of something else
 # The library's own: answers 1, or nothing where there is no room.

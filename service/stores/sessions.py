@@ -14,9 +14,9 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from service.entities import AccessRecord, EndReason, Session
-from service.stores import records
-from service.stores.connection import Connection, milliseconds
-from service.stores.scripts import Script, Step
+from service.stores import session_records
+from service.stores.redis.connection import Connection, milliseconds
+from service.stores.redis.scripts import Script, Step
 
 OPEN = Script("open_session", repeatable=True)
 # Repeating a swap that went through finds a changed record, which the caller must handle in any case.
@@ -43,7 +43,7 @@ class Found(NamedTuple):
     @property
     def session(self) -> Session | None:
         """The whole session, put together where it is asked for: a check needs no more than its end."""
-        return records.load_session(self.raw, self.user_id, self.session_id)
+        return session_records.load_session(self.raw, self.user_id, self.session_id)
 
 
 class Opened(NamedTuple):
@@ -64,14 +64,18 @@ class SessionStore:
         token, session, listed = await self._connection.values(
             _token_key(user_id, session_id, serial), _session_key(user_id, session_id), _sessions_key(user_id)
         )
-        record = records.load(session)
+        record = session_records.load(session)
         if session is None or record is None:
             return Found()
-        if reason := records.ended_of(record):
+        if reason := session_records.ended_of(record):
             return Found(ended=reason)
-        if session_id not in (listed or b"").decode(errors="replace").split(",") or not records.is_session(record):
+        if session_id not in (listed or b"").decode(errors="replace").split(",") or not session_records.is_session(
+            record
+        ):
             return Found()
-        return Found(records.load_access(token), float(record["expires_at"]), None, session, user_id, session_id)
+        return Found(
+            session_records.load_access(token), float(record["expires_at"]), None, session, user_id, session_id
+        )
 
     async def open(
         self, session: Session, serial: str, access: AccessRecord, *, cap: int, then: Sequence[Step] = ()
@@ -86,12 +90,12 @@ class SessionStore:
             [*_keys(session, serial), _barred_key(session.user_id)],
             [
                 session.session_id,
-                records.dump_session(session),
+                session_records.dump_session(session),
                 milliseconds(session.expires_at - now),
-                records.dump_access(access),
+                session_records.dump_access(access),
                 milliseconds(access.expires_at - now),
                 cap,
-                records.tombstone(EndReason.REPLACED, now),
+                session_records.tombstone(EndReason.REPLACED, now),
             ],
         )
         replaced, *followed = await self._connection.run_in_turn([opening, *then])
@@ -113,9 +117,9 @@ class SessionStore:
             [
                 session.session_id,
                 raw,
-                records.dump_session(session),
+                session_records.dump_session(session),
                 milliseconds(session.expires_at - now),
-                records.dump_access(access),
+                session_records.dump_access(access),
                 milliseconds(access.expires_at - now),
             ],
         )
@@ -123,12 +127,12 @@ class SessionStore:
 
     def reload(self, raw: bytes, user_id: int, session_id: str) -> Session | None:
         """The session in a record that `replace` answered."""
-        return records.load_session(raw, user_id, session_id)
+        return session_records.load_session(raw, user_id, session_id)
 
     async def end(self, user_id: int, session_id: str, reason: EndReason, now: float) -> bool:
         """End one session, leaving a tombstone. False where it was not live."""
         keys = [_session_key(user_id, session_id), _sessions_key(user_id)]
-        return bool(await self._connection.run(END, keys, [session_id, records.tombstone(reason, now)]))
+        return bool(await self._connection.run(END, keys, [session_id, session_records.tombstone(reason, now)]))
 
     async def end_all(
         self, user_id: int, reason: EndReason, now: float, *, keep: str = "", block_logins: bool = False
@@ -139,7 +143,7 @@ class SessionStore:
         """
         keys = [_sessions_key(user_id), _session_key(user_id, ""), _barred_key(user_id)]
         blocked = milliseconds(BARRED) if block_logins else 0
-        ended = await self._connection.run(END_ALL, keys, [records.tombstone(reason, now), keep, blocked])
+        ended = await self._connection.run(END_ALL, keys, [session_records.tombstone(reason, now), keep, blocked])
         return [session_id.decode(errors="replace") for session_id in ended]
 
     async def unbar(self, user_id: int) -> None:
@@ -154,7 +158,8 @@ class SessionStore:
             return []
         values = await self._connection.read("MGET", *(_session_key(user_id, session_id) for session_id in ids))
         found = (
-            records.load_session(value, user_id, session_id) for session_id, value in zip(ids, values, strict=True)
+            session_records.load_session(value, user_id, session_id)
+            for session_id, value in zip(ids, values, strict=True)
         )
         return [session for session in found if session]
 

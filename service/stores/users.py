@@ -8,11 +8,11 @@ from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 from models import User as UserRow
-from service import deadline
 from service.entities import User, UserStatus
 from service.errors import ServiceUnavailable
+from service.runtime import deadline
+from service.stores.batcher import Asked, Batch, Gathering
 from service.stores.database import Database
-from service.stores.gathering import Asked, Batch, Gathering
 from service.stores.meter import timed
 
 log = logging.getLogger(__name__)

@@ -2,8 +2,8 @@
 
 import asyncio
 
-from service import deadline
 from service.entities import TokenPair
+from service.runtime import deadline
 from tests.client import Api, error
 from tests.conftest import Clock
 

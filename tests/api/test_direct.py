@@ -11,8 +11,8 @@ import pytest
 
 from service.http.head import RawRequest
 from service.http.reader import RequestReader
-from service.load import Kind
 from service.routes import direct
+from service.runtime.admission import Kind
 from tests.api.test_load import answer, until
 from tests.client import BASE, MOBILE, Api, bearer
 from tests.conftest import Start

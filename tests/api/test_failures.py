@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from service.errors import ServiceUnavailable
-from service.stores.lines import Line
-from service.stores.scripts import Script
+from service.stores.redis.pipeline import Line
+from service.stores.redis.scripts import Script
 from tests.client import MOBILE, Api, bearer, error
 from tests.conftest import Outbox, Start
 

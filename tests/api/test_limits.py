@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
-from service import operations
+from service.commands import sessions
 from service.errors import ServiceUnavailable
 from tests.api.test_codes import other_than
 from tests.client import MOBILE, Api, error
@@ -159,7 +159,7 @@ async def test_after_a_hundred_wrong_tries_within_ninety_days_the_number_needs_s
     [locked] = [record for record in caplog.records if record.message == "number_locked"]
     assert (locked.levelname, vars(locked)["mobile"]) == ("WARNING", "138****8000")
     assert "latch_numbers_locked_total 1.0" in (await api.request("GET", "/metrics")).text
-    async with operations.opened(api.app.ctx.settings) as does:
+    async with sessions.opened(api.app.ctx.settings) as does:
         await does.unlock(MOBILE, as_json=False)
     assert (await api.log_in())["token"]
 
@@ -410,7 +410,7 @@ async def test_an_operator_unlocks_a_number(start: Start, capsys: pytest.Capture
     await api.post_login(MOBILE, other_than(api, MOBILE))
     wait_of(await api.post_login(MOBILE, code))
     settings = api.app.ctx.settings
-    async with operations.opened(settings) as does:
+    async with sessions.opened(settings) as does:
         assert await does.unlock(MOBILE, as_json=False) == 0
     assert "138****8000" in capsys.readouterr().out
     assert [key for key in await spent(api) if MOBILE in key] == []

@@ -9,8 +9,8 @@ from functools import partial
 import orjson
 import pytest
 
-from service.load import AT_ONCE, Kind, Load
-from service.routes import protocol
+from service.http import protocol
+from service.runtime.admission import AT_ONCE, Kind, Load
 from tests.client import BASE, Api, error
 from tests.conftest import Outbox, Start
 

@@ -1,7 +1,7 @@
 """The main job on each kind of REDIS_URL: one server, a Sentinel's master, a Cluster."""
 
-from service import diagnosis
-from service.diagnosis import Level
+from service.commands import check
+from service.commands.check import Level
 from tests.client import BASE, MOBILE, bearer, error
 from tests.conftest import LIMITS, Start
 
@@ -23,7 +23,7 @@ async def test_a_person_logs_in_refreshes_lists_and_logs_out(any_redis: str, sta
 async def test_check_finds_it_well(any_redis: str, start: Start) -> None:
     api = await start(redis_url=any_redis)
     connection, database = api.app.ctx.codes._store._connection, api.app.ctx.authorizations._users._database
-    findings = await diagnosis.findings(api.app.ctx.settings, connection, database)
+    findings = await check.findings(api.app.ctx.settings, connection, database)
     assert not [finding.text for finding in findings if finding.level is Level.BAD]
     told = " ".join(finding.text for finding in findings)
     assert "answers, version" in told

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from service.stores.connection import Connection
+from service.stores.redis.connection import Connection
 from tests.client import BASE, MOBILE, Api, bearer
 from tests.conftest import LIMITS, Clock, Start
 

@@ -9,7 +9,7 @@ import pytest
 from redis import Redis
 
 from service.embedded import append_only
-from service.stores.embedded import EmbeddedRedis, EmbeddedRedisError
+from service.embedded.redis_server import EmbeddedRedis, EmbeddedRedisError
 
 SET = b"*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$3\r\nnew\r\n"
 ONE_GOOD = b"*2\r\n$6\r\nSELECT\r\n$1\r\n0\r\n" + SET

@@ -10,9 +10,9 @@ import orjson
 import pytest
 from opentelemetry.sdk.trace import TracerProvider
 
-from service.load import Kind
-from service.routes import timed_protocol
-from service.tracing import Tracing
+from service.http import timed_protocol
+from service.observability.tracing import Tracing
+from service.runtime.admission import Kind
 from tests.api.test_load import answer, until
 from tests.client import BASE, Api, bearer
 from tests.conftest import Outbox, Start

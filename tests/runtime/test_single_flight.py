@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from service import deadline
+from service.runtime import deadline
 from service.runtime.single_flight import SingleFlight
 
 Work = Callable[[], Awaitable[str]]

@@ -13,10 +13,10 @@ from service.conversion import ConversionGuard
 from service.errors import InvalidCode
 from service.stores.budgets import Budget, Refusal, windows_of
 from service.stores.codes import CodeStore, Ended, Issued, Verdict, owner, places_of
-from service.stores.connection import Connection
 from service.stores.conversions import ConversionStore
 from service.stores.database import Database
-from service.stores.scripts import Step
+from service.stores.redis.connection import Connection
+from service.stores.redis.scripts import Step
 from service.stores.users import UserStore
 from tests.conftest import Clock
 from tests.stores.conftest import keys_of

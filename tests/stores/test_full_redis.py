@@ -8,7 +8,7 @@ import pytest
 
 from service.entities import EndReason
 from service.errors import ServiceUnavailable
-from service.stores.connection import Connection
+from service.stores.redis.connection import Connection
 from service.stores.sessions import Found, SessionStore
 from tests.stores.conftest import keys_of, on_every_server
 from tests.stores.test_sessions import LIFE, LIST, NOW, STALL, USER, Login, find, listed, opened, replaced_by, swap

@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 from limits.aio.storage.redis import redispy
 
-from service.completion import settled
 from service.errors import ServiceUnavailable
+from service.runtime.background import settled
 from service.stores.budgets import ALL, Budget, Refusal, windows_of
-from service.stores.connection import Connection
 from service.stores.conversions import Conversion, ConversionStore
 from service.stores.cooldowns import Cooldown, CooldownStore
 from service.stores.limits import LimitStore
+from service.stores.redis.connection import Connection
 from tests.client import MOBILE
 from tests.conftest import Clock
 

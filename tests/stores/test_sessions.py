@@ -10,7 +10,7 @@ from redis.asyncio import Redis
 
 from service import rotation, tokens
 from service.entities import AccessRecord, Device, EndReason, Session
-from service.stores.connection import Connection
+from service.stores.redis.connection import Connection
 from service.stores.sessions import Found, SessionStore
 from service.tokens import Kind, TokenKeys
 from tests.stores.conftest import Place, keys_of

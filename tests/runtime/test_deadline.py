@@ -1,0 +1,84 @@
+"""Deadline: what is left of a request's time, and whose time does not count."""
+
+import asyncio
+from contextlib import suppress
+from contextvars import copy_context
+from types import SimpleNamespace
+
+import pytest
+
+from service.errors import ServiceUnavailable
+from service.runtime import deadline
+from tests.conftest import Clock
+
+
+@pytest.fixture(autouse=True)
+def _time(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(deadline, "time", SimpleNamespace(monotonic=clock))
+
+
+@pytest.fixture(autouse=True)
+def _none_left_over() -> None:
+    deadline._UNTIL.set(None)
+
+
+def test_without_a_deadline_an_operation_has_all_of_its_own_time() -> None:
+    assert deadline.left(3) == 3
+
+
+def test_an_operation_has_no_more_than_what_the_request_has_left(clock: Clock) -> None:
+    deadline.begin(1.5)
+    assert deadline.left(1) == 1
+    clock.wait(1)
+    assert deadline.left(1) == pytest.approx(0.5)
+
+
+def test_what_nobody_can_wait_for_is_not_begun(clock: Clock) -> None:
+    deadline.begin(1.5)
+    clock.wait(1.5)
+    with pytest.raises(ServiceUnavailable):
+        deadline.left(1)
+
+
+def test_the_time_of_somebody_else_does_not_count(clock: Clock) -> None:
+    deadline.begin(1.5)
+    with suppress(ValueError), deadline.stopped():
+        clock.wait(5)
+        raise ValueError
+    assert deadline.left(3) == pytest.approx(1.5)
+
+
+def test_there_is_time_to_tidy_up_when_the_time_is_up(clock: Clock) -> None:
+    deadline.begin(1.5)
+    clock.wait(1.5)
+    with deadline.tidying():
+        assert deadline.left(1) == pytest.approx(deadline.TIDYING)
+    with pytest.raises(ServiceUnavailable):
+        deadline.left(1)
+
+
+def test_who_tidies_up_twice_has_no_more_time_than_who_does_once(clock: Clock) -> None:
+    deadline.begin(1.5)
+    clock.wait(1.5)
+    with deadline.tidying():
+        clock.wait(deadline.TIDYING + 0.1)
+    with deadline.tidying(), pytest.raises(ServiceUnavailable):
+        deadline.left(1)
+
+
+@pytest.mark.parametrize("block", [deadline.stopped, deadline.tidying])
+def test_where_there_is_no_deadline_none_begins(block: object) -> None:
+    with block():  # type: ignore[operator]
+        assert deadline.left(3) == 3
+    assert deadline.left(3) == 3
+
+
+async def test_the_tasks_of_a_request_share_its_deadline_and_others_do_not(clock: Clock) -> None:
+    async def left() -> float:
+        return deadline.left(3)
+
+    other = copy_context()
+    deadline.begin(1.5)
+    clock.wait(1)
+    assert await asyncio.create_task(left()) == pytest.approx(0.5)
+    assert await asyncio.create_task(left(), context=other) == 3
