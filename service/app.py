@@ -24,12 +24,13 @@ from service.entities import Clock
 from service.health import Health
 from service.http import middleware
 from service.http.errors import EnvelopeErrorHandler
+from service.http.fastpath import FastRoutes
 from service.http.head import BODY_LIMIT
 from service.http.requests import App, TolerantRequest
 from service.limits import Limits
 from service.observability import logs
 from service.observability.telemetry import Observation
-from service.routes import BLUEPRINTS
+from service.routes import BLUEPRINTS, FAST_ROUTES
 from service.routes.openapi import documents, schemas
 from service.runtime.admission import FAREWELL, Load
 from service.runtime.background import Completion
@@ -82,6 +83,7 @@ def build(settings: Settings, *, name: str = NAME, clock: Clock = time.time, sen
     for scheme in (schemas.ACCESS, schemas.REFRESH_TOKEN, schemas.SERVICE_KEY):
         app.ext.openapi.add_security_scheme(scheme, "http", scheme="bearer")
     app.blueprint(BLUEPRINTS)
+    app.ctx.fast_routes = FastRoutes(FAST_ROUTES)
     middleware.attach(app)
     _attach_lifecycle(app, clock, sender or senders.chosen(settings, app.ctx.observation.sms))
     return app

@@ -25,6 +25,7 @@ class Context:
     completion: Completion
     cors: Any  # sanic-ext's own, where CORS_ORIGINS is set
     delivery: Delivery
+    fast_routes: Any  # FastRoutes of http/fastpath.py, which knows this class
     health: Health
     load: Load
     observation: Observation

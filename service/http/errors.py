@@ -78,6 +78,8 @@ def answer_to_any(error: Exception, method: str, sent_id: str) -> Answer:
     """What a request is answered where this was raised: what is no ServiceError is a bug of ours."""
     if isinstance(error, ServiceError):
         return answer_to(error, method, sent_id)
+    if isinstance(error, SanicException) and error.status_code in REFUSALS:
+        return refusal_of(error.status_code, sent_id)
     log.error("unexpected %s", type(error).__name__, exc_info=error)
     return failure(sent_id, STATUS["internal_error"], ServiceError.code, ServiceError.message)
 

@@ -17,7 +17,7 @@ def authenticated(handler: Handler) -> Handler:
 
     @wraps(handler)
     async def checked(request: Request, **path: str) -> HTTPResponse:
-        token = bearer(request)
+        token = bearer(request.raw)
         if token is None:
             raise InvalidToken(sent=False)
         identity = await request.app.ctx.authorizations.check(token)
@@ -27,7 +27,7 @@ def authenticated(handler: Handler) -> Handler:
 
 
 def changes_state(handler: Handler) -> Handler:
-    """Let the handler run to its end though its client hangs up (see `completion.py`)."""
+    """Let the handler run to its end though its client hangs up (see `background.py`)."""
 
     @wraps(handler)
     async def completed(request: Request, **path: str) -> HTTPResponse:

@@ -97,10 +97,11 @@ class RequestHead(NamedTuple):
 
 
 class RawRequest(NamedTuple):
-    """A request that has come whole; its body is decoded."""
+    """A request that has come whole; its body is decoded. `peer` is the address at the other end of the socket."""
 
     head: RequestHead
     body: bytes
+    peer: str = ""
 
 
 def read_head(data: bytes | bytearray, seen: int = 0) -> RequestHead | None:

@@ -24,7 +24,7 @@ async def begin(request: Request) -> None:
     request.ctx.started = time.perf_counter()
     deadline.begin(request.app.ctx.settings.stores_timeout)
     REQUEST_ID.set(request_id(request))
-    CLIENT_IP.set(client_ip(request))
+    CLIENT_IP.set(client_ip(request.raw, request.app.ctx.settings.trusted_proxies))
     tracing = request.app.ctx.observation.tracing
     if tracing and request.path.startswith(BASE_PATH):  # not what load balancers and Prometheus ask all the time
         request.ctx.span = tracing.begin(access_log.known(request.method), request.headers)

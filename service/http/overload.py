@@ -66,4 +66,4 @@ def _broken_off(app: App, head: RequestHead | None, status: int, peer: str, seco
     answer = refusal_of(status, request_id, has_body=method != "HEAD")
     access_log.close(app, request_id, method, access_log.UNMATCHED, answer, time.perf_counter() - seconds)
     answer.headers.update(cors_headers(app, head.header(b"origin")) if head else ())
-    return on_the_wire(answer, b"close")
+    return on_the_wire(answer, closes=True)

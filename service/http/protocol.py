@@ -14,11 +14,11 @@ from itertools import islice
 from typing import Any
 
 from service.http.cors import cors_lines
+from service.http.fastpath import FastRoute, serve
 from service.http.head import ProtocolError, RawRequest
 from service.http.overload import kind_of, refusal
 from service.http.requests import sane_id
 from service.http.timed_protocol import TimedProtocol
-from service.routes import direct
 from service.runtime.admission import CONNECTIONS, Kind
 from service.runtime.eager import Eager
 
@@ -31,7 +31,7 @@ CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 class BoundedProtocol(TimedProtocol):
     """One connection. A request that has come whole holds a place of `load` until its answer is out."""
 
-    __slots__ = ("_answering", "_is_reading", "_kind", "_lives_on")
+    __slots__ = ("_answering", "_is_reading", "_kind", "_lives_on", "raw")
 
     def __init__(self, **given: Any) -> None:
         """Take what Sanic passes."""
@@ -40,6 +40,7 @@ class BoundedProtocol(TimedProtocol):
         self._answering: Eager | None = None
         self._lives_on = False  # what is being answered, though the client hangs up
         self._is_reading = False
+        self.raw: RawRequest | None = None  # what Sanic answers, as it was read
 
     def connection_made(self, transport: Any) -> None:
         """Make room for the connection by closing one that is idle, or else refuse it."""
@@ -50,6 +51,7 @@ class BoundedProtocol(TimedProtocol):
             transport.close()
             return
         super().connection_made(transport)  # type: ignore[no-untyped-call]
+        self._reader.peer = self._peer
 
     @property
     def idle_since(self) -> float:
@@ -102,24 +104,24 @@ class BoundedProtocol(TimedProtocol):
 
     def _serve(self, request: RawRequest) -> None:
         self._is_busy, self._was_used, self._began = True, True, None
-        context, head = self.app.ctx, request.head
-        kind = direct.kind_if_direct(request) if not context.observation.tracing else None
-        if kind and self.take(kind):
-            self._lives_on = direct.changes_state(request)
-            answering = Eager(self._answer(request))
+        head = request.head
+        route: FastRoute | None = self.app.ctx.fast_routes.find(request)
+        if route and self.take(route.kind):
+            self._lives_on = route.mutates
+            answering = Eager(self._answer(route, request))
             self._answering = None if answering.is_done else answering
             return
         # HEAD is refused there, too: its refusal has no body.
         if head.method != b"HEAD" and not self.take(kind_of(head.method.decode(), head.path)):
             self._shed(request)
             return
-        self._is_with_sanic = True
+        self._is_with_sanic, self.raw = True, request
         known = head if head.is_known else head._replace(is_persistent=False)
         super().data_received(known.with_body(request.body))
         self._timer.watch(self.keep_alive_timeout)
 
-    async def _answer(self, request: RawRequest) -> None:
-        answer = await direct.answer(self.app, request, self._peer)
+    async def _answer(self, route: FastRoute, request: RawRequest) -> None:
+        answer = await serve(self.app, route, request)
         self._lives_on = False  # all is done but for telling
         if not self._can_write.is_set():
             await self._can_write.wait()

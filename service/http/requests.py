@@ -1,7 +1,6 @@
 """What every route needs of a request: its types, its id, its client and its token."""
 
 import re
-from collections.abc import Sequence
 from random import getrandbits
 from typing import Any
 
@@ -15,9 +14,9 @@ from service import addresses
 from service.context import Context
 from service.entities import Device
 from service.http import devices
+from service.http.head import RawRequest
 
 App = Sanic[Config, Context]
-Request = SanicRequest[App, Any]
 
 BASE_PATH = "/app/v1_0"
 
@@ -39,6 +38,15 @@ class TolerantRequest(SanicRequest[App, Any]):
                 raise
             super().__init__(b"*", headers, version, method, *rest, **more)
 
+    @property
+    def raw(self) -> RawRequest:
+        """What came, as it was read."""
+        stream: Any = self.stream
+        raw: RawRequest = stream.protocol.raw
+        return raw
+
+
+Request = TolerantRequest
 
 _SANE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
 _BEARER = re.compile(r"bearer +(\S+) *", re.ASCII | re.IGNORECASE)
@@ -48,7 +56,7 @@ def request_id(request: Request) -> str:
     """The caller's `X-Request-ID` if it is a sane one (64 of `A-Za-z0-9._-` at most), else a new one."""
     known: str | None = getattr(request.ctx, "request_id", None)
     if known is None:
-        known = sane_id(request.headers.getone("x-request-id", ""))
+        known = sane_id(request.raw.head.header(b"x-request-id"))
         request.ctx.request_id = known
     return known
 
@@ -58,42 +66,26 @@ def sane_id(sent: str) -> str:
     return sent if _SANE_ID.fullmatch(sent) else f"{getrandbits(128):032x}"
 
 
-def bearer(request: Request) -> str | None:
+def bearer(raw: RawRequest) -> str | None:
     """The Bearer token of RFC 6750 section 2.1, or None where none was sent."""
-    return bearer_in(request.headers.getone("authorization", ""))
-
-
-def bearer_in(header: str) -> str | None:
-    """The Bearer token in the value of an `Authorization` header."""
-    found = _BEARER.fullmatch(header)
+    found = _BEARER.fullmatch(raw.head.header(b"authorization"))
     return found[1] if found else None
 
 
-def device(request: Request) -> Device:
+def device(raw: RawRequest, hops: int) -> Device:
     """Where a login comes from: the device's name, and the client's address."""
-    headers = request.headers
-    return device_of(headers.getone("x-device-name", ""), headers.getone("user-agent", ""), client_ip(request))
+    head = raw.head
+    return Device(devices.name(head.header(b"x-device-name"), head.header(b"user-agent")), client_ip(raw, hops))
 
 
-def device_of(given: str, user_agent: str, ip: str) -> Device:
-    """The device of these two headers and this address."""
-    return Device(devices.name(given, user_agent), ip)
-
-
-def client_ip(request: Request) -> str:
-    """The client's address: from the socket, or from TRUSTED_PROXIES hops of `X-Forwarded-For` counted from the right.
+def client_ip(raw: RawRequest, hops: int) -> str:
+    """The client's address: from the socket, or from so many hops of `X-Forwarded-For` counted from the right.
 
     Never from a header that anyone can send: entries further left than the trusted ones are not looked at.
     """
-    return client_behind(
-        request.app.ctx.settings.trusted_proxies, request.headers.getall("x-forwarded-for", []), request.ip
-    )
-
-
-def client_behind(hops: int, forwarded: Sequence[str], peer: str) -> str:
-    """The client's address behind so many trusted proxies, from the lines of `X-Forwarded-For` and the socket's end."""
-    if hops and forwarded:
-        named = [hop.strip() for line in forwarded for hop in line.split(",")]
-        if len(named) >= hops and (address := addresses.parse(named[-hops])):
+    forwarded = raw.head.header(b"x-forwarded-for") if hops else ""
+    if forwarded:
+        named = forwarded.split(",")
+        if len(named) >= hops and (address := addresses.parse(named[-hops].strip())):
             return address
-    return addresses.parse(peer) or addresses.UNKNOWN
+    return addresses.parse(raw.peer) or addresses.UNKNOWN

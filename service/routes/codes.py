@@ -45,7 +45,9 @@ async def send_code(request: Request) -> HTTPResponse:
 
 
 async def _send(request: Request, asked: payloads.CodeRequest) -> HTTPResponse:
-    sent = await request.app.ctx.delivery.send_code(asked.mobile, client_ip(request), asked.captcha_token)
+    sent = await request.app.ctx.delivery.send_code(
+        asked.mobile, client_ip(request.raw, request.app.ctx.settings.trusted_proxies), asked.captcha_token
+    )
     return ok({"mobile": sent.mobile, "expires_in": sent.expires_in, "resend_after": sent.resend_after})
 
 

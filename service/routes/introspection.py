@@ -41,7 +41,7 @@ async def introspect(request: Request) -> HTTPResponse:
 
 
 def _require_service_key(request: Request) -> None:
-    sent = bearer(request)
+    sent = bearer(request.raw)
     given = (sent or "").encode(errors="surrogateescape")
     keys = [key.get_secret_value().encode() for key in request.app.ctx.settings.service_keys]
     if not any([hmac.compare_digest(given, key) for key in keys]):  # noqa: C419 - a list: every one is compared

@@ -6,7 +6,7 @@ from functools import lru_cache
 from hashlib import sha1
 from pathlib import Path
 
-LUA = Path(__file__).parent / "lua"
+LUA = Path(__file__).parent.parent / "lua"
 INCLUDE = "-- include: "  # the first line of a script that needs some of lua/lib, with commas between
 STOPS = (None, 0)  # what a step answers that the next must not follow
 

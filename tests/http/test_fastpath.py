@@ -9,9 +9,11 @@ from typing import Any
 import orjson
 import pytest
 
+from service.http import fastpath, protocol
+from service.http.fastpath import FastRoute, FastRoutes
 from service.http.head import RawRequest
 from service.http.reader import RequestReader
-from service.routes import direct
+from service.routes import FAST_ROUTES
 from service.runtime.admission import Kind
 from tests.api.test_load import answer, until
 from tests.client import BASE, MOBILE, Api, bearer
@@ -29,13 +31,12 @@ OWN = re.compile(rb'"(token|refresh_token|session_id)":"[^"]*"|"(expires_in|user
 def short(monkeypatch: pytest.MonkeyPatch) -> list[RawRequest]:
     """What was answered the short way."""
     seen: list[RawRequest] = []
-    original = direct.answer
 
-    async def watched(app: Any, request: RawRequest, peer: str) -> bytes:
+    async def watched(app: Any, route: FastRoute, request: RawRequest) -> bytes:
         seen.append(request)
-        return await original(app, request, peer)
+        return await fastpath.serve(app, route, request)
 
-    monkeypatch.setattr(direct, "answer", watched)
+    monkeypatch.setattr(protocol, "serve", watched)
     return seen
 
 
@@ -151,6 +152,9 @@ async def test_a_login_that_is_refused_is_told_the_same_way(
         head, sent = login(body, MINE.strip())
         both = head.replace("application/json", content_type), sent
         assert (await log_in_both_ways(api, short, both)).split()[1] == status
+    head, sent = login(body, MINE.strip())
+    other = head.replace("application/json", "text/plain"), sent
+    assert (await log_in_both_ways(api, short, other)).split()[1] == b"415"
 
 
 async def test_a_limit_and_a_disabled_user_are_told_the_same_way(start: Start, short: list[RawRequest]) -> None:
@@ -192,7 +196,8 @@ def kind_if_direct(text: str) -> Kind | None:
     reader.unread += text.encode()
     request = reader.next()
     assert request
-    return direct.kind_if_direct(request)
+    route = FastRoutes(FAST_ROUTES).find(request)
+    return route.kind if route else None
 
 
 def test_what_needs_more_goes_the_long_way() -> None:
@@ -226,7 +231,6 @@ def test_a_login_that_needs_more_goes_the_long_way() -> None:
     usual = "".join(login("{}"))
     assert kind_if_direct(usual) is Kind.DATABASE
     for old, new in (
-        ("application/json", "text/plain"),
         ("Host: x", "Host: x\r\nConnection: close"),
         ("Host: x", "Host: x\r\nUser-Agent: a\r\nUser-Agent: b"),
         ("Content-Length: 2\r\n", ""),
@@ -344,7 +348,8 @@ async def test_a_server_that_is_stopping_closes_the_connection_after_an_answer(a
     refresh.unread += f"PUT {PATH} HTTP/1.1\r\nHost: x\r\n{token}".encode()
     api.app.ctx.load.stopping = True
     requests = [request for reader in (check, refresh) if (request := reader.next())]
-    answers = [await asyncio.create_task(direct.answer(api.app, request, "192.0.2.1")) for request in requests]
+    table = api.app.ctx.fast_routes
+    answers = [await asyncio.create_task(fastpath.serve(api.app, table.find(request), request)) for request in requests]
     api.app.ctx.load.stopping = False
     assert len(answers) == 2
     for told in answers:
