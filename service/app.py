@@ -29,11 +29,11 @@ from service.http.head import BODY_LIMIT
 from service.http.requests import App, TolerantRequest
 from service.limits import Limits
 from service.observability import logs
-from service.observability.telemetry import Observation
+from service.observability.telemetry import Telemetry
 from service.routes import BLUEPRINTS, FAST_ROUTES
 from service.routes.openapi import documents, schemas
-from service.runtime.admission import FAREWELL, Load
-from service.runtime.background import Completion
+from service.runtime.admission import DRAIN_GRACE, AdmissionController
+from service.runtime.background import BackgroundTasks
 from service.senders import Sender
 from service.sessions import Sessions
 from service.stores.captchas import CaptchaStore
@@ -70,10 +70,10 @@ def build(settings: Settings, *, name: str = NAME, clock: Clock = time.time, sen
         configure_logging=False,
     )
     app.ctx.settings = settings
-    app.ctx.observation = Observation(settings)
-    app.ctx.completion = Completion()
-    shed = app.ctx.observation.metrics.observe_shed
-    app.ctx.load = Load(settings.max_in_flight, lambda: app.ctx.completion.abandoned, shed)
+    app.ctx.telemetry = Telemetry(settings)
+    app.ctx.background = BackgroundTasks()
+    shed = app.ctx.telemetry.metrics.observe_shed
+    app.ctx.admission = AdmissionController(settings.max_in_flight, lambda: app.ctx.background.orphaned, shed)
     Extend(
         app,
         extensions=[OpenAPIExtension, HTTPExtension],
@@ -85,51 +85,51 @@ def build(settings: Settings, *, name: str = NAME, clock: Clock = time.time, sen
     app.blueprint(BLUEPRINTS)
     app.ctx.fast_routes = FastRoutes(FAST_ROUTES)
     middleware.attach(app)
-    _attach_lifecycle(app, clock, sender or senders.chosen(settings, app.ctx.observation.sms))
+    _attach_lifecycle(app, clock, sender or senders.chosen(settings, app.ctx.telemetry.sms))
     return app
 
 
 def _attach_lifecycle(app: App, clock: Clock, sender: Sender) -> None:
-    settings, observation = app.ctx.settings, app.ctx.observation
-    connection, database = connections(settings, observation)
+    settings, telemetry = app.ctx.settings, app.ctx.telemetry
+    connection, database = connections(settings, telemetry)
 
     @app.before_server_start
     async def start(app: App) -> None:
         logs.configure(settings, asyncio.get_running_loop())
         await database.open()
         _join(app.ctx, connection, database, clock, sender)
-        observation.start({"redis": connection.meter, "database": database.meter})
+        telemetry.start({"redis": connection.meter, "database": database.meter})
 
     @app.before_server_stop
     async def drain(app: App) -> None:
-        left = await app.ctx.load.drain(settings.graceful_timeout)
-        app.config.GRACEFUL_SHUTDOWN_TIMEOUT = min(left, FAREWELL)  # no longer for clients that are slow to ask
+        left = await app.ctx.admission.drain(settings.graceful_timeout)
+        app.config.GRACEFUL_SHUTDOWN_TIMEOUT = min(left, DRAIN_GRACE)  # no longer for clients that are slow to ask
 
     @app.after_server_stop
     async def stop(app: App) -> None:
-        await app.ctx.completion.drain(FAREWELL)  # what the end of the wait has cut off from its client
+        await app.ctx.background.drain(DRAIN_GRACE)  # what the end of the wait has cut off from its client
         await app.ctx.codes.settle()
         if app.ctx.captcha:
             await app.ctx.captcha.close()
         await senders.close(sender)
         await connection.close()
         await database.close()
-        await observation.stop()
+        await telemetry.stop()
         logs.loop_ends()
 
 
-def connections(settings: Settings, observation: Observation | None = None) -> tuple[Connection, Database]:
+def connections(settings: Settings, telemetry: Telemetry | None = None) -> tuple[Connection, Database]:
     """The two stores that the settings name, not yet connected."""
     connection = Connection(
         settings.redis_location,
         timeout=settings.redis_timeout,
-        observe=observation.store("redis") if observation else ignore,
+        observe=telemetry.store("redis") if telemetry else ignore,
     )
     database = Database(
         settings.database_location,
         timeout=settings.database_timeout,
         pool_size=settings.database_pool_size,
-        observe=observation.store("database") if observation else ignore,
+        observe=telemetry.store("database") if telemetry else ignore,
     )
     return connection, database
 

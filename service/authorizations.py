@@ -8,7 +8,7 @@ from typing import NoReturn
 
 from config import Settings
 from service import rotation, tokens
-from service.codes import Codes, Loan
+from service.codes import CodeLease, Codes
 from service.entities import AccessRecord, Clock, Device, EndReason, Identity, Session, TokenPair, User, UserStatus
 from service.errors import (
     InvalidCode,
@@ -24,7 +24,7 @@ from service.observability.audit import Event
 from service.observability.outcomes import Attempt, told
 from service.runtime import deadline
 from service.runtime.single_flight import SingleFlight
-from service.stores.sessions import Found, Opened, SessionStore
+from service.stores.sessions import OpenResult, SessionStore, TokenLookup
 from service.stores.users import UserStore
 from service.tokens import Kind, Token, TokenKeys
 
@@ -57,15 +57,15 @@ class Authorizations:
         ServiceUnavailable.
         """
         try:
-            loan = await self._codes.take(mobile, code, device.ip)
+            lease = await self._codes.verify(mobile, code, device.ip)
         except InvalidCode:
             audit.record(Event.LOGIN_REFUSED, mobile=mobile, reason=InvalidCode.code)
             raise
         try:
             user, is_new = await self._admit(mobile)
-            pair = await self._open(user.id, device, loan)
+            pair = await self._open(user.id, device, lease)
         except Exception:
-            await self._give_back(loan)
+            await self._give_back(lease)
             raise
         reason = audit.TEST_CODE if self._codes.is_fixed(mobile) else None
         audit.record(Event.LOGIN, user_id=user.id, session_id=pair.session_id, mobile=mobile, reason=reason)
@@ -128,16 +128,16 @@ class Authorizations:
             raise UserDisabled
         return user, user.created_at == now
 
-    async def _give_back(self, loan: Loan) -> None:
+    async def _give_back(self, lease: CodeLease) -> None:
         try:
-            with deadline.tidying():
-                await self._codes.release(loan)
+            with deadline.cleanup_allowance():
+                await self._codes.release(lease)
         except ServiceUnavailable:
             log.warning("a login code could not be released; it can be tried again in a few seconds")
 
-    async def _open(self, user_id: int, device: Device, loan: Loan) -> TokenPair:
+    async def _open(self, user_id: int, device: Device, lease: CodeLease) -> TokenPair:
         now = self._clock()
-        drawn = tokens.Drawn.now()
+        drawn = tokens.SessionSecrets.generate()
         refresh_token = self._keys.mint(Kind.REFRESH, user_id, drawn.session_id, drawn.refresh)
         session = Session(
             user_id=user_id,
@@ -149,27 +149,27 @@ class Authorizations:
             refresh=rotation.begin(refresh_token.secret, now),
         )
         token, access = self._issuer.access(session, drawn.access)
-        serial = tokens.serial(access.digest)
-        for other in await self._begin(session, serial, access, loan):
+        key_suffix = tokens.key_suffix(access.digest)
+        for other in await self._begin(session, key_suffix, access, lease):
             audit.record(Event.SESSION_REPLACED, user_id=user_id, session_id=other)
         return pair(token, refresh_token, session, access)
 
-    async def _begin(self, session: Session, serial: str, access: AccessRecord, loan: Loan) -> list[str]:
+    async def _begin(self, session: Session, key_suffix: str, access: AccessRecord, lease: CodeLease) -> list[str]:
         """Open a session and spend its code, or leave neither done. Answers the sessions that made room for it."""
-        opened: Opened | None = Opened([], is_followed=False)
+        opened: OpenResult | None = OpenResult([], is_followed=False)
         try:
             opened = await self._sessions.open(
-                session, serial, access, cap=self._settings.max_sessions, then=self._codes.spending(loan)
+                session, key_suffix, access, cap=self._settings.max_sessions, then=self._codes.consuming(lease)
             )
         finally:
             if opened and not opened.is_followed:
-                with deadline.tidying():
+                with deadline.cleanup_allowance():
                     await self._sessions.end(session.user_id, session.session_id, EndReason.REVOKED, session.created_at)
         if opened is None:  # disabled since the database was asked
             raise UserDisabled
-        if not opened.is_followed:  # the login took longer than the loan
+        if not opened.is_followed:  # the login took longer than the lease
             raise InvalidCode
-        self._codes.note_spent(loan)
+        self._codes.note_spent(lease)
         return opened.replaced
 
     def _concerns(self, session: Session, token: Token) -> bool:
@@ -195,7 +195,7 @@ class Authorizations:
             expires_at = self._issuer.expiry(session.created_at, now)
             refreshed = session._replace(refresh=state, refreshed_at=now, expires_at=expires_at)
             new_token, access = self._issuer.access(refreshed)
-            written = await self._sessions.replace(raw, refreshed, tokens.serial(access.digest), access)
+            written = await self._sessions.replace(raw, refreshed, tokens.key_suffix(access.digest), access)
             if written is True:
                 audit.record(Event.REFRESH, user_id=token.user_id, session_id=token.session_id)
                 successor = Token(token.user_id, token.session_id, secret)
@@ -212,13 +212,13 @@ class Authorizations:
         audit.record(Event.REFRESH_TOKEN_REUSED, user_id=token.user_id, session_id=token.session_id)
         raise SessionEnded(EndReason.REUSED, just_now=True)
 
-    async def _find(self, token: Token, digest: str) -> Found:
-        found = await self._sessions.find(token.user_id, token.session_id, tokens.serial(digest))
-        return found if found.ended or self._clock() < found.expires_at else Found()
+    async def _find(self, token: Token, digest: str) -> TokenLookup:
+        found = await self._sessions.find(token.user_id, token.session_id, tokens.key_suffix(digest))
+        return found if found.ended or self._clock() < found.expires_at else TokenLookup()
 
-    def _is_access(self, digest: str, found: Found) -> bool:
+    def _is_access(self, digest: str, found: TokenLookup) -> bool:
         return (
             found.access is not None
-            and tokens.same(found.access.digest, digest)
+            and tokens.equal(found.access.digest, digest)
             and self._clock() < found.access.expires_at
         )

@@ -24,7 +24,7 @@ from service.observability.audit import Event
 from service.runtime import deadline
 from service.stores.budgets import Budget, Refusal
 from service.stores.codes import CodeStore, Ended, Verdict, places_of
-from service.stores.redis.scripts import Step
+from service.stores.redis.scripts import ScriptCall
 
 LONGEST_LIFE = 600.0  # seconds; NIST SP 800-63B-4 section 3.1.3.2: out-of-band secrets are valid for 10 minutes at most
 LEAST_LEASE = 3.0  # seconds
@@ -38,14 +38,14 @@ class Code:
     life: float
 
 
-class Loan(NamedTuple):
-    """A right code, lent to one login until it is spent or released. `holder` is no secret, but nobody else's.
+class CodeLease(NamedTuple):
+    """A right code, lent to one login until it is spent or released. `lease_id` is no secret, but nobody else's.
 
     No `keys`: one of TEST_CODES, which is nobody's and is never spent.
     """
 
     mobile: str
-    holder: str
+    lease_id: str
     keys: Sequence[str]
 
 
@@ -80,7 +80,7 @@ class Codes:
         # One made with another pepper or length is of no use to whom it is sent now.
         return code or await self._issue(mobile, nonce, afresh=True) or self._ended(mobile, self._settings.code_ttl)
 
-    async def take(self, mobile: str, code: str, ip: str) -> Loan:
+    async def verify(self, mobile: str, code: str, ip: str) -> CodeLease:
         """Judge one try. Raises InvalidCode: wrong, expired, spent, ended and never sent are one and the same.
 
         Only a try at a code that could be right counts as a wrong one: otherwise anybody could lock a number out
@@ -89,44 +89,44 @@ class Codes:
         if self.is_fixed(mobile):
             return await self._take_fixed(mobile, code, ip)
         tries = self._limits.tries(mobile)
-        loan = Loan(mobile, f"{getrandbits(64):016x}", places_of(mobile, tries))
+        lease = CodeLease(mobile, f"{getrandbits(64):016x}", places_of(mobile, tries))
         attempt = self._limits.login_steps(ip)
-        verdict = None if attempt is None else await self._judged(loan, code, tries, attempt)
+        verdict = None if attempt is None else await self._judged(lease, code, tries, attempt)
         if verdict is None:  # it seems that the address has no attempt left
             await self._limits.spend_login(mobile, ip)
-            verdict = await self._judged(loan, code, tries)
+            verdict = await self._judged(lease, code, tries)
         if isinstance(verdict, Refusal):
             await self._limits.refuse_try(verdict, mobile, ip)
         if verdict is Verdict.LAST:
             audit.record(Event.NUMBER_LOCKED, mobile=mobile)
         if verdict is not Verdict.RIGHT:
             raise InvalidCode
-        return loan
+        return lease
 
-    async def release(self, loan: Loan) -> None:
+    async def release(self, lease: CodeLease) -> None:
         """Give a code back unspent."""
-        if loan.keys:
-            await self._store.release(loan.mobile, loan.holder)
+        if lease.keys:
+            await self._store.release(lease.mobile, lease.lease_id)
 
-    def spending(self, loan: Loan) -> list[Step]:
-        """What spends a code, for a round trip that does more. It answers 0 where the loan has run out."""
-        return [self._store.spending(loan.keys, loan.holder)] if loan.keys else []
+    def consuming(self, lease: CodeLease) -> list[ScriptCall]:
+        """What spends a code, for a round trip that does more. It answers 0 where the lease has run out."""
+        return [self._store.consuming(lease.keys, lease.lease_id)] if lease.keys else []
 
-    def note_spent(self, loan: Loan) -> None:
+    def note_spent(self, lease: CodeLease) -> None:
         """Count a code that has been spent."""
-        if not self.is_fixed(loan.mobile):
-            self._guard.note_used(loan.mobile)
+        if not self.is_fixed(lease.mobile):
+            self._guard.note_used(lease.mobile)
 
     async def settle(self) -> None:
         """Wait until all that nobody waits for is done."""
         await self._guard.settle()
 
-    async def _take_fixed(self, mobile: str, code: str, ip: str) -> Loan:
+    async def _take_fixed(self, mobile: str, code: str, ip: str) -> CodeLease:
         """Nothing is kept of these: whoever knows one may use it at any time, and nobody can end it for another."""
         await self._limits.spend_login(mobile, ip)
         if not hmac.compare_digest(code, self._fixed[mobile]):
             raise InvalidCode
-        return Loan(mobile, "", ())
+        return CodeLease(mobile, "", ())
 
     async def _issue(self, mobile: str, nonce: str, *, afresh: bool) -> Code | None:
         """None where the code that lies there is not one that these settings would send."""
@@ -154,13 +154,13 @@ class Codes:
         self._limits.refuse("code_attempts", math.ceil(wait), mobile, message)
 
     async def _judged(
-        self, loan: Loan, code: str, tries: Sequence[Budget], after: Sequence[Step] = ()
+        self, lease: CodeLease, code: str, tries: Sequence[Budget], after: Sequence[ScriptCall] = ()
     ) -> Verdict | Refusal | None:
         try:
-            return await self._store.take(
-                loan.keys,
-                ",".join(self._digest(pepper, loan.mobile, code) for pepper in self._peppers),
-                loan.holder,
+            return await self._store.verify(
+                lease.keys,
+                ",".join(self._digest(pepper, lease.mobile, code) for pepper in self._peppers),
+                lease.lease_id,
                 now=self._clock(),
                 lease=self._lease,
                 attempts=self._settings.code_attempts,
@@ -168,8 +168,8 @@ class Codes:
                 after=after,
             )
         except ServiceUnavailable:  # it may have been lent all the same
-            with suppress(ServiceUnavailable), deadline.tidying():
-                await self.release(loan)
+            with suppress(ServiceUnavailable), deadline.cleanup_allowance():
+                await self.release(lease)
             raise
 
     def _digits(self, pepper: hmac.HMAC, mobile: str, nonce: str) -> str:

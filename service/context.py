@@ -8,9 +8,9 @@ from service.captchas import Captcha
 from service.codes import Codes
 from service.delivery import Delivery
 from service.health import Health
-from service.observability.telemetry import Observation
-from service.runtime.admission import Load
-from service.runtime.background import Completion
+from service.observability.telemetry import Telemetry
+from service.runtime.admission import AdmissionController
+from service.runtime.background import BackgroundTasks
 from service.sessions import Sessions
 from service.users import Users
 
@@ -22,12 +22,12 @@ class Context:
     authorizations: Authorizations
     captcha: Captcha | None  # None: off
     codes: Codes
-    completion: Completion
+    background: BackgroundTasks
     cors: Any  # sanic-ext's own, where CORS_ORIGINS is set
     delivery: Delivery
     fast_routes: Any  # FastRoutes of http/fastpath.py, which knows this class
     health: Health
-    load: Load
-    observation: Observation
+    admission: AdmissionController
+    telemetry: Telemetry
     sessions: Sessions
     users: Users

@@ -76,7 +76,7 @@ class Delivery:
                 self._guard.note_captcha(closed)
             raise CaptchaRequired
         try:
-            with deadline.stopped():
+            with deadline.paused():
                 await captcha.verify(token, ip)
         except InvalidRequest:
             await self._limits.spend_address(ip, mobile)  # or one address could ask the provider for ever
@@ -104,16 +104,16 @@ class Delivery:
         mobile, minutes = reservation.mobile, sms_text.minutes(code.life)
         text = self._template.filled(code.digits, minutes)
         try:
-            with deadline.stopped():
+            with deadline.paused():
                 await self._sender.send(TextMessage(mobile, code.digits, text, minutes))
         except TooManyRequests as refusal:
-            await self._limits.give_back(reservation)  # the cool-down goes on: nobody makes us ask again at once
+            await self._limits.refund(reservation)  # the cool-down goes on: nobody makes us ask again at once
             wait = max(refusal.retry_after, math.ceil(reservation.cooldown))
             self._limits.refuse("provider", wait, mobile)
         except SmsUnavailable as error:
             await self._limits.undo_cooldown(reservation)
             if error.definite:
-                await self._limits.give_back(reservation)
+                await self._limits.refund(reservation)
             else:  # it may arrive all the same, and be billed
                 await self._note_sent(reservation)
             raise
@@ -122,7 +122,7 @@ class Delivery:
         """Count the code, and answer the seconds until the next. The message is out: nothing may fail any more."""
         try:
             await self._guard.note_sent(reservation.mobile)
-            return await self._limits.resend_after(reservation)
+            return await self._limits.confirm_sent(reservation)
         except ServiceUnavailable:
             log.warning("a code that was sent could not be counted")
             return math.ceil(reservation.cooldown)

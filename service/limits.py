@@ -23,7 +23,7 @@ from service.stores.budgets import ALL, Budget, Refusal, windows_of
 from service.stores.codes import owner
 from service.stores.cooldowns import CooldownStore
 from service.stores.limits import LimitStore
-from service.stores.redis.scripts import Step
+from service.stores.redis.scripts import ScriptCall
 from settings.fields import OFF
 
 PREFIX_DIGITS = 7  # an operator's block of numbers in China: ten thousand of them
@@ -55,7 +55,7 @@ class Limits:
         self._cooldowns = cooldowns
         self._clock = clock
 
-    async def look_at_code(self, mobile: str, ip: str) -> None:
+    async def check_code(self, mobile: str, ip: str) -> None:
         """Raise what `reserve_code` would. Spends nothing."""
         budgets = (*self._by_number(mobile), *self._by_address(ip))
         look, cooldown = self._store.look(budgets), self._cooldowns.look(mobile, self._clock())
@@ -73,7 +73,7 @@ class Limits:
 
     async def reserve_code(self, mobile: str, ip: str) -> Reservation:
         """Spend what the sending of one code costs."""
-        await self.look_at_code(mobile, ip)
+        await self.check_code(mobile, ip)
         now = self._clock()
         by_number, by_address = self._by_number(mobile), self._by_address(ip)
         cooldown = await self._cooldowns.start(mobile, now)
@@ -98,11 +98,11 @@ class Limits:
         """The number need not wait: its code was not sent, or nobody knows."""
         await self._take_back_cooldown(reservation.mobile, reservation.started)
 
-    async def give_back(self, reservation: Reservation) -> None:
+    async def refund(self, reservation: Reservation) -> None:
         """The provider did not take the message: only the address, which made us ask, has spent one."""
         await self._refund(reservation.by_number)
 
-    async def resend_after(self, reservation: Reservation) -> int:
+    async def confirm_sent(self, reservation: Reservation) -> int:
         """Confirm a reservation: the code was sent. Answers the whole seconds until the next may be asked for."""
         await self._cooldowns.confirm(reservation.mobile, reservation.started)
         budgets = [budget for budget in reservation.by_number if budget.name == "codes_per_number"]
@@ -113,7 +113,7 @@ class Limits:
         """For what sends nothing: a code of a test number, a wrong captcha, a refusal that tells something."""
         await self._spend(self._by_address(ip), mobile)
 
-    def login_steps(self, ip: str) -> list[Step] | None:
+    def login_steps(self, ip: str) -> list[ScriptCall] | None:
         """What spends one attempt of the address along with something else; None where `spend_login` has to."""
         return self._store.steps(self._logins(ip))
 
@@ -148,7 +148,7 @@ class Limits:
 
     async def _refund(self, budgets: tuple[Budget, ...]) -> None:
         with _best_effort("what was spent for nothing could not be given back"):
-            await self._store.give_back(budgets)
+            await self._store.refund(budgets)
 
     async def _take_back_cooldown(self, mobile: str, started: float) -> None:
         with _best_effort("the cool-down of a code that was not sent could not be taken back"):
@@ -182,7 +182,7 @@ class Limits:
 def _best_effort(otherwise: str) -> Iterator[None]:
     """For what undoes: where Redis has gone meanwhile, the failure that is being answered stays the answer."""
     try:
-        with deadline.tidying():
+        with deadline.cleanup_allowance():
             yield
     except ServiceUnavailable:
         log.warning(otherwise)

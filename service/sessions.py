@@ -37,13 +37,13 @@ class Sessions:
             self._note(user_id, session_id, reason)
         return ended
 
-    async def bar(self, user_id: int) -> list[str]:
+    async def block_logins(self, user_id: int) -> list[str]:
         """End all sessions of a user who has just been disabled, those of logins under way included."""
         return await self.end_all(user_id, EndReason.DISABLED, block_logins=True)
 
-    async def unbar(self, user_id: int) -> None:
+    async def unblock_logins(self, user_id: int) -> None:
         """Let sessions of this user be opened again."""
-        await self._store.unbar(user_id)
+        await self._store.unblock_logins(user_id)
 
     async def explain(self, text: str) -> Explanation:
         """Whether a token is live, whose it is, and if it is not, why."""
@@ -51,7 +51,7 @@ class Sessions:
         if token is None:
             return Explanation("", "it is not a token: 64 letters, digits, - and _ are expected")
         digest = tokens.digest(token.secret)
-        found = await self._store.find(token.user_id, token.session_id, tokens.serial(digest))
+        found = await self._store.find(token.user_id, token.session_id, tokens.key_suffix(digest))
         whose = (token.user_id, token.session_id)
         if found.ended:
             return Explanation("", f"its session was ended on purpose: {found.ended.value}", *whose)
@@ -59,7 +59,7 @@ class Sessions:
         session = found.session
         if session is None or now >= session.expires_at:
             return Explanation("", "no live session has it: expired, deleted, or never handed out")
-        if found.access and tokens.same(found.access.digest, digest):
+        if found.access and tokens.equal(found.access.digest, digest):
             return Explanation("access token", "" if now < found.access.expires_at else "it has expired", *whose)
         if rotation.recognises(session.refresh, token.secret):
             return Explanation("refresh token", "", *whose)

@@ -47,7 +47,7 @@ class Users:
         await self._store.set_status(user.id, UserStatus.DISABLED)
         audit.record(Event.USER_DISABLED, user_id=user.id, mobile=user.mobile, reason=EndReason.DISABLED.value)
         try:
-            return await self._sessions.bar(user.id)
+            return await self._sessions.block_logins(user.id)
         except ServiceUnavailable as error:
             error.add_note(f"user {user.id} can log in no more, but still has every session: disable once more")
             raise
@@ -55,5 +55,5 @@ class Users:
     async def enable(self, user: User) -> None:
         """Let the user log in again. The sessions that were ended stay ended."""
         await self._store.set_status(user.id, UserStatus.ACTIVE)
-        await self._sessions.unbar(user.id)
+        await self._sessions.unblock_logins(user.id)
         audit.record(Event.USER_ENABLED, user_id=user.id, mobile=user.mobile)

@@ -70,7 +70,7 @@ class Server(pytest_sanic_utils.TestServer):  # type: ignore[misc]
 
     async def start_server(self) -> None:
         listener = socket.create_server((self.host, 0))
-        protocol = BoundedProtocol if hasattr(self.app.ctx, "load") else HttpProtocol  # a test's own app
+        protocol = BoundedProtocol if hasattr(self.app.ctx, "admission") else HttpProtocol  # a test's own app
         self.server = await self.app.create_server(sock=listener, return_asyncio_server=True, protocol=protocol)
         gc.disable()  # sanic-routing parses source here: a collection meanwhile fails on CPython 3.11 (gh-106905)
         try:

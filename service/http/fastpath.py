@@ -19,7 +19,7 @@ from service.http.requests import App, Request, client_ip, sane_id
 from service.http.responses import Answer, on_the_wire
 from service.observability.logs import CLIENT_IP, REQUEST_ID
 from service.runtime import deadline
-from service.runtime.admission import Kind
+from service.runtime.admission import RequestClass
 
 TRACE_CONTEXT = ("traceparent", "tracestate")  # https://www.w3.org/TR/trace-context/
 
@@ -31,7 +31,7 @@ class FastRoute(NamedTuple):
 
     method: str
     path: str
-    kind: Kind
+    kind: RequestClass
     handle: Handle
     has_body: bool = False
     mutates: bool = False
@@ -55,11 +55,11 @@ class FastRoutes:
 async def serve(app: App, route: FastRoute, raw: RawRequest) -> bytes:
     """The whole answer, as it is sent."""
     began, head, context = time.perf_counter(), raw.head, app.ctx
-    deadline.begin(context.settings.stores_timeout)
+    deadline.start(context.settings.stores_timeout)
     request_id = sane_id(head.header(b"x-request-id"))
     REQUEST_ID.set(request_id)
     CLIENT_IP.set(client_ip(raw, context.settings.trusted_proxies))
-    tracing = context.observation.tracing
+    tracing = context.telemetry.tracing
     span = tracing.begin(route.method, _trace_context(raw)) if tracing else None
     try:
         answer = await route.handle(app, raw)
@@ -70,7 +70,7 @@ async def serve(app: App, route: FastRoute, raw: RawRequest) -> bytes:
         answer.headers.update(cors_headers(app, head.header(b"origin")))
     if tracing and span:
         tracing.end(span, route.method, route.path, answer.status, request_id)
-    return on_the_wire(answer, closes=context.load.stopping)
+    return on_the_wire(answer, closes=context.admission.stopping)
 
 
 def add_to(blueprint: Blueprint, route: FastRoute, describe: Callable[[object], object]) -> None:
@@ -78,7 +78,7 @@ def add_to(blueprint: Blueprint, route: FastRoute, describe: Callable[[object], 
 
     async def handle(request: Request) -> HTTPResponse:
         work = route.handle(request.app, request.raw)
-        return await (request.app.ctx.completion.of(work) if route.mutates else work)  # type: ignore[arg-type]
+        return await (request.app.ctx.background.shielded(work) if route.mutates else work)  # type: ignore[arg-type]
 
     handle.__name__ = route.handle.__name__
     blueprint.add_route(describe(handle), "/", methods=[route.method])  # type: ignore[arg-type]

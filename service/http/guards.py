@@ -31,6 +31,6 @@ def changes_state(handler: Handler) -> Handler:
 
     @wraps(handler)
     async def completed(request: Request, **path: str) -> HTTPResponse:
-        return await request.app.ctx.completion.of(handler(request, **path))
+        return await request.app.ctx.background.shielded(handler(request, **path))
 
     return completed

@@ -22,10 +22,10 @@ def attach(app: App) -> None:
 async def begin(request: Request) -> None:
     """Note the time and how much of it there is, and what every log line of this request carries. Take a place."""
     request.ctx.started = time.perf_counter()
-    deadline.begin(request.app.ctx.settings.stores_timeout)
+    deadline.start(request.app.ctx.settings.stores_timeout)
     REQUEST_ID.set(request_id(request))
     CLIENT_IP.set(client_ip(request.raw, request.app.ctx.settings.trusted_proxies))
-    tracing = request.app.ctx.observation.tracing
+    tracing = request.app.ctx.telemetry.tracing
     if tracing and request.path.startswith(BASE_PATH):  # not what load balancers and Prometheus ask all the time
         request.ctx.span = tracing.begin(access_log.known(request.method), request.headers)
     _take_place(request)
@@ -42,11 +42,11 @@ def _take_place(request: Request) -> None:
 
 async def finish(request: Request, response: HTTPResponse) -> None:
     """Add what every answer carries, whoever made it; count it and log it. The path is logged as its template."""
-    if request.stream and request.app.ctx.load.stopping:
+    if request.stream and request.app.ctx.admission.stopping:
         request.stream.keep_alive = False  # type: ignore[attr-defined]  # the next request belongs to another server
     began = getattr(request.ctx, "started", None) or time.perf_counter()
     route = f"/{request.route.path}" if request.route else access_log.UNMATCHED
     access_log.close(request.app, request_id(request), request.method, route, response, began)
-    tracing, span = request.app.ctx.observation.tracing, getattr(request.ctx, "span", None)
+    tracing, span = request.app.ctx.telemetry.tracing, getattr(request.ctx, "span", None)
     if tracing and span:
         tracing.end(span, access_log.known(request.method), route, response.status, request_id(request))

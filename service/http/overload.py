@@ -14,7 +14,7 @@ from service.http.head import RequestHead
 from service.http.requests import BASE_PATH, App, sane_id
 from service.http.responses import JSON, on_the_wire
 from service.observability.logs import CLIENT_IP, REQUEST_ID
-from service.runtime.admission import Kind
+from service.runtime.admission import RequestClass
 
 SPARED = ("/healthz", "/readyz", "/metrics")  # whoever watches a server needs its answer most when it is overloaded
 WAITS = ("1", "2", "3")  # seconds: those who are refused together do not come back together
@@ -22,17 +22,17 @@ WAITS = ("1", "2", "3")  # seconds: those who are refused together do not come b
 _CODES, _LOGIN, _USER = f"{BASE_PATH}/sms/", f"{BASE_PATH}/authorizations", f"{BASE_PATH}/user"
 
 
-def kind_of(method: str, path: str) -> Kind | None:
+def kind_of(method: str, path: str) -> RequestClass | None:
     """What a request waits for; None for those that are never refused."""
     if path in SPARED:
         return None
     if path.startswith(_CODES):
-        return Kind.CODES
+        return RequestClass.CODES
     if path.startswith(_LOGIN) and method == "PUT":
-        return Kind.REFRESHES
+        return RequestClass.REFRESHES
     if path.startswith(_USER) or (path.startswith(_LOGIN) and method == "POST"):
-        return Kind.DATABASE
-    return Kind.SESSIONS
+        return RequestClass.DATABASE
+    return RequestClass.SESSIONS
 
 
 _REFUSALS = {

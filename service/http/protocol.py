@@ -19,7 +19,7 @@ from service.http.head import ProtocolError, RawRequest
 from service.http.overload import kind_of, refusal
 from service.http.requests import sane_id
 from service.http.timed_protocol import TimedProtocol
-from service.runtime.admission import CONNECTIONS, Kind
+from service.runtime.admission import CONNECTIONS, RequestClass
 from service.runtime.eager import Eager
 
 FRESH = 1.0  # seconds in which a connection is not yet idle
@@ -31,22 +31,23 @@ CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 class BoundedProtocol(TimedProtocol):
     """One connection. A request that has come whole holds a place of `load` until its answer is out."""
 
-    __slots__ = ("_answering", "_is_reading", "_kind", "_lives_on", "raw")
+    __slots__ = ("_answering", "_is_paused", "_is_reading", "_kind", "_lives_on", "raw")
 
     def __init__(self, **given: Any) -> None:
         """Take what Sanic passes."""
         super().__init__(**given)
-        self._kind: Kind | None = None
+        self._kind: RequestClass | None = None
         self._answering: Eager | None = None
         self._lives_on = False  # what is being answered, though the client hangs up
         self._is_reading = False
+        self._is_paused = False
         self.raw: RawRequest | None = None  # what Sanic answers, as it was read
 
     def connection_made(self, transport: Any) -> None:
         """Make room for the connection by closing one that is idle, or else refuse it."""
         context = self.app.ctx
         if len(self.connections) >= context.settings.max_connections and not self._make_room():
-            context.load.refuse(CONNECTIONS)
+            context.admission.refuse(CONNECTIONS)
             transport.write(refusal(sane_id(""), closes=True))
             transport.close()
             return
@@ -76,25 +77,27 @@ class BoundedProtocol(TimedProtocol):
             self._time = time.monotonic()
             self._read()
         elif len(self._reader.unread) > AHEAD:
-            self.transport.pause_reading()
+            self._pause()
 
     def _read(self) -> None:
         """Serve one request after the other, as long as they are whole and answered at once."""
         self._is_reading = True
         try:
-            while not (self._is_busy or self._is_over) and (request := self._reader.next()):
+            reader = self._reader
+            while reader.unread and not (self._is_busy or self._is_over) and (request := reader.next()):
                 self._serve(request)
         except ProtocolError as error:
             self._break_off(error.status)
         finally:
             self._is_reading = False
-        if not self._is_busy and not self._is_over:
-            self._wait_for_the_rest()
+        if not (self._is_busy or self._is_over):
+            if reader.unread or reader.head:
+                self._wait_for_the_rest()
+            else:
+                self._began = None
 
     def _wait_for_the_rest(self) -> None:
-        if not self._reader.has_begun:
-            self._began = None
-        elif self._began is None:
+        if self._began is None:
             self._began = self._time
             self._timer.watch(self.keep_alive_timeout)
         if self._reader.owes_continue() and self.transport:
@@ -130,7 +133,7 @@ class BoundedProtocol(TimedProtocol):
             self._give_back()
             return
         self.transport.write(answer)
-        self._end(closes=self.app.ctx.load.stopping)
+        self._end(closes=self.app.ctx.admission.stopping)
 
     async def receive_more(self) -> None:
         """Sanic is ready for a request: the one before it is answered."""
@@ -141,16 +144,21 @@ class BoundedProtocol(TimedProtocol):
         await self._data_received.wait()
 
     def _shed(self, request: RawRequest) -> None:
-        if self.transport is not None:
+        self._pause()
+        self.app.ctx.admission.when_there_is_time(partial(self._turn_away, request))
+
+    def _pause(self) -> None:
+        """Leave in the system's buffer what the client sends, until the request at hand is answered."""
+        if self.transport and not self._is_paused:
+            self._is_paused = True
             self.transport.pause_reading()
-            self.app.ctx.load.when_there_is_time(partial(self._turn_away, request))
 
     def _turn_away(self, request: RawRequest) -> None:
         """Answer 503 and listen again, or close where that was asked for, or the server is stopping."""
         if self.transport is None or self.transport.is_closing():
             return
         head = request.head
-        closes = self.app.ctx.load.stopping or not (head.is_persistent and head.is_known)
+        closes = self.app.ctx.admission.stopping or not (head.is_persistent and head.is_known)
         cors = cors_lines(self.app, head.header(b"origin"))
         self.transport.write(refusal(sane_id(head.header(b"x-request-id")), closes=closes, cors=cors))
         self._end(closes=closes)
@@ -163,23 +171,25 @@ class BoundedProtocol(TimedProtocol):
         if closes:
             self.close()
         elif self.transport and not self.transport.is_closing():
-            self.transport.resume_reading()
+            if self._is_paused:
+                self._is_paused = False
+                self.transport.resume_reading()
             if not self._is_reading:
                 self._read()
 
     # Places.
 
-    def take(self, kind: Kind | None) -> bool:
+    def take(self, kind: RequestClass | None) -> bool:
         """Take a place for the request that has come, unless it holds one or needs none."""
         if self._kind is None and kind is not None:
-            if not self.app.ctx.load.take(kind):
+            if not self.app.ctx.admission.acquire(kind):
                 return False
             self._kind = kind
         return True
 
     def _give_back(self) -> None:
         if self._kind is not None:
-            self.app.ctx.load.give_back(self._kind)
+            self.app.ctx.admission.release(self._kind)
             self._kind = None
 
     # The end.
@@ -195,7 +205,7 @@ class BoundedProtocol(TimedProtocol):
         """Work that goes on all the same is counted where it is done, in `completion.py`."""
         self._give_back()
         if self._answering and self._lives_on:
-            self.app.ctx.completion.see_to(self._answering)
+            self.app.ctx.background.adopt(self._answering)
         elif self._answering:
             self._answering.cancel()
         if self.conn_info is not None:

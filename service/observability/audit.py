@@ -76,5 +76,5 @@ def record(
         fields["mobile"] = mobiles.mask(mobile)
     if reason is not None:
         fields["reason"] = reason
-    logs.say(log, logging.WARNING if event in WARNINGS else logging.INFO, event, fields)
+    logs.event(log, logging.WARNING if event in WARNINGS else logging.INFO, event, fields)
     tell(event, reason)

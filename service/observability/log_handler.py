@@ -15,7 +15,7 @@ from contextvars import Context
 PIPE = 4096  # bytes that a pipe takes in one piece (PIPE_BUF): several workers may write to the same one
 
 
-class Output(logging.Handler):
+class LogHandler(logging.Handler):
     """Writes each line whole, in the order in which they came. `clean` gets all that is written, lines at a time."""
 
     def __init__(self, clean: Callable[[str], str] = str) -> None:

@@ -86,7 +86,7 @@ class Metrics:
         noted.append(seconds)
 
     def flush(self) -> None:
-        """Count what was noted in passing. Asked often: at every look of Prometheus, and by `sampling.py`."""
+        """Count what was noted in passing. PendingCall often: at every look of Prometheus, and by `sampling.py`."""
         for answer, noted in self._answers.items():
             if noted:
                 method, route, _ = answer
@@ -129,7 +129,7 @@ class Metrics:
         MultiProcessCollector(shared)  # type: ignore[no-untyped-call]
         return generate_latest(shared)
 
-    def begin(self, workers: int) -> None:
+    def start(self, workers: int) -> None:
         """This process serves from now on, as one of so many workers."""
         audit.follow(self.observe_event)
         self.worker_starts.inc()
@@ -137,7 +137,7 @@ class Metrics:
         self.workers_configured.set(workers)
         self.build_info.labels(VERSION).set(1)
 
-    def retire(self) -> None:
+    def stop(self) -> None:
         """Tell the other workers that this one is gone."""
         audit.unfollow(self.observe_event)
         self.flush()

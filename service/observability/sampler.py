@@ -15,7 +15,7 @@ TICKS = 10  # from look to look; Prometheus asks less often as a rule, and the p
 STATM = Path("/proc/self/statm")  # Linux alone
 
 
-class Load(Protocol):
+class StoreUse(Protocol):
     """What a store tells about its use."""
 
     size: int
@@ -27,7 +27,7 @@ class Load(Protocol):
 class Sampler:
     """One per worker."""
 
-    def __init__(self, metrics: Metrics, stores: Mapping[str, Load]) -> None:
+    def __init__(self, metrics: Metrics, stores: Mapping[str, StoreUse]) -> None:
         self._metrics = metrics
         self._stores = dict(stores)
         self._cpu = 0.0
@@ -37,7 +37,7 @@ class Sampler:
 
     def start(self) -> None:
         """Look now, and then every TICKS times TICK until `stop`."""
-        self.look(0)
+        self.sample(0)
         self._task = asyncio.create_task(self._run())
 
     def stop(self) -> None:
@@ -45,7 +45,7 @@ class Sampler:
         if self._task:
             self._task.cancel()
 
-    def look(self, lag: float) -> None:
+    def sample(self, lag: float) -> None:
         """Set every gauge. `lag` is by how many seconds the event loop was late at most."""
         for name, store in self._stores.items():
             self._metrics.store_operations.labels(name).set(store.peak())
@@ -64,7 +64,7 @@ class Sampler:
                 await asyncio.sleep(TICK)
                 lag = max(lag, loop.time() - due)
                 self._metrics.flush()
-            self.look(lag)
+            self.sample(lag)
 
 
 def _resident() -> int:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from config import Settings
 from service.observability.metrics import Metrics
-from service.observability.sampler import Load, Sampler
+from service.observability.sampler import Sampler, StoreUse
 
 if TYPE_CHECKING:  # importing OpenTelemetry takes a third of a second and is mostly for nothing
     from service.observability.tracing import Tracing
@@ -21,7 +21,7 @@ OTHER_LIMITS = ("code_attempts", "conversion", "provider")  # refusals that no s
 log = logging.getLogger(__name__)
 
 
-class Observation:
+class Telemetry:
     """One per app. `tracing` is None until `start`, and stays so where no traces are wanted."""
 
     def __init__(self, settings: Settings) -> None:
@@ -31,9 +31,9 @@ class Observation:
         self.metrics = Metrics(senders=settings.sms_sender, limits=[*named, *OTHER_LIMITS])
         self.tracing: Tracing | None = None
 
-    def start(self, stores: Mapping[str, Load]) -> None:
+    def start(self, stores: Mapping[str, StoreUse]) -> None:
         """This process serves from now on."""
-        self.metrics.begin(self._settings.workers)
+        self.metrics.start(self._settings.workers)
         self._sampler = Sampler(self.metrics, stores)
         self._sampler.start()
         self.tracing = self.tracing or _tracing(self._settings)
@@ -44,7 +44,7 @@ class Observation:
             self._sampler.stop()
         if self.tracing:
             await self.tracing.close()
-        self.metrics.retire()
+        self.metrics.stop()
 
     def store(self, name: str) -> Callable[[str, str, float], None]:
         """What hears of the operations on one store: `redis` or `database`."""

@@ -13,7 +13,7 @@ from service.http.requests import BASE_PATH, App, Request, bearer, device
 from service.http.responses import Answer, Data, nothing, ok
 from service.routes import payloads
 from service.routes.openapi import documents
-from service.runtime.admission import Kind
+from service.runtime.admission import RequestClass
 
 PATH = f"{BASE_PATH}/authorizations"
 
@@ -47,9 +47,9 @@ async def check(app: App, raw: RawRequest) -> Answer:
     return ok(data, headers={"X-User-Id": str(user_id), "X-Session-Id": session_id})
 
 
-LOG_IN = FastRoute("POST", PATH, Kind.DATABASE, log_in, has_body=True, mutates=True)
-REFRESH = FastRoute("PUT", PATH, Kind.REFRESHES, refresh, mutates=True)
-CHECK = FastRoute("GET", PATH, Kind.SESSIONS, check)
+LOG_IN = FastRoute("POST", PATH, RequestClass.DATABASE, log_in, has_body=True, mutates=True)
+REFRESH = FastRoute("PUT", PATH, RequestClass.REFRESHES, refresh, mutates=True)
+CHECK = FastRoute("GET", PATH, RequestClass.SESSIONS, check)
 
 fastpath.add_to(authorizations, LOG_IN, openapi.definition(**documents.LOG_IN))
 fastpath.add_to(authorizations, REFRESH, openapi.definition(**documents.REFRESH))

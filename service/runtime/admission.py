@@ -18,12 +18,12 @@ from enum import Enum
 QUIET = 10.0  # seconds between two lines in the log about refusals
 AT_ONCE = 64  # refusals in one round of the event loop, so that those who are let in are served meanwhile
 PAUSE = 0.02  # seconds between two looks at whether all is done
-FAREWELL = 1.0  # seconds that a stopping server waits for answers to leave, once all are given
+DRAIN_GRACE = 1.0  # seconds that a stopping server waits for answers to leave, once all are given
 
 log = logging.getLogger(__name__)
 
 
-class Kind(Enum):
+class RequestClass(Enum):
     """What requests wait for."""
 
     CODES = "codes"  # an SMS provider, perhaps a captcha's
@@ -31,35 +31,37 @@ class Kind(Enum):
     SESSIONS = "sessions"  # Redis alone
     REFRESHES = "refreshes"
 
+    __hash__ = object.__hash__  # an Enum's own is Python code, and each request looks its class up three times
+
 
 STOPPING, CONNECTIONS = "stopping", "connections"
-REASONS = (*(kind.value for kind in Kind), STOPPING, CONNECTIONS)
+REASONS = (*(kind.value for kind in RequestClass), STOPPING, CONNECTIONS)
 
 
-class Load:
-    """The requests in flight, by kind. `abandoned` answers how much work goes on though its client has gone."""
+class AdmissionController:
+    """The requests in flight, by kind. `orphaned` answers how much work goes on though its client has gone."""
 
-    def __init__(self, limit: int, abandoned: Callable[[], int], observe: Callable[[str], None]) -> None:
+    def __init__(self, limit: int, orphaned: Callable[[], int], observe: Callable[[str], None]) -> None:
         self.stopping = False
         self._limit = limit
-        self._abandoned = abandoned
+        self._orphaned = orphaned
         self._observe = observe
-        self._held = dict.fromkeys(Kind, 0)
+        self._held = dict.fromkeys(RequestClass, 0)
         self._total = 0
         self._waiting: deque[Callable[[], None]] = deque()
         self._refused = 0
         self._told = -QUIET
 
-    def take(self, kind: Kind) -> bool:
+    def acquire(self, kind: RequestClass) -> bool:
         """Take a place, to be given back; or be refused one, which is counted.
 
         Refreshes are taken on while the server stops, on the connections that are still there, and however much goes on
         for those who have gone.
         """
-        if kind is not Kind.REFRESHES:
+        if kind is not RequestClass.REFRESHES:
             if self.stopping:
                 return self.refuse(STOPPING)
-            if self._abandoned() >= self._limit:
+            if self._orphaned() >= self._limit:
                 return self.refuse(kind.value)
         if self._held[kind] >= self._limit:
             return self.refuse(kind.value)
@@ -67,7 +69,7 @@ class Load:
         self._total += 1
         return True
 
-    def give_back(self, kind: Kind) -> None:
+    def release(self, kind: RequestClass) -> None:
         """The request is answered, or its client has gone."""
         self._held[kind] -= 1
         self._total -= 1
@@ -100,6 +102,6 @@ class Load:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + seconds
         # An event would cost something at every request, and is needed once.
-        while (self._total or self._waiting or self._abandoned()) and loop.time() < deadline:  # noqa: ASYNC110
+        while (self._total or self._waiting or self._orphaned()) and loop.time() < deadline:  # noqa: ASYNC110
             await asyncio.sleep(PAUSE)
         return max(0.0, deadline - loop.time())

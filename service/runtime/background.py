@@ -18,19 +18,19 @@ Answer = TypeVar("Answer")
 log = logging.getLogger(__name__)
 
 
-class Completion:
+class BackgroundTasks:
     """Runs work in tasks of its own, and can wait for those that are still running."""
 
     def __init__(self) -> None:
         self._running: set[asyncio.Future[Any]] = set()
-        self._abandoned: set[asyncio.Future[Any]] = set()
+        self._orphaned: set[asyncio.Future[Any]] = set()
 
     @property
-    def abandoned(self) -> int:
+    def orphaned(self) -> int:
         """How much work goes on though its caller has gone."""
-        return len(self._abandoned)
+        return len(self._orphaned)
 
-    async def of(self, work: Coroutine[Any, Any, Answer]) -> Answer:
+    async def shielded(self, work: Coroutine[Any, Any, Answer]) -> Answer:
         """The answer of `work`. If the caller is cancelled, the work goes on, and its failure is logged."""
         task = asyncio.create_task(work)
         self._running.add(task)
@@ -41,15 +41,15 @@ class Completion:
             return task.result()
         except asyncio.CancelledError:
             if not task.done():
-                self._abandoned.add(task)
-                task.add_done_callback(self._abandoned.discard)
+                self._orphaned.add(task)
+                task.add_done_callback(self._orphaned.discard)
             task.add_done_callback(_report)
             raise
 
-    def see_to(self, work: Eager) -> None:
+    def adopt(self, work: Eager) -> None:
         """Count among what goes on what is under way already, and has just lost its caller."""
         ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        for those in (self._running, self._abandoned):
+        for those in (self._running, self._orphaned):
             those.add(ended)
             ended.add_done_callback(those.discard)
         work.when_done(partial(ended.set_result, None))

@@ -12,17 +12,17 @@ from contextvars import ContextVar
 
 from service.errors import ServiceUnavailable
 
-TIDYING = 0.2  # seconds more, to put back what a request had taken whose time was up
+CLEANUP_ALLOWANCE = 0.2  # seconds more, to put back what a request had taken whose time was up
 
 _UNTIL: ContextVar[float | None] = ContextVar("deadline", default=None)
 
 
-def begin(seconds: float) -> None:
+def start(seconds: float) -> None:
     """Give the request at hand this long."""
     _UNTIL.set(time.monotonic() + seconds)
 
 
-def left(most: float) -> float:
+def remaining(most: float) -> float:
     """The seconds that an operation may take: `most`, or less. Raises ServiceUnavailable where the time is up.
 
     An operation that nobody can wait for must not be sent: it might be done after its caller was told that it was not.
@@ -37,7 +37,7 @@ def left(most: float) -> float:
 
 
 @contextmanager
-def stopped() -> Iterator[None]:
+def paused() -> Iterator[None]:
     """Leave out the time of the block: it belongs to somebody else, who has a time limit of his own."""
     until, start = _UNTIL.get(), time.monotonic()
     try:
@@ -48,11 +48,11 @@ def stopped() -> Iterator[None]:
 
 
 @contextmanager
-def tidying() -> Iterator[None]:
+def cleanup_allowance() -> Iterator[None]:
     """A little more time for the block; the same for all such blocks of a request together."""
     until = _UNTIL.get()
     if until is not None:
-        _UNTIL.set(until + TIDYING)
+        _UNTIL.set(until + CLEANUP_ALLOWANCE)
     try:
         yield
     finally:

@@ -22,7 +22,7 @@ GRAIN = 0.001  # seconds: uvloop tells the time no finer, and its timers go off 
 log = logging.getLogger(__name__)
 
 
-class Asked(Generic[Item, Answer]):
+class PendingCall(Generic[Item, Answer]):
     """What one caller asks for, and where its answer goes. `until` is a moment of the event loop's clock."""
 
     __slots__ = ("future", "is_left", "item", "until")
@@ -53,32 +53,32 @@ class Asked(Generic[Item, Answer]):
             self.future.set_exception(error)
 
 
-Batch = Sequence[Asked[Item, Answer]]
+Batch = Sequence[PendingCall[Item, Answer]]
 
 
-class Gathering(Generic[Item, Answer]):
-    """One batch at a time. `carry` gets at most `most` at once and sees to it that each is answered or fails.
+class Batcher(Generic[Item, Answer]):
+    """One batch at a time. `flush` gets at most `most` at once and sees to it that each is answered or fails.
 
     It runs in a task of its own, in nobody's context; whoever it leaves without an answer fails. `limit` is the most
-    seconds that a batch may take, 0 for any: then `carry` is cancelled and all that wait for it fail. With
+    seconds that a batch may take, 0 for any: then `flush` is cancelled and all that wait for it fail. With
     `waits_a_turn` a first batch goes one turn of the event loop later, so that what one caller asks for by several
     tasks goes together.
     """
 
     def __init__(
         self,
-        carry: Callable[[Batch[Item, Answer]], Awaitable[None]],
+        flush: Callable[[Batch[Item, Answer]], Awaitable[None]],
         *,
         most: int,
         limit: float = 0,
         waits_a_turn: bool = False,
     ) -> None:
-        self._carry = carry
+        self._flush = flush
         self._limit = limit
         self._has_given_up = False
         self._waits_a_turn = waits_a_turn
         self._most = most
-        self._queue: list[Asked[Item, Answer]] = []
+        self._queue: list[PendingCall[Item, Answer]] = []
         self._batch: Batch[Item, Answer] = ()
         self._going: asyncio.Task[None] | None = None
         self._timer: asyncio.Handle | None = None
@@ -93,15 +93,15 @@ class Gathering(Generic[Item, Answer]):
             self._loop = asyncio.get_running_loop()
         return self._loop
 
-    def ask(self, item: Item, seconds: float) -> "asyncio.Future[Answer]":
-        """The answer, to be waited for. Raises TimeoutError after `seconds`, and whatever `carry` failed with."""
+    def submit(self, item: Item, seconds: float) -> "asyncio.Future[Answer]":
+        """The answer, to be waited for. Raises TimeoutError after `seconds`, and whatever `flush` failed with."""
         loop = self._loop or self._running_loop
         future: asyncio.Future[Answer] = loop.create_future()
         if self._is_closed:
             future.set_exception(ConnectionAbortedError("closed"))
             return future
         until = loop.time() + seconds
-        self._queue.append(Asked(item, future, until))
+        self._queue.append(PendingCall(item, future, until))
         if self._going is None:
             self._going = loop.create_task(self._go(), context=Context())
         if until < self._wakes_at:
@@ -125,7 +125,7 @@ class Gathering(Generic[Item, Answer]):
             while self._queue:
                 self._batch = self._next()
                 if self._batch:
-                    await self._carried(self._batch)
+                    await self._flushed(self._batch)
                     self._batch = ()
         finally:
             self._going = None
@@ -137,7 +137,7 @@ class Gathering(Generic[Item, Answer]):
         self._queue.clear()
         self._batch = ()
 
-    def _next(self) -> list[Asked[Item, Answer]]:
+    def _next(self) -> list[PendingCall[Item, Answer]]:
         taken, self._queue = self._queue[: self._most], self._queue[self._most :]
         now = self._running_loop.time()
         for asked in taken:
@@ -145,11 +145,11 @@ class Gathering(Generic[Item, Answer]):
                 asked.fail(TimeoutError())
         return [asked for asked in taken if not asked.future.done()]
 
-    async def _carried(self, batch: Batch[Item, Answer]) -> None:
+    async def _flushed(self, batch: Batch[Item, Answer]) -> None:
         failure: Exception = RuntimeError("left without an answer")
         timer = self._running_loop.call_later(self._limit, self._give_up) if self._limit else None
         try:
-            await self._carry(batch)
+            await self._flush(batch)
         except asyncio.CancelledError:
             if not self._has_given_up or self._going is None:
                 raise

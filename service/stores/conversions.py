@@ -90,7 +90,7 @@ class ConversionStore:
     def _count(self, prefix: str, minute: int, *, sent: int, used: int) -> Awaitable[Conversion]:
         script = COUNT if sent or used else LOOK
         arguments = [minute, KEPT, sent, used]
-        return self._connection.run(script, [f"conversion:{{{prefix}}}"], arguments).read_by(lambda of: Conversion(*of))
+        return self._connection.run(script, [f"conversion:{{{prefix}}}"], arguments).then(lambda of: Conversion(*of))
 
 
 def _minute(now: float) -> int:

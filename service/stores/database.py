@@ -83,7 +83,7 @@ class Database:
             await self._connected()
             return await work()
 
-        seconds = deadline.left(self.timeout)
+        seconds = deadline.remaining(self.timeout)
         try:
             return await _answer(connected(), seconds)
         except UNREACHABLE as error:

@@ -21,7 +21,7 @@ from redis.exceptions import ResponseError
 from service.entities import Clock
 from service.stores.budgets import PREFIX, Budget, Refusal, Window
 from service.stores.redis.connection import UNABLE, Connection
-from service.stores.redis.scripts import Script, Step
+from service.stores.redis.scripts import Script, ScriptCall
 
 FOREIGN = re.compile("WRONGTYPE|user_script|compare")  # a value of another type, or a list of something else
 # The library's own: answers 1, or nothing where there is no room.
@@ -96,7 +96,7 @@ class LimitStore:
                 return refusal  # else somebody has given back meanwhile what was in the way
         return Refusal(full.name, 1) if full else None
 
-    def steps(self, budgets: Sequence[Budget]) -> list[Step] | None:
+    def steps(self, budgets: Sequence[Budget]) -> list[ScriptCall] | None:
         """What spends one of each budget, for a round trip that does more. It answers nothing where there is no room.
 
         None where that takes more than a step: what the first had spent would have to be given back.
@@ -104,7 +104,7 @@ class LimitStore:
         windows = _windows(budgets)
         return [self._step(*pair) for pair in windows] if len(windows) <= 1 else None
 
-    async def give_back(self, budgets: Sequence[Budget]) -> None:
+    async def refund(self, budgets: Sequence[Budget]) -> None:
         """Undo one `spend`."""
         await asyncio.gather(*(self._take_back(*pair) for pair in _windows(budgets)))
 
@@ -139,7 +139,7 @@ class LimitStore:
     def _hit(self, budget: Budget, window: Window) -> Awaitable[object]:
         return self._connection.run(*self._step(budget, window))
 
-    def _step(self, budget: Budget, window: Window) -> Step:
+    def _step(self, budget: Budget, window: Window) -> ScriptCall:
         """Spend one by the library's script. Its own way there takes as long as Redis."""
         return SPEND, [window.key(budget.who)], [repr(self._clock()), window.amount, window.seconds, 1]
 

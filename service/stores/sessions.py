@@ -16,7 +16,7 @@ from typing import NamedTuple
 from service.entities import AccessRecord, EndReason, Session
 from service.stores import session_records
 from service.stores.redis.connection import Connection, milliseconds
-from service.stores.redis.scripts import Script, Step
+from service.stores.redis.scripts import Script, ScriptCall
 
 OPEN = Script("open_session", repeatable=True)
 # Repeating a swap that went through finds a changed record, which the caller must handle in any case.
@@ -27,7 +27,7 @@ UNBAR = Script("unbar_user", repeatable=True)
 BARRED = 600.0  # seconds; longer than any login takes
 
 
-class Found(NamedTuple):
+class TokenLookup(NamedTuple):
     """What the three keys of one token said at one moment.
 
     `expires_at` is the session's, 0 where there is none; `raw` is its record as it stands, for a swap.
@@ -46,7 +46,7 @@ class Found(NamedTuple):
         return session_records.load_session(self.raw, self.user_id, self.session_id)
 
 
-class Opened(NamedTuple):
+class OpenResult(NamedTuple):
     """The ids of the sessions that made room for a new one, and whether all went through that was to follow."""
 
     replaced: list[str]
@@ -59,35 +59,30 @@ class SessionStore:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    async def find(self, user_id: int, session_id: str, serial: str) -> Found:
+    async def find(self, user_id: int, session_id: str, key_suffix: str) -> TokenLookup:
         """The three keys of one token in one round trip: one MGET. There is no session unless it is also listed."""
         token, session, listed = await self._connection.values(
-            _token_key(user_id, session_id, serial), _session_key(user_id, session_id), _sessions_key(user_id)
+            _token_key(user_id, session_id, key_suffix), _session_key(user_id, session_id), _sessions_key(user_id)
         )
-        record = session_records.load(session)
-        if session is None or record is None:
-            return Found()
-        if reason := session_records.ended_of(record):
-            return Found(ended=reason)
-        if session_id not in (listed or b"").decode(errors="replace").split(",") or not session_records.is_session(
-            record
-        ):
-            return Found()
-        return Found(
-            session_records.load_access(token), float(record["expires_at"]), None, session, user_id, session_id
-        )
+        if session is None:
+            return TokenLookup()
+        ended, expires_at = session_records.glance(session)
+        if ended or not expires_at or session_id.encode() not in (listed or b"").split(b","):
+            return TokenLookup(ended=ended)
+        access = session_records.load_access(token)
+        return TokenLookup(access, expires_at, None, session, user_id, session_id)
 
     async def open(
-        self, session: Session, serial: str, access: AccessRecord, *, cap: int, then: Sequence[Step] = ()
-    ) -> Opened | None:
+        self, session: Session, key_suffix: str, access: AccessRecord, *, cap: int, then: Sequence[ScriptCall] = ()
+    ) -> OpenResult | None:
         """Write a new session and its access token, and do the steps that follow.
 
         None, and nothing written, while the user is barred.
         """
         now = session.created_at
-        opening: Step = (
+        opening: ScriptCall = (
             OPEN,
-            [*_keys(session, serial), _barred_key(session.user_id)],
+            [*_keys(session, key_suffix), _barred_key(session.user_id)],
             [
                 session.session_id,
                 session_records.dump_session(session),
@@ -98,13 +93,13 @@ class SessionStore:
                 session_records.tombstone(EndReason.REPLACED, now),
             ],
         )
-        replaced, *followed = await self._connection.run_in_turn([opening, *then])
+        replaced, *followed = await self._connection.run_chain([opening, *then])
         if not isinstance(replaced, list):
             return None
         ids = [session_id.decode(errors="replace") for session_id in replaced]
-        return Opened(ids, followed == [1] * len(then))
+        return OpenResult(ids, followed == [1] * len(then))
 
-    async def replace(self, raw: bytes, session: Session, serial: str, access: AccessRecord) -> bool | bytes:
+    async def replace(self, raw: bytes, session: Session, key_suffix: str, access: AccessRecord) -> bool | bytes:
         """Write a refreshed session if its record still is `raw`.
 
         True when written, False when it is no longer live, or the record that somebody else has written meanwhile
@@ -113,7 +108,7 @@ class SessionStore:
         now = session.refreshed_at
         answer = await self._connection.run(
             REFRESH,
-            _keys(session, serial),
+            _keys(session, key_suffix),
             [
                 session.session_id,
                 raw,
@@ -146,7 +141,7 @@ class SessionStore:
         ended = await self._connection.run(END_ALL, keys, [session_records.tombstone(reason, now), keep, blocked])
         return [session_id.decode(errors="replace") for session_id in ended]
 
-    async def unbar(self, user_id: int) -> None:
+    async def unblock_logins(self, user_id: int) -> None:
         """Open sessions of this user again."""
         await self._connection.run(UNBAR, [_barred_key(user_id)], [])
 
@@ -164,8 +159,8 @@ class SessionStore:
         return [session for session in found if session]
 
 
-def _token_key(user_id: int, session_id: str, serial: str) -> str:
-    return f"token:{{{user_id}}}:{session_id}:{serial}"
+def _token_key(user_id: int, session_id: str, key_suffix: str) -> str:
+    return f"token:{{{user_id}}}:{session_id}:{key_suffix}"
 
 
 def _session_key(user_id: int, session_id: str) -> str:
@@ -185,9 +180,9 @@ def key_names(session: Session) -> tuple[str, str]:
     return _session_key(session.user_id, session.session_id), _sessions_key(session.user_id)
 
 
-def _keys(session: Session, serial: str) -> list[str]:
+def _keys(session: Session, key_suffix: str) -> list[str]:
     return [
         _session_key(session.user_id, session.session_id),
         _sessions_key(session.user_id),
-        _token_key(session.user_id, session.session_id, serial),
+        _token_key(session.user_id, session.session_id, key_suffix),
     ]

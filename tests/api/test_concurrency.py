@@ -27,7 +27,7 @@ async def test_hundreds_of_refreshes_of_one_session_are_all_served_and_waiting_s
     clock.wait(30)
 
     async def request(token: str) -> TokenPair:
-        deadline.begin(0.5)  # far less than hundreds take that begin anew whenever another is written
+        deadline.start(0.5)  # far less than hundreds take that begin anew whenever another is written
         pair: TokenPair = await authorizations.refresh(token)
         return pair
 

@@ -23,8 +23,8 @@ def session_key(tokens: dict[str, Any]) -> str:
 def token_key(tokens: dict[str, Any]) -> str:
     token = tokens_module.parse(tokens["token"])
     assert token
-    serial = tokens_module.serial(tokens_module.digest(token.secret))
-    return f"token:{{{tokens['user_id']}}}:{tokens['session_id']}:{serial}"
+    key_suffix = tokens_module.key_suffix(tokens_module.digest(token.secret))
+    return f"token:{{{tokens['user_id']}}}:{tokens['session_id']}:{key_suffix}"
 
 
 async def test_a_deleted_token_is_dead_and_its_device_refreshes(api: Api, redis: Redis) -> None:

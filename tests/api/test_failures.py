@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from service.errors import ServiceUnavailable
-from service.stores.redis.pipeline import Line
+from service.stores.redis.pipeline import PipelinedConnection
 from service.stores.redis.scripts import Script
 from tests.client import MOBILE, Api, bearer, error
 from tests.conftest import Outbox, Start
@@ -67,7 +67,7 @@ async def test_a_code_that_cannot_be_spent_takes_the_session_back_and_stays_good
     code = await api.new_code()
     store = api.app.ctx.codes._store
     spending = store.spending
-    broken = Script("spend_code", repeatable=False, source="error('-OOM there is no room')")
+    broken = Script("consume_code", repeatable=False, source="error('-OOM there is no room')")
     monkeypatch.setattr(store, "spending", lambda *of: (broken, *spending(*of)[1:]))
     assert error(await api.post_login(MOBILE, code)) == (503, "service_unavailable")
     monkeypatch.setattr(store, "spending", spending)
@@ -86,9 +86,9 @@ async def test_a_right_code_whose_judgement_was_lost_can_be_tried_again_at_once(
         await take(*arguments, **options)
         raise ServiceUnavailable
 
-    monkeypatch.setattr(store, "take", lose)
+    monkeypatch.setattr(store, "verify", lose)
     assert error(await api.post_login(MOBILE, code)) == (503, "service_unavailable")
-    monkeypatch.setattr(store, "take", take)
+    monkeypatch.setattr(store, "verify", take)
     assert (await api.post_login(MOBILE, code)).status_code == 200
 
 
@@ -98,13 +98,13 @@ async def test_a_request_waits_no_longer_for_many_operations_than_for_one(
     api = await start(redis_timeout=10, stores_timeout=0.5)
     code = await api.new_code()
     redis = api.app.ctx.codes._store._connection.redis
-    exchange = Line._exchange
+    exchange = PipelinedConnection._exchange
 
-    async def slowly(line: Line, calls: Any) -> None:
+    async def slowly(line: PipelinedConnection, calls: Any) -> None:
         await asyncio.sleep(0.3)
         await exchange(line, calls)
 
-    monkeypatch.setattr(Line, "_exchange", slowly)
+    monkeypatch.setattr(PipelinedConnection, "_exchange", slowly)
     assert error(await api.post_login(MOBILE, code)) == (503, "service_unavailable")
     assert not await redis.keys("sessions:*")
 

@@ -42,7 +42,7 @@ async def test_logins_whose_clients_hang_up_leave_no_harm(api: Api, outbox: Outb
     for mobile in mobiles:
         code = await api.new_code(mobile)
         await hang_up(api, "POST", f"{BASE}/authorizations", login_body(mobile, code), in_pieces=in_pieces)
-    await api.app.ctx.completion.drain(5)
+    await api.app.ctx.background.drain(5)
     database = api.app.ctx.users._store._database
     redis = api.app.ctx.codes._store._connection.redis
     for mobile in mobiles:
@@ -79,7 +79,7 @@ async def test_a_refresh_whose_client_hangs_up_can_be_repeated(api: Api) -> None
     tokens = await api.log_in()
     for turn in range(50):
         await hang_up(api, "PUT", f"{BASE}/authorizations", token=tokens["refresh_token"], in_pieces=turn % 2 == 0)
-    await api.app.ctx.completion.drain(5)
+    await api.app.ctx.background.drain(5)
     assert (await api.refresh(tokens["refresh_token"])).status_code == 200
 
 
@@ -90,7 +90,7 @@ async def test_a_code_request_whose_client_hangs_up_sends_the_code_all_the_same(
     outbox.before = slow
     await hang_up(api, "POST", f"{BASE}/sms/codes", b'{"mobile": "13800138000"}')
     await asyncio.sleep(0.01)
-    await api.app.ctx.completion.drain(5)
+    await api.app.ctx.background.drain(5)
     outbox.before = None
     assert (await api.post_login("13800138000", outbox.code("13800138000"))).status_code == 200
 

@@ -334,7 +334,7 @@ async def test_a_redis_that_goes_while_a_try_is_judged_leaves_the_try_unspent(
         raise ServiceUnavailable
 
     with monkeypatch.context() as patch:
-        patch.setattr(api.app.ctx.codes._store, "take", gone)
+        patch.setattr(api.app.ctx.codes._store, "verify", gone)
         assert error(await api.post_login(MOBILE, code)) == (503, "service_unavailable")
     assert (await api.post_login(MOBILE, code)).status_code == 200
 

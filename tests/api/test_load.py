@@ -10,7 +10,7 @@ import orjson
 import pytest
 
 from service.http import protocol
-from service.runtime.admission import AT_ONCE, Kind, Load
+from service.runtime.admission import AT_ONCE, AdmissionController, RequestClass
 from tests.client import BASE, Api, error
 from tests.conftest import Outbox, Start
 
@@ -94,13 +94,13 @@ async def test_a_provider_that_hangs_does_not_keep_others_out(start: Start, outb
 @pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics"])
 async def test_who_watches_is_answered_however_full_it_is(start: Start, path: str) -> None:
     api = await start(max_in_flight=1)
-    for kind in Kind:
-        assert api.app.ctx.load.take(kind)
+    for kind in RequestClass:
+        assert api.app.ctx.admission.acquire(kind)
     assert (await api.request("GET", path)).status_code == 200
     assert (await api.request("GET", f"{BASE}/user")).status_code == 503
     assert (await api.request("HEAD", f"{BASE}/user")).status_code == 503
-    for kind in Kind:
-        api.app.ctx.load.give_back(kind)
+    for kind in RequestClass:
+        api.app.ctx.admission.release(kind)
 
 
 @pytest.mark.parametrize(
@@ -128,9 +128,9 @@ async def test_however_it_comes_a_request_too_many_is_refused(start: Start, outb
 
 async def test_a_refused_connection_can_be_used_again_and_answers_stay_in_order(start: Start) -> None:
     api = await start(max_in_flight=1)
-    load: Load = api.app.ctx.load
+    load: AdmissionController = api.app.ctx.admission
     reader, writer = await asyncio.open_connection("127.0.0.1", api.port)
-    assert load.take(Kind.DATABASE)
+    assert load.acquire(RequestClass.DATABASE)
     for _ in range(3):
         writer.write(f"{USER}X-Request-ID: first\r\n\r\n".encode())
         await asyncio.sleep(0)
@@ -138,7 +138,7 @@ async def test_a_refused_connection_can_be_used_again_and_answers_stay_in_order(
         answers = [await answer(reader) for _ in range(2)]
         assert [status for status, _, _ in answers] == [503, 200]
         assert answers[0][1]["x-request-id"] == "first"
-    load.give_back(Kind.DATABASE)
+    load.release(RequestClass.DATABASE)
     writer.write(f"{USER}\r\n{USER}\r\nGET /healthz HTTP/1.1\r\nHost: x\r\n\r\n".encode())
     assert [(await answer(reader))[0] for _ in range(3)] == [401, 401, 200]
     writer.close()
@@ -146,7 +146,7 @@ async def test_a_refused_connection_can_be_used_again_and_answers_stay_in_order(
 
 async def test_places_are_given_back_however_requests_end(start: Start) -> None:
     api = await start(max_in_flight=2)
-    held = api.app.ctx.load._held
+    held = api.app.ctx.admission._held
     for _ in range(3):
         assert (await raw(api, f"{USER}\r\n"))[0] == 401
         assert (await raw(api, USER, "\r\n"))[0] == 401
@@ -174,10 +174,10 @@ async def test_work_whose_client_has_gone_takes_up_a_place_until_it_is_done(star
     writer.write(f'{SEND}Content-Length: 24\r\n\r\n{{"mobile":"13800138000"}}'.encode())
     await begun.wait()
     writer.transport.abort()
-    await until(lambda: api.app.ctx.completion.abandoned == 1)
+    await until(lambda: api.app.ctx.background.orphaned == 1)
     assert (await api.request("GET", f"{BASE}/user")).status_code == 503
     let_go.set()
-    await api.app.ctx.completion.drain(10)
+    await api.app.ctx.background.drain(10)
     assert (await api.request("GET", f"{BASE}/user")).status_code == 401
 
 
@@ -229,7 +229,7 @@ async def test_idle_connections_make_room_for_a_new_one_and_those_just_opened_do
 
 
 async def test_a_stopping_server_is_not_ready_and_closes_its_connections(api: Api) -> None:
-    api.app.ctx.load.stopping = True
+    api.app.ctx.admission.stopping = True
     for path in ("/readyz", f"{BASE}/user"):
         refused = await api.request("GET", path)
         assert error(refused) == (503, "service_unavailable")
@@ -239,7 +239,7 @@ async def test_a_stopping_server_is_not_ready_and_closes_its_connections(api: Ap
 
 
 async def test_of_many_to_be_refused_a_few_are_in_each_round() -> None:
-    load = Load(1, lambda: 0, lambda _: None)
+    load = AdmissionController(1, lambda: 0, lambda _: None)
     done: list[int] = []
     for n in range(2 * AT_ONCE):
         load.when_there_is_time(partial(done.append, n))
@@ -250,9 +250,9 @@ async def test_of_many_to_be_refused_a_few_are_in_each_round() -> None:
 
 
 async def test_the_log_tells_of_an_overload_once_in_a_while(caplog: pytest.LogCaptureFixture) -> None:
-    load = Load(1, lambda: 0, lambda _: None)
-    assert load.take(Kind.SESSIONS)
-    assert not any(load.take(Kind.SESSIONS) for _ in range(50))
+    load = AdmissionController(1, lambda: 0, lambda _: None)
+    assert load.acquire(RequestClass.SESSIONS)
+    assert not any(load.acquire(RequestClass.SESSIONS) for _ in range(50))
     [record] = caplog.records
     assert record.levelno == logging.WARNING
     assert "overloaded (sessions)" in record.getMessage()

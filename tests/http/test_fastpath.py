@@ -14,7 +14,7 @@ from service.http.fastpath import FastRoute, FastRoutes
 from service.http.head import RawRequest
 from service.http.reader import RequestReader
 from service.routes import FAST_ROUTES
-from service.runtime.admission import Kind
+from service.runtime.admission import RequestClass
 from tests.api.test_load import answer, until
 from tests.client import BASE, MOBILE, Api, bearer
 from tests.conftest import Start
@@ -190,7 +190,7 @@ async def test_redis_that_is_away_is_told_the_same_way(start: Start, unused_port
     assert (await log_in_both_ways(api, short, refused)).split()[1] == b"503"
 
 
-def kind_if_direct(text: str) -> Kind | None:
+def kind_if_direct(text: str) -> RequestClass | None:
     """What a request waits for, if it is answered on the connection."""
     reader = RequestReader()
     reader.unread += text.encode()
@@ -201,7 +201,7 @@ def kind_if_direct(text: str) -> Kind | None:
 
 
 def test_what_needs_more_goes_the_long_way() -> None:
-    assert kind_if_direct(f"{HEAD}Accept: */*\r\n\r\n") is Kind.SESSIONS
+    assert kind_if_direct(f"{HEAD}Accept: */*\r\n\r\n") is RequestClass.SESSIONS
     for headers in (
         "Connection: close\r\n",
         "Authorization: Bearer a\r\nAuthorization: Bearer b\r\n",
@@ -229,7 +229,7 @@ def test_other_requests_are_for_sanic() -> None:
 
 def test_a_login_that_needs_more_goes_the_long_way() -> None:
     usual = "".join(login("{}"))
-    assert kind_if_direct(usual) is Kind.DATABASE
+    assert kind_if_direct(usual) is RequestClass.DATABASE
     for old, new in (
         ("Host: x", "Host: x\r\nConnection: close"),
         ("Host: x", "Host: x\r\nUser-Agent: a\r\nUser-Agent: b"),
@@ -239,7 +239,7 @@ def test_a_login_that_needs_more_goes_the_long_way() -> None:
 
 
 def test_a_refresh_has_places_of_its_own() -> None:
-    assert kind_if_direct(f"PUT {PATH} HTTP/1.1\r\nHost: x\r\n\r\n") is Kind.REFRESHES
+    assert kind_if_direct(f"PUT {PATH} HTTP/1.1\r\nHost: x\r\n\r\n") is RequestClass.REFRESHES
 
 
 async def test_a_page_of_another_origin_is_answered_on_the_connection_too(
@@ -270,7 +270,7 @@ async def test_requests_sent_before_the_answer_are_answered_in_their_order(api: 
 
 async def test_checks_whose_clients_hang_up_leave_no_place_taken_and_no_answer_to_others(api: Api) -> None:
     mine, other = await api.log_in(), await api.log_in("13900139000")
-    load = api.app.ctx.load
+    load = api.app.ctx.admission
     for turns in range(60):
         async with connected(api) as (reader, writer):
             _, leaver = await asyncio.open_connection("127.0.0.1", api.port)
@@ -314,7 +314,7 @@ async def test_a_login_whose_client_hangs_up_goes_on_and_is_counted_meanwhile(
     api: Api, short: list[RawRequest], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     gate: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-    store, completion, load = api.app.ctx.authorizations._sessions, api.app.ctx.completion, api.app.ctx.load
+    store, completion, load = api.app.ctx.authorizations._sessions, api.app.ctx.background, api.app.ctx.admission
     opening = store.open
 
     async def held(*of: Any, **more: Any) -> Any:
@@ -327,14 +327,14 @@ async def test_a_login_whose_client_hangs_up_goes_on_and_is_counted_meanwhile(
     writer.write("".join(sent).encode())
     await until(lambda: load._total == 1 and bool(short))
     writer.transport.abort()
-    await until(lambda: completion.abandoned == 1)
+    await until(lambda: completion.orphaned == 1)
     assert load._total == 0
     draining = asyncio.create_task(completion.drain(5))
     await asyncio.sleep(0)
     assert not draining.done()
     gate.set_result(None)
     await draining
-    assert completion.abandoned == 0
+    assert completion.orphaned == 0
     user = await api.app.ctx.users.find(MOBILE)
     assert user
     assert len(await api.app.ctx.sessions._store.of_user(user.id)) == 1
@@ -346,11 +346,11 @@ async def test_a_server_that_is_stopping_closes_the_connection_after_an_answer(a
     check.unread += f"{HEAD}{MINE}Authorization: Bearer {tokens['token']}\r\n\r\n".encode()
     token = f"Authorization: Bearer {tokens['refresh_token']}\r\n\r\n"
     refresh.unread += f"PUT {PATH} HTTP/1.1\r\nHost: x\r\n{token}".encode()
-    api.app.ctx.load.stopping = True
+    api.app.ctx.admission.stopping = True
     requests = [request for reader in (check, refresh) if (request := reader.next())]
     table = api.app.ctx.fast_routes
     answers = [await asyncio.create_task(fastpath.serve(api.app, table.find(request), request)) for request in requests]
-    api.app.ctx.load.stopping = False
+    api.app.ctx.admission.stopping = False
     assert len(answers) == 2
     for told in answers:
         assert b"\r\nconnection: close\r\n" in told
@@ -366,7 +366,7 @@ async def test_a_login_and_a_refresh_are_two_round_trips_each_and_a_check_one(
     code = await api.new_code(MOBILE)
     tokens = (await api.post_login(MOBILE, code)).json()["data"]
     connection = api.app.ctx.codes._store._connection
-    for line in connection._lines._lines:
+    for line in connection._pipeline._lines:
         exchange = line._exchange
 
         async def counted(calls: Any, exchange: Any = exchange) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from service.observability.log_handler import PIPE, Output
+from service.observability.log_handler import PIPE, LogHandler
 
 log = logging.getLogger("tests.output")
 
@@ -36,8 +36,8 @@ def stream(monkeypatch: pytest.MonkeyPatch) -> Stream:
 
 
 @pytest.fixture
-def output(stream: Stream) -> Iterator[Output]:
-    output = Output()
+def output(stream: Stream) -> Iterator[LogHandler]:
+    output = LogHandler()
     log.addHandler(output)
     log.setLevel(logging.DEBUG)
     log.propagate = False
@@ -47,13 +47,13 @@ def output(stream: Stream) -> Iterator[Output]:
     log.setLevel(logging.NOTSET)
 
 
-def test_without_a_loop_every_line_goes_at_once(output: Output, stream: Stream) -> None:
+def test_without_a_loop_every_line_goes_at_once(output: LogHandler, stream: Stream) -> None:
     log.info("one")
     log.info("two")
     assert stream.writes == ["one\n", "two\n"]
 
 
-async def test_lines_of_one_turn_go_together_when_it_ends(output: Output, stream: Stream) -> None:
+async def test_lines_of_one_turn_go_together_when_it_ends(output: LogHandler, stream: Stream) -> None:
     output.gather(asyncio.get_running_loop())
     for turn in ("first", "second"):
         log.info("one of the %s turn", turn)
@@ -66,7 +66,7 @@ async def test_lines_of_one_turn_go_together_when_it_ends(output: Output, stream
     ]
 
 
-async def test_a_warning_goes_at_once_behind_what_came_before_it(output: Output, stream: Stream) -> None:
+async def test_a_warning_goes_at_once_behind_what_came_before_it(output: LogHandler, stream: Stream) -> None:
     output.gather(asyncio.get_running_loop())
     log.info("before")
     log.warning("something is wrong")
@@ -76,7 +76,7 @@ async def test_a_warning_goes_at_once_behind_what_came_before_it(output: Output,
     assert stream.writes[1:] == ["after\n"]
 
 
-async def test_lines_of_other_threads_go_at_once(output: Output, stream: Stream) -> None:
+async def test_lines_of_other_threads_go_at_once(output: LogHandler, stream: Stream) -> None:
     output.gather(asyncio.get_running_loop())
     log.info("of the loop")
     thread = threading.Thread(target=log.info, args=("of a thread",))
@@ -85,7 +85,7 @@ async def test_lines_of_other_threads_go_at_once(output: Output, stream: Stream)
     assert stream.writes == ["of the loop\nof a thread\n"]
 
 
-async def test_when_the_loop_ends_nothing_is_left_and_nothing_waits(output: Output, stream: Stream) -> None:
+async def test_when_the_loop_ends_nothing_is_left_and_nothing_waits(output: LogHandler, stream: Stream) -> None:
     output.gather(asyncio.get_running_loop())
     log.info("kept")
     output.gather(None)
@@ -94,7 +94,7 @@ async def test_when_the_loop_ends_nothing_is_left_and_nothing_waits(output: Outp
     assert stream.writes[1:] == ["at once\n"]
 
 
-def test_a_loop_that_was_closed_holds_nothing_back(output: Output, stream: Stream) -> None:
+def test_a_loop_that_was_closed_holds_nothing_back(output: LogHandler, stream: Stream) -> None:
     loop = asyncio.new_event_loop()
     output.gather(loop)
     loop.close()
@@ -102,7 +102,9 @@ def test_a_loop_that_was_closed_holds_nothing_back(output: Output, stream: Strea
     assert stream.writes == ["said all the same\n"]
 
 
-async def test_a_process_that_ends_in_the_middle_of_a_turn_writes_what_it_has(output: Output, stream: Stream) -> None:
+async def test_a_process_that_ends_in_the_middle_of_a_turn_writes_what_it_has(
+    output: LogHandler, stream: Stream
+) -> None:
     output.gather(asyncio.get_running_loop())
     log.info("the last words")
     logging.shutdown([lambda: output])
@@ -111,7 +113,7 @@ async def test_a_process_that_ends_in_the_middle_of_a_turn_writes_what_it_has(ou
 
 @pytest.mark.parametrize("letter", ["x", "\u4e16"])
 async def test_writes_are_whole_lines_no_longer_than_a_pipe_takes_in_one_piece(
-    output: Output, stream: Stream, letter: str
+    output: LogHandler, stream: Stream, letter: str
 ) -> None:
     output.gather(asyncio.get_running_loop())
     lines = [f"{n} {letter * (n * 7 % 300)}" for n in range(200)] + [letter * PIPE]
@@ -125,7 +127,7 @@ async def test_writes_are_whole_lines_no_longer_than_a_pipe_takes_in_one_piece(
 
 
 async def test_a_stream_that_nobody_reads_hurts_nobody(
-    output: Output, stream: Stream, monkeypatch: pytest.MonkeyPatch
+    output: LogHandler, stream: Stream, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     told: list[str] = []
     monkeypatch.setattr(output, "handleError", lambda record: told.append(record.msg))
@@ -139,7 +141,7 @@ async def test_a_stream_that_nobody_reads_hurts_nobody(
     assert told == ["lines of the log could not be written"]
 
 
-async def test_no_line_is_lost_while_several_threads_write(output: Output, stream: Stream) -> None:
+async def test_no_line_is_lost_while_several_threads_write(output: LogHandler, stream: Stream) -> None:
     output.gather(asyncio.get_running_loop())
 
     def write(who: int) -> None:

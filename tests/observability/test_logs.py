@@ -257,7 +257,7 @@ def test_what_is_said_directly_is_the_line_that_the_library_would_make(
     configure(log_format)
     fields = {"user_id": 42, "to": MOBILE, "token": TOKEN.text, "words": "two words"}
     log.warning("said to %s", MOBILE, extra=fields)
-    logs.say(log, logging.WARNING, f"said to {MOBILE}", fields)
+    logs.event(log, logging.WARNING, f"said to {MOBILE}", fields)
     library, direct = (re.sub(r"\d{4}-\d\d-\d\dT[\d:.]+Z", "then", line) for line in lines_of(capsys))
     assert direct == library
     assert "138****8000" in direct
@@ -266,7 +266,7 @@ def test_what_is_said_directly_is_the_line_that_the_library_would_make(
 
 def test_what_is_said_below_the_level_is_not_logged(configure: Configure, capsys: pytest.CaptureFixture[str]) -> None:
     configure("text", "WARNING")
-    logs.say(log, logging.INFO, "quiet", {})
+    logs.event(log, logging.INFO, "quiet", {})
     assert lines_of(capsys) == []
 
 
@@ -281,7 +281,7 @@ def test_whoever_else_listens_gets_a_record_of_what_is_said(
     place = {"root": logging.getLogger(), "own": log, "parent": logging.getLogger("tests")}[where]
     place.addHandler(listener)
     try:
-        logs.say(log, logging.INFO, "heard", {"user_id": 42})
+        logs.event(log, logging.INFO, "heard", {"user_id": 42})
     finally:
         place.removeHandler(listener)
     [record] = records
@@ -294,7 +294,7 @@ def test_a_filter_is_asked_about_what_is_said(configure: Configure, capsys: pyte
     configure("text")
     log.addFilter(nothing := logging.Filter("nothing"))
     try:
-        logs.say(log, logging.INFO, "unheard", {})
+        logs.event(log, logging.INFO, "unheard", {})
     finally:
         log.removeFilter(nothing)
     assert lines_of(capsys) == []

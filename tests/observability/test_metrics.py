@@ -33,9 +33,9 @@ def test_gauges_of_a_worker_that_was_killed_are_forgotten(tmp_path: Path, monkey
 def test_who_does_not_serve_counts_nothing() -> None:
     metrics = Metrics()
     audit.record(Event.LOGIN)
-    metrics.begin(workers=1)
+    metrics.start(workers=1)
     audit.record(Event.LOGIN)
-    metrics.retire()
+    metrics.stop()
     audit.record(Event.LOGIN)
     assert value(metrics, "latch_sessions_opened_total") == 1
 
@@ -45,8 +45,8 @@ async def test_peaks_and_delays_between_two_looks_are_not_lost(monkeypatch: pyte
     looked = asyncio.Event()
 
     class Watched(Sampler):
-        def look(self, lag: float) -> None:
-            super().look(lag)
+        def sample(self, lag: float) -> None:
+            super().sample(lag)
             lags.append(lag)
             if len(lags) > 1:
                 looked.set()

@@ -29,7 +29,7 @@ class Traced:
         self._exporter = InMemorySpanExporter()
         provider = TracerProvider(shutdown_on_exit=False)
         provider.add_span_processor(SimpleSpanProcessor(self._exporter))
-        api.app.ctx.observation.tracing = Tracing(provider)
+        api.app.ctx.telemetry.tracing = Tracing(provider)
 
     @property
     def spans(self) -> Sequence[ReadableSpan]:
@@ -78,7 +78,7 @@ async def test_a_login_shows_its_scripts_its_statement_and_its_message(start: St
     traced = Traced(await start(limit_codes_per_ip="30/hour", limit_logins_per_ip="60/minute"))
     await traced.api.log_in()
     names = {span.name for span in traced.spans}
-    assert {"redis limit + take_code", "redis open_session + spend_code", "sqlite INSERT"} <= names
+    assert {"redis limit + verify_code", "redis open_session + consume_code", "sqlite INSERT"} <= names
     login = traced.named(f"POST {BASE}/authorizations")
     assert login.context
     assert {span.context.trace_id for span in traced.spans if span.name == "sqlite INSERT" and span.context} == {
@@ -141,7 +141,7 @@ async def test_what_machines_ask_all_the_time_is_not_traced(traced: Traced) -> N
 
 
 async def test_a_message_is_a_span_with_its_sender_and_outcome(traced: Traced) -> None:
-    observation = traced.api.app.ctx.observation
+    observation = traced.api.app.ctx.telemetry
     span = observation.tracing.begin("POST", {})
     observation.sms("aliyun", "sent", 0.25)
     observation.sms("tencent", "failed", 0.5)
@@ -160,13 +160,13 @@ async def test_a_collector_that_is_away_holds_up_neither_the_requests_nor_the_st
     monkeypatch.setattr(tracing, "LAST_SECONDS", 0.2)
     api = await start(otel_exporter_otlp_endpoint=f"http://127.0.0.1:{unused_port}")
     await api.log_in()
-    observation = api.app.ctx.observation
+    observation = api.app.ctx.telemetry
     async with asyncio.timeout(8):  # left to itself the SDK tries for ten seconds
         await observation.tracing.close()
 
 
 async def test_without_the_setting_nothing_is_traced(api: Api) -> None:
-    assert api.app.ctx.observation.tracing is None
+    assert api.app.ctx.telemetry.tracing is None
 
 
 async def test_without_opentelemetry_latch_serves_and_says_what_to_install(

@@ -51,7 +51,7 @@ def test_spans_reach_the_collector_before_the_process_ends(folder: Path, collect
     assert {path for path, _ in collector.received} == {"/v1/traces"}
     groups = [group for _, request in collector.received for group in request.resource_spans]
     names = {span.name for group in groups for scope in group.scope_spans for span in scope.spans}
-    assert {f"POST {BASE}/authorizations", "redis take_code", "sqlite INSERT", "sms file"} <= names
+    assert {f"POST {BASE}/authorizations", "redis verify_code", "sqlite INSERT", "sms file"} <= names
     resource = {pair.key: pair.value.string_value for group in groups for pair in group.resource.attributes}
     assert resource["service.name"] == "login"
     assert MOBILE not in str(groups)

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from service.runtime.background import Completion, settled
+from service.runtime.background import BackgroundTasks, settled
 
 
-async def started(work: Coroutine[Any, Any, Any], completion: Completion) -> asyncio.Task[Any]:
+async def started(work: Coroutine[Any, Any, Any], background: BackgroundTasks) -> asyncio.Task[Any]:
     """A caller of the work, which has begun."""
-    caller = asyncio.create_task(completion.of(work))
+    caller = asyncio.create_task(background.shielded(work))
     await asyncio.sleep(0)
     await asyncio.sleep(0)
     return caller
@@ -42,29 +42,29 @@ class Work:
 
 async def test_the_caller_gets_the_answer() -> None:
     work = Work()
-    caller = await started(work.run(), Completion())
+    caller = await started(work.run(), BackgroundTasks())
     work.gate.set()
     assert await caller == 42
 
 
 async def test_the_caller_gets_the_failure_and_it_is_not_logged(caplog: pytest.LogCaptureFixture) -> None:
     work = Work(ValueError("no"))
-    completion = Completion()
-    caller = await started(work.run(), completion)
+    background = BackgroundTasks()
+    caller = await started(work.run(), background)
     work.gate.set()
     with pytest.raises(ValueError, match="no"):
         await caller
-    await completion.drain(1)
+    await background.drain(1)
     assert caplog.records == []
 
 
 async def test_work_goes_on_after_its_caller_is_cancelled() -> None:
     work = Work()
-    completion = Completion()
-    await abandon(await started(work.run(), completion))
+    background = BackgroundTasks()
+    await abandon(await started(work.run(), background))
     assert not work.done
     work.gate.set()
-    await completion.drain(1)
+    await background.drain(1)
     assert work.done
 
 
@@ -72,10 +72,10 @@ async def test_a_failure_after_the_caller_has_gone_is_logged_without_its_text(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     work = Work(ValueError("13800138000"))
-    completion = Completion()
-    await abandon(await started(work.run(), completion))
+    background = BackgroundTasks()
+    await abandon(await started(work.run(), background))
     work.gate.set()
-    await completion.drain(1)
+    await background.drain(1)
     [record] = caplog.records
     assert record.levelno == logging.WARNING
     assert "ValueError" in record.getMessage()
@@ -84,31 +84,31 @@ async def test_a_failure_after_the_caller_has_gone_is_logged_without_its_text(
 
 async def test_success_after_the_caller_has_gone_is_not_worth_a_line(caplog: pytest.LogCaptureFixture) -> None:
     work = Work()
-    completion = Completion()
-    await abandon(await started(work.run(), completion))
+    background = BackgroundTasks()
+    await abandon(await started(work.run(), background))
     work.gate.set()
-    await completion.drain(1)
+    await background.drain(1)
     assert caplog.records == []
 
 
 async def test_one_callers_going_away_does_not_touch_the_work_of_another() -> None:
     one, other = Work(), Work()
-    completion = Completion()
-    leaver, stayer = await started(one.run(), completion), await started(other.run(), completion)
+    background = BackgroundTasks()
+    leaver, stayer = await started(one.run(), background), await started(other.run(), background)
     await abandon(leaver)
     other.gate.set()
     assert await stayer == 42
     one.gate.set()
-    await completion.drain(1)
+    await background.drain(1)
 
 
 async def test_drain_waits_for_everything_that_runs() -> None:
     works = [Work() for _ in range(3)]
-    completion = Completion()
-    callers = [await started(work.run(), completion) for work in works]
+    background = BackgroundTasks()
+    callers = [await started(work.run(), background) for work in works]
     for caller in callers:
         await abandon(caller)
-    draining = asyncio.create_task(completion.drain(5))
+    draining = asyncio.create_task(background.drain(5))
     for work in works:
         await asyncio.sleep(0)
         assert not draining.done()
@@ -119,19 +119,19 @@ async def test_drain_waits_for_everything_that_runs() -> None:
 
 async def test_drain_waits_no_longer_than_it_is_told() -> None:
     work = Work()
-    completion = Completion()
-    caller = await started(work.run(), completion)
-    await completion.drain(0.01)
+    background = BackgroundTasks()
+    caller = await started(work.run(), background)
+    await background.drain(0.01)
     assert not work.done
     work.gate.set()
     assert await caller == 42
 
 
 async def test_drain_of_nothing_returns_at_once() -> None:
-    completion = Completion()
-    await asyncio.wait_for(completion.drain(60), 1)
-    assert await completion.of(asyncio.sleep(0, "done")) == "done"
-    await asyncio.wait_for(completion.drain(60), 1)
+    background = BackgroundTasks()
+    await asyncio.wait_for(background.drain(60), 1)
+    assert await background.shielded(asyncio.sleep(0, "done")) == "done"
+    await asyncio.wait_for(background.drain(60), 1)
 
 
 async def test_all_have_ended_when_the_first_failure_is_raised() -> None:

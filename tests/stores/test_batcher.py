@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from service.stores.batcher import GRAIN, Batch, Gathering
+from service.stores.batcher import GRAIN, Batch, Batcher
 from tests.stores.virtual_clock import now, run
 
 MOST = 4
@@ -44,7 +44,7 @@ class World:
         default_factory=dict
     )  # how long it waited, until when, for what
 
-    async def carry(self, batch: Batch[int, str]) -> None:
+    async def flush(self, batch: Batch[int, str]) -> None:
         assert 0 < len(batch) <= MOST
         assert not any(asked.is_over for asked in batch)
         way = self.ways[len(self.batches) % len(self.ways)]
@@ -72,23 +72,23 @@ class World:
                 raise Refused
 
     async def live(self, plans: list[Plan]) -> None:
-        gathering = Gathering(self.carry, most=MOST)
+        batcher = Batcher(self.flush, most=MOST)
         async with asyncio.TaskGroup() as group:
             for number, plan in enumerate(plans):
-                group.create_task(self._ask(gathering, number, plan))
-        await gathering.close()
+                group.create_task(self._ask(batcher, number, plan))
+        await batcher.close()
 
-    async def _ask(self, gathering: Gathering[int, str], number: int, plan: Plan) -> None:
+    async def _ask(self, batcher: Batcher[int, str], number: int, plan: Plan) -> None:
         await asyncio.sleep(plan.at / 1000)
         start = now()
-        if gathering._going is None:
+        if batcher._going is None:
             self.alone[number] = start
         leaver = asyncio.current_task()
         if plan.leaves is not None and leaver:
             asyncio.get_running_loop().call_later(plan.leaves / 1000, leaver.cancel)
         heard: object
         try:
-            heard = await gathering.ask(number, plan.limit / 1000)
+            heard = await batcher.submit(number, plan.limit / 1000)
         except (Refused, RuntimeError, TimeoutError) as error:
             heard = error
         except asyncio.CancelledError as error:
@@ -159,21 +159,21 @@ def test_a_close_fails_whoever_waits_and_whoever_asks_afterwards(plans: list[Pla
     world = World(ways)
     told: list[tuple[float, str]] = []
 
-    async def ask(gathering: Gathering[int, str], number: int, plan: Plan) -> None:
+    async def ask(batcher: Batcher[int, str], number: int, plan: Plan) -> None:
         await asyncio.sleep(plan.at / 1000)
         try:
-            assert await gathering.ask(number, 1) == f"for {number}"
+            assert await batcher.submit(number, 1) == f"for {number}"
             told.append((now(), "answered"))
         except (ConnectionAbortedError, Refused, RuntimeError) as error:
             told.append((now(), type(error).__name__))
 
     async def scene() -> None:
-        gathering = Gathering(world.carry, most=MOST)
-        asking = [asyncio.create_task(ask(gathering, number, plan)) for number, plan in enumerate(plans)]
+        batcher = Batcher(world.flush, most=MOST)
+        asking = [asyncio.create_task(ask(batcher, number, plan)) for number, plan in enumerate(plans)]
         await asyncio.sleep(at / 1000)
         closed = now()
-        await gathering.close()
-        await gathering.close()
+        await batcher.close()
+        await batcher.close()
         assert now() == closed
         await asyncio.gather(*asking)
         assert len(told) == len(plans)

@@ -81,7 +81,7 @@ async def test_of_a_hundred_at_once_exactly_the_budget_is_spent_and_the_others_p
 async def test_what_is_given_back_can_be_spent_again_and_what_is_forgotten_too(store: LimitStore) -> None:
     for _ in range(2):
         await store.spend([budget("2/hour")])
-    await store.give_back([budget("2/hour")])
+    await store.refund([budget("2/hour")])
     assert await store.spend([budget("2/hour")]) is None
     assert await store.spend([budget("2/hour")]) is not None
     await settled(*store.forget([budget("2/hour")]))
@@ -89,7 +89,7 @@ async def test_what_is_given_back_can_be_spent_again_and_what_is_forgotten_too(s
 
 
 async def test_giving_back_what_was_never_spent_makes_no_room(store: LimitStore) -> None:
-    await store.give_back([budget("1/hour")])
+    await store.refund([budget("1/hour")])
     assert await store.spend([budget("1/hour")]) is None
     assert await store.spend([budget("1/hour")]) is not None
 

@@ -1,7 +1,7 @@
 """A redis-py client for each kind of REDIS_URL, and lines to the same: one server, a Sentinel's master, a Cluster.
 
 None of the clients repeats anything by itself, and none waits longer than `timeout` seconds for a connection or an
-answer. They serve what is asked now and then; the lines carry all that requests need.
+answer. They serve what is asked now and then; the lines flush all that requests need.
 """
 
 from collections.abc import Awaitable, Callable
@@ -15,8 +15,8 @@ from redis.asyncio.sentinel import Sentinel, SentinelConnectionPool
 from redis.backoff import NoBackoff
 
 from service.stores.redis.cluster import ClusterClient
-from service.stores.redis.cluster_pipeline import LinesToCluster
-from service.stores.redis.pipeline import Lines, LinesToOne
+from service.stores.redis.cluster_pipeline import ClusterPipeline
+from service.stores.redis.pipeline import RedisPipeline, SinglePipeline
 from settings import redis_url
 from settings.redis_url import CLUSTER, Servers
 
@@ -41,11 +41,11 @@ def client(url: str, *, timeout: float, pool_size: int = POOL) -> tuple[Redis, C
     return _master(servers, timeout, pool_size)
 
 
-def lines(redis: Any, *, timeout: float) -> Lines:
-    """Lines to where this client leads."""
+def pipeline(redis: Any, *, timeout: float) -> RedisPipeline:
+    """RedisPipeline to where this client leads."""
     if isinstance(redis, ClusterClient):
-        return LinesToCluster(redis, _connection, timeout=timeout, places=POOL)
-    return LinesToOne(lambda: _connection(redis.connection_pool), timeout=timeout)
+        return ClusterPipeline(redis, _connection, timeout=timeout, places=POOL)
+    return SinglePipeline(lambda: _connection(redis.connection_pool), timeout=timeout)
 
 
 def _connection(source: Any) -> AbstractConnection:

@@ -81,10 +81,10 @@ class ClusterClient(RedisCluster):
             place, _, number = node_name.rpartition(":")
             found = ClusterNode(place, int(number), MASTER, **manager.connection_kwargs)
             manager.set_nodes(manager.nodes_cache, {node_name: found})
-        return _Asked(found)
+        return _AskingNode(found)
 
 
-class _Asked:
+class _AskingNode:
     """A node that is asked for keys whose slot is still on its way there."""
 
     def __init__(self, node: ClusterNode) -> None:

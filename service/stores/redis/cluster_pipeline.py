@@ -1,4 +1,4 @@
-"""Lines to the nodes of a Cluster: commands go straight to the node that has their keys, as far as is known.
+"""RedisPipeline to the nodes of a Cluster: commands go straight to the node that has their keys, as far as is known.
 
 What a node refuses, because a slot has moved or is moving, and what may be repeated after its connection broke, goes
 through redis-py's client of the Cluster instead, one by one: it follows redirects and learns the new layout.
@@ -16,13 +16,13 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 
 from service.stores.redis.cluster import ClusterClient
 from service.stores.redis.commands import Command
-from service.stores.redis.pipeline import BROKEN, LinesToOne, patience
+from service.stores.redis.pipeline import BROKEN, SinglePipeline, patience
 
 MOVED = (AskError, ClusterDownError, TryAgainError)  # MovedError is an AskError
 
 
-class LinesToCluster:
-    """Lines to each node, as it is first asked."""
+class ClusterPipeline:
+    """RedisPipeline to each node, as it is first asked."""
 
     def __init__(
         self, client: ClusterClient, make: Callable[[ClusterNode], AbstractConnection], *, timeout: float, places: int
@@ -34,10 +34,10 @@ class LinesToCluster:
         self._timeout = timeout
         self._places = asyncio.Semaphore(places)  # the client's pools do not wait for a connection but refuse
         self._retry = patience()
-        self._nodes: dict[str, LinesToOne] = {}
+        self._nodes: dict[str, SinglePipeline] = {}
         self._is_closed = False
 
-    def ask(self, command: Command, seconds: float) -> "asyncio.Future[Any]":
+    def submit(self, command: Command, seconds: float) -> "asyncio.Future[Any]":
         """See `lines.Lines`."""
         return asyncio.get_running_loop().create_task(self._ask(command, seconds))
 
@@ -64,7 +64,7 @@ class LinesToCluster:
             await self._client.aclose()
             raise SlotNotCoveredError("no node has this slot") from error
         try:
-            return await self._to(node).ask(command, seconds)
+            return await self._to(node).submit(command, seconds)
         except MOVED:
             return await self._by_client(command)
         except BROKEN as error:
@@ -73,10 +73,10 @@ class LinesToCluster:
                 raise
             return await self._by_client(command)
 
-    def _to(self, node: ClusterNode) -> LinesToOne:
+    def _to(self, node: ClusterNode) -> SinglePipeline:
         if node.name not in self._nodes:
             make = partial(self._make, node)
-            self._nodes[node.name] = LinesToOne(make, timeout=self._timeout, merge=False, retries=0)
+            self._nodes[node.name] = SinglePipeline(make, timeout=self._timeout, merge=False, retries=0)
         return self._nodes[node.name]
 
     async def _by_client(self, command: Command) -> Any:

@@ -11,7 +11,7 @@ from hiredis import pack_command
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import DataError, NoScriptError
 
-from service.stores.batcher import Asked
+from service.stores.batcher import PendingCall
 
 MGET = "MGET"
 
@@ -36,14 +36,14 @@ class Command:
         return ("EVAL", self.script, *self.arguments[2:])
 
 
-Call = Asked[Command, Any]
+Call = PendingCall[Command, Any]
 
 # One command as it goes over the wire, and those who asked for it: an MGET may be that of many. A plain tuple: a named
 # one takes two thousand instructions to make.
 Message = tuple[Sequence[Any], Sequence[Call]]
 
 
-def told(message: Message, answer: Any) -> Sequence[Message]:
+def deliver(message: Message, answer: Any) -> Sequence[Message]:
     """Hand an answer on. Answers what is to be sent instead, where the server has refused this for now.
 
     Raises what says that the server cannot be spoken to (it loads its data, it wants a password).
@@ -66,7 +66,7 @@ def _refused(calls: Sequence[Call], error: Exception) -> list[Message]:
     if isinstance(error, RedisConnectionError):
         raise error
     if len(calls) > 1:  # one of them may be to blame: each by itself
-        return singly(calls)
+        return one_per_call(calls)
     [call] = calls
     if isinstance(error, NoScriptError) and call.item.script:
         return [(call.item.whole, calls)]
@@ -74,19 +74,19 @@ def _refused(calls: Sequence[Call], error: Exception) -> list[Message]:
     return []
 
 
-def singly(calls: Iterable[Call]) -> list[Message]:
+def one_per_call(calls: Iterable[Call]) -> list[Message]:
     """A message for each."""
     return [(call.item.arguments, (call,)) for call in calls]
 
 
-def as_one(calls: Sequence[Call]) -> list[Message]:
+def merge_mgets(calls: Sequence[Call]) -> list[Message]:
     """One MGET for all of these, which are MGETs."""
     if len(calls) == 1:
-        return singly(calls)
+        return one_per_call(calls)
     return [((MGET, *chain.from_iterable(call.item.arguments[1:] for call in calls)), calls)]
 
 
-def packed(messages: Iterable[Message]) -> tuple[bytes, list[Message]]:
+def encode(messages: Iterable[Message]) -> tuple[bytes, list[Message]]:
     """The bytes to be sent, and whose answers will come. What cannot be told in bytes fails by itself.
 
     Packed by hiredis itself: redis-py's own packing of a batch takes several times as long.
@@ -102,7 +102,7 @@ def packed(messages: Iterable[Message]) -> tuple[bytes, list[Message]]:
             if len(calls) == 1:
                 calls[0].fail(error if isinstance(error, ValueError) else DataError(str(error)))
                 continue
-            rest, others = packed(singly(calls))
+            rest, others = encode(one_per_call(calls))
             parts.append(rest)
             sent += others
     return b"".join(parts), sent

@@ -31,7 +31,7 @@ from service.runtime import deadline
 from service.stores.meter import OK, UNAVAILABLE, Meter, Observe, ignore
 from service.stores.redis import client
 from service.stores.redis.commands import MGET, Command
-from service.stores.redis.scripts import STOPS, Script, Step, in_one
+from service.stores.redis.scripts import STOP_VALUES, Script, ScriptCall, chain_scripts
 
 UNREACHABLE = (
     ConnectionError,
@@ -51,7 +51,7 @@ UNABLE = re.compile(r"(^|-)(MISCONF|NOREPLICAS|BUSY|LOADING|OOM|READONLY|MASTERD
 log = logging.getLogger(__name__)
 
 
-class Operation:
+class RedisCall:
     """An operation that is under way. Whoever began it must await it, once; several may be begun before that.
 
     Raises ServiceUnavailable where Redis cannot be reached or cannot serve.
@@ -67,7 +67,7 @@ class Operation:
         self._began = perf_counter()
         meter.enter()
 
-    def read_by(self, read: Callable[[Any], Any]) -> Self:
+    def then(self, read: Callable[[Any], Any]) -> Self:
         """Have the answer made of what Redis says."""
         self._read = read
         return self
@@ -111,25 +111,25 @@ class Connection:
 
     def __init__(self, url: str, *, timeout: float, observe: Observe = ignore) -> None:
         self.redis, self._close = client.client(url, timeout=timeout)
-        self._lines = client.lines(self.redis, timeout=timeout)
-        self.meter = Meter(self._lines.count, observe)
+        self._pipeline = client.pipeline(self.redis, timeout=timeout)
+        self.meter = Meter(self._pipeline.count, observe)
         self._timeout = timeout
-        self._joins = self._lines.joins
+        self._joins = self._pipeline.joins
 
-    def read(self, command: str, *arguments: str) -> Operation:
+    def read(self, command: str, *arguments: str) -> RedisCall:
         """One command that changes nothing, repeated after a broken connection."""
         return self._begin(command, Command(arguments[0] if arguments else "", (command, *arguments), repeatable=True))
 
-    def values(self, *keys: str) -> Operation:
+    def values(self, *keys: str) -> RedisCall:
         """The values of keys of one slot, as bytes or None: one MGET, shared with those who ask at the same time."""
         return self._begin(MGET, Command(keys[0], (MGET, *keys), repeatable=True))
 
-    def run(self, script: Script, keys: Sequence[str], arguments: Sequence[str | bytes | int]) -> Operation:
+    def run(self, script: Script, keys: Sequence[str], arguments: Sequence[str | bytes | int]) -> RedisCall:
         """One script, by its digest; sent whole where the server does not know it (a restart, a failover)."""
         by_digest = ("EVALSHA", script.sha, len(keys), *keys, *arguments)
         return self._begin(script.name, Command(keys[0], by_digest, script.repeatable, script.source))
 
-    async def run_in_turn(self, steps: Sequence[Step]) -> list[Any]:
+    async def run_chain(self, steps: Sequence[ScriptCall]) -> list[Any]:
         """Run scripts one after the other, until one answers nothing or 0. What those have answered that ran.
 
         All of it is one atomic operation and one round trip, but where Redis keeps keys apart, as a Cluster does: there
@@ -137,22 +137,22 @@ class Connection:
         """
         if self._joins and len(steps) > 1:
             try:
-                return list(await self.run(*in_one(steps)))
+                return list(await self.run(*chain_scripts(steps)))
             except ClusterCrossSlotError:  # nothing has been run
                 log.warning("redis keeps keys apart, as a Cluster does: what could go in one step takes several")
                 self._joins = False
         answers: list[Any] = []
         for step in steps:
             answers.append(await self.run(*step))
-            if answers[-1] in STOPS:
+            if answers[-1] in STOP_VALUES:
                 break
         return answers
 
-    def write(self, command: str, key: str, *arguments: str) -> Operation:
+    def write(self, command: str, key: str, *arguments: str) -> RedisCall:
         """One command that must not be done twice."""
         return self._begin(command, Command(key, (command, key, *arguments), repeatable=False))
 
-    def delete(self, key: str, *keys: str) -> Operation:
+    def delete(self, key: str, *keys: str) -> RedisCall:
         """Delete keys of one slot. How many there were."""
         return self._begin("DEL", Command(key, ("DEL", key, *keys), repeatable=True))
 
@@ -160,10 +160,10 @@ class Connection:
         """What is asked through `redis`, under the same time limit and told in the same way."""
 
         async def limited() -> Any:
-            async with asyncio.timeout(deadline.left(self._timeout)):
+            async with asyncio.timeout(deadline.remaining(self._timeout)):
                 return await call()
 
-        return await Operation("survey", asyncio.ensure_future(limited()), self.meter)
+        return await RedisCall("survey", asyncio.ensure_future(limited()), self.meter)
 
     async def ping(self) -> None:
         """Return if Redis answers."""
@@ -171,16 +171,16 @@ class Connection:
 
     async def close(self) -> None:
         """Close every connection."""
-        await self._lines.close()
+        await self._pipeline.close()
         await self._close()
 
-    def _begin(self, name: str, command: Command) -> Operation:
+    def _begin(self, name: str, command: Command) -> RedisCall:
         try:
-            answer = self._lines.ask(command, deadline.left(self._timeout))
+            answer = self._pipeline.submit(command, deadline.remaining(self._timeout))
         except ServiceUnavailable as error:  # the request has no time left
             answer = asyncio.get_running_loop().create_future()
             answer.set_exception(error)
-        return Operation(name, answer, self.meter)
+        return RedisCall(name, answer, self.meter)
 
 
 def milliseconds(seconds: float) -> int:

@@ -1,4 +1,4 @@
-"""Lines to Redis servers: on each, the commands of many callers go out in one write, and answers come back in order.
+"""Pipelined connections: the commands of many callers go out in one write, and replies come back in order.
 
 Most of what a command costs is not Redis' work but the client's, and most of that is the same for one as for many. The
 connection and its handshake are redis-py's, and hiredis parses (`wire.py`). When an answer cannot be read the
@@ -20,9 +20,9 @@ from redis.backoff import ExponentialWithJitterBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 
-from service.stores.batcher import Gathering
-from service.stores.redis.commands import MGET, Call, Command, Message, as_one, packed, singly, told
-from service.stores.redis.transport import Wire
+from service.stores.batcher import Batcher
+from service.stores.redis.commands import MGET, Call, Command, Message, deliver, encode, merge_mgets, one_per_call
+from service.stores.redis.transport import RedisTransport
 
 RETRIES = 2
 MOST = 128  # commands in one batch
@@ -33,7 +33,7 @@ Calls = Sequence[Call]
 log = logging.getLogger(__name__)
 
 
-class Line:
+class PipelinedConnection:
     """One connection, made by `make` when it is first needed and anew after each that broke or was cut off.
 
     `merge`: there are MGETs alone, and those of many callers become one, which a Cluster does not allow.
@@ -43,10 +43,10 @@ class Line:
         self._make = make
         self._merge = merge
         self._connection: AbstractConnection | None = None
-        self._wire: Wire | None = None
+        self._wire: RedisTransport | None = None
         self._retry = patience(retries)
 
-    async def carry(self, calls: Calls) -> None:
+    async def flush(self, calls: Calls) -> None:
         """Answer every call, or fail it."""
         try:
             await self._retry.call_with_retry(partial(self._exchange, calls), partial(self._broken, calls))
@@ -72,9 +72,9 @@ class Line:
         if wire is None or not wire.is_open:  # the server has closed it
             wire = await self._connected()
             waiting = [call for call in waiting if not call.future.done()]
-        messages = as_one(waiting) if self._merge else singly(waiting)
+        messages = merge_mgets(waiting) if self._merge else one_per_call(waiting)
         while messages:
-            data, sent = packed(messages)
+            data, sent = encode(messages)
             messages = await _asked(wire, data, sent) if sent else []
 
     async def _broken(self, calls: Calls, error: Exception) -> None:
@@ -95,41 +95,41 @@ class Line:
         connection, self._connection, self._wire = self._connection, None, None
         return connection
 
-    async def _connected(self) -> Wire:
+    async def _connected(self) -> RedisTransport:
         await self._give_up()
         connection = self._connection = self._make()
         await connection.connect()  # type: ignore[no-untyped-call]
-        self._wire = Wire(connection)
+        self._wire = RedisTransport(connection)
         return self._wire
 
 
-async def _asked(wire: Wire, data: bytes, sent: Sequence[Message]) -> list[Message]:
+async def _asked(wire: RedisTransport, data: bytes, sent: Sequence[Message]) -> list[Message]:
     """Send these and hand their answers on. Answers what is to be sent instead of those that were refused for now."""
     instead: list[Message] = []
     left = iter(sent)
 
     def tell(answer: Any) -> None:
-        if more := told(next(left), answer):
+        if more := deliver(next(left), answer):
             instead.extend(more)
 
     await wire.send(data, len(sent), tell)
     return instead
 
 
-class Lines(Protocol):
+class RedisPipeline(Protocol):
     """The lines to all servers there are."""
 
     count: int  # how many there may be at once
     joins: bool  # whether one script may be given keys of any names
 
-    def ask(self, command: Command, seconds: float) -> "asyncio.Future[Any]":
+    def submit(self, command: Command, seconds: float) -> "asyncio.Future[Any]":
         """The answer, or what redis-py raises. TimeoutError after `seconds`."""
 
     async def close(self) -> None:
         """Close every line. Whoever waits fails."""
 
 
-class LinesToOne:
+class SinglePipeline:
     """Two lines to one server: checks never wait behind a batch of scripts.
 
     `timeout` in seconds holds for all that one batch takes: connecting, its answers, and the repeats of what may be
@@ -139,22 +139,22 @@ class LinesToOne:
     def __init__(
         self, make: Callable[[], AbstractConnection], *, timeout: float, merge: bool = True, retries: int = RETRIES
     ) -> None:
-        self._lines = [Line(make, merge=mine, retries=retries) for mine in (merge, False)]
+        self._lines = [PipelinedConnection(make, merge=mine, retries=retries) for mine in (merge, False)]
         self.count = len(self._lines)
         self.joins = True
         reads, others = self._lines
-        self._reads = Gathering(reads.carry, most=MOST, limit=timeout)
-        self._others = Gathering(others.carry, most=MOST, limit=timeout, waits_a_turn=True)
+        self._reads = Batcher(reads.flush, most=MOST, limit=timeout)
+        self._others = Batcher(others.flush, most=MOST, limit=timeout, waits_a_turn=True)
 
-    def ask(self, command: Command, seconds: float) -> "asyncio.Future[Any]":
-        """See `Lines`."""
-        gathering = self._reads if command.arguments[0] == MGET else self._others
-        return gathering.ask(command, seconds)
+    def submit(self, command: Command, seconds: float) -> "asyncio.Future[Any]":
+        """See `RedisPipeline`."""
+        batcher = self._reads if command.arguments[0] == MGET else self._others
+        return batcher.submit(command, seconds)
 
     async def close(self) -> None:
-        """See `Lines`."""
-        for gathering in (self._reads, self._others):
-            await gathering.close()
+        """See `RedisPipeline`."""
+        for batcher in (self._reads, self._others):
+            await batcher.close()
         for line in self._lines:
             await line.close()
 

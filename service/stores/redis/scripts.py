@@ -8,7 +8,7 @@ from pathlib import Path
 
 LUA = Path(__file__).parent.parent / "lua"
 INCLUDE = "-- include: "  # the first line of a script that needs some of lua/lib, with commas between
-STOPS = (None, 0)  # what a step answers that the next must not follow
+STOP_VALUES = (None, 0)  # what a step answers that the next must not follow
 
 # `steps` stands before it: what each does, and how many of the keys and arguments it takes.
 _ONE_BY_ONE = """
@@ -53,10 +53,10 @@ def _read(name: str) -> str:
 
 
 # A script, its keys and its arguments. A plain tuple: a named one takes two thousand instructions to make.
-Step = tuple[Script, Sequence[str], Sequence[str | bytes | int]]
+ScriptCall = tuple[Script, Sequence[str], Sequence[str | bytes | int]]
 
 
-def in_one(steps: Sequence[Step]) -> Step:
+def chain_scripts(steps: Sequence[ScriptCall]) -> ScriptCall:
     """One script that does what these do one after the other, until one answers nothing or 0. Answers a list."""
     parts: list[tuple[Script, int, int]] = []
     keys: list[str] = []

@@ -14,7 +14,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 Tell = Callable[[Any], None]  # is told each answer, in their order; errors of the server as exceptions
 
 
-class Wire(asyncio.Protocol):
+class RedisTransport(asyncio.Protocol):
     """Takes the place of the streams of a connection that has just been opened.
 
     When an answer is not one, comes unasked for, or cannot be handed on, nobody can tell whose the next would be: the

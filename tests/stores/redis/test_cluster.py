@@ -60,7 +60,7 @@ class Cluster:
         await self.nodes[target].execute_command("CLUSTER", "SETSLOT", SLOT, "IMPORTING", source)
         await self.nodes[source].execute_command("CLUSTER", "SETSLOT", SLOT, "MIGRATING", target)
 
-    async def carry(self, source: str, target: str) -> None:
+    async def flush(self, source: str, target: str) -> None:
         """Move every key of the slot."""
         while keys := await self.nodes[source].execute_command("CLUSTER", "GETKEYSINSLOT", SLOT, 100):
             place = ("127.0.0.1", self.ports[target], "", 0, 5000)
@@ -123,8 +123,8 @@ async def test_nobody_is_logged_out_and_nothing_fails_while_a_slot_moves(store: 
     users = asyncio.gather(keep_using(), keep_checking(), keep_checking())
     for before, after in zip([source, *targets[:-1]], targets, strict=True):  # the node without a slot among them
         await cluster.begin(before, after)
-        await cluster.carry(before, after)
-        await cluster.carry(before, after)  # what was written since
+        await cluster.flush(before, after)
+        await cluster.flush(before, after)  # what was written since
         await cluster.finish(before, after)
         assert await cluster.owner() == after
     moved.set()
@@ -140,7 +140,7 @@ async def test_a_session_whose_keys_have_moved_before_their_slot_is_found_by_ask
     source = await cluster.owner()
     target = next(name for name in cluster.nodes if name != source)
     await cluster.begin(source, target)
-    await cluster.carry(source, target)
+    await cluster.flush(source, target)
     assert (await find(store, login)).session == login.session
     assert await store.end(USER, login.id, EndReason.REVOKED, NOW) is True  # a script that the target does not know
     # The list is still there: where one of several keys is not, a moving slot says "try again" until it has moved.
@@ -171,7 +171,7 @@ async def test_readers_of_every_slot_get_their_own_answers_while_one_moves(
     reading = asyncio.gather(keep_reading(), keep_reading())
     await cluster.begin(source, target)
     await asyncio.sleep(0.02)
-    await cluster.carry(source, target)
+    await cluster.flush(source, target)
     await asyncio.sleep(0.02)
     await cluster.finish(source, target)
     moved.set()
@@ -232,15 +232,15 @@ async def test_every_script_touches_one_slot_alone(store: SessionStore, touched:
     login = await opened(store)
     await refreshed(store, login, NOW + 1)
     await store.end(USER, login.id, EndReason.REVOKED, NOW)
-    await store.unbar(USER)
+    await store.unblock_logins(USER)
     await opened(store, cap=CAP)
     await store.end_all(USER, EndReason.REVOKED, NOW, block_logins=True)
     codes, steps = CodeStore(connection), cooldowns.CooldownStore(connection, (60,), 20)
     await codes.issue(MOBILE, "nonce", "digest", now=NOW, life=300, longest=600, attempts=5)
     tries = [budgets.Budget("tries", owner(MOBILE), budgets.windows_of("tries", "5/hour;20/day"))]
-    await codes.take(places_of(MOBILE, tries), "digest", "me", now=NOW, lease=10, attempts=5, tries=tries)
+    await codes.verify(places_of(MOBILE, tries), "digest", "me", now=NOW, lease=10, attempts=5, tries=tries)
     await codes.release(MOBILE, "me")
-    await connection.run_in_turn([codes.spending(places_of(MOBILE, tries), "me")])
+    await connection.run_chain([codes.consuming(places_of(MOBILE, tries), "me")])
     await steps.start(MOBILE, NOW)
     await steps.undo(MOBILE, NOW)
     await conversions.ConversionStore(connection).add_sent("1380013", NOW)

@@ -34,7 +34,7 @@ async def issue(connection: Connection) -> object:
 
 async def take(connection: Connection, digest: str = "wrong") -> bool:
     store = CodeStore(connection)
-    return await store.take(places_of(MOBILE), digest, "me", now=0, lease=10, attempts=5) is Verdict.RIGHT
+    return await store.verify(places_of(MOBILE), digest, "me", now=0, lease=10, attempts=5) is Verdict.RIGHT
 
 
 USES: dict[str, Use] = {
@@ -263,7 +263,7 @@ async def test_a_caller_waits_for_the_batch_that_is_under_way_and_a_check_for_no
 
 async def test_a_line_that_stays_busy_is_waited_for_no_longer_than_the_caller_has_time(connection: Connection) -> None:
     async def ask_soon() -> None:
-        deadline.begin(0.3)
+        deadline.start(0.3)
         await connection.ping()
 
     blocked = asyncio.ensure_future(connection.read("BLPOP", "list", "0"))

@@ -1,4 +1,4 @@
-"""Lines to real servers: each caller hears its own answer, whatever becomes of the wire and of the other callers."""
+"""Pipelines to real servers: each caller hears its own answer, whatever becomes of the wire and of other callers."""
 
 import asyncio
 import random
@@ -166,7 +166,7 @@ async def test_a_close_fails_whoever_waits_and_leaves_no_connection(connection: 
         for ask in (closing.ping, lambda: closing.values("key")):
             with pytest.raises(ServiceUnavailable):
                 await ask()
-    assert all(line._connection is None for line in closing._lines._lines)  # type: ignore[attr-defined]
+    assert all(line._connection is None for line in closing._pipeline._lines)  # type: ignore[attr-defined]
 
 
 async def test_who_is_not_let_in_is_told_so_at_once_and_all_who_wait_with_him(mine: Connection, server: Server) -> None:

@@ -7,7 +7,7 @@ from redis.crc import key_slot
 from redis.exceptions import ResponseError
 
 from service.stores.redis.connection import Connection
-from service.stores.redis.scripts import Script, Step, in_one
+from service.stores.redis.scripts import Script, ScriptCall, chain_scripts
 from tests.stores.redis.test_cluster import Cluster, cluster
 
 __all__ = ["cluster"]  # a fixture
@@ -33,13 +33,13 @@ def connection(connection_of_latch: Connection) -> Connection:
 
 
 async def test_each_gets_its_own_keys_and_arguments_and_all_answers_are_told(connection: Connection) -> None:
-    steps: list[Step] = [
+    steps: list[ScriptCall] = [
         (SAY, [ONE], ["x"]),
         (SAY, [OTHER], []),
         (EMPTY, [THIRD], []),
         (SAY, [ONE, ONE], ["1", b"\x00\xff", 3]),
     ]
-    assert await connection.run_in_turn(steps) == [
+    assert await connection.run_chain(steps) == [
         [1, 1, ONE.encode(), b"x"],
         [1, 0, OTHER.encode(), b""],
         [],
@@ -51,26 +51,26 @@ async def test_each_gets_its_own_keys_and_arguments_and_all_answers_are_told(con
 async def test_after_one_that_answers_nothing_or_0_no_other_is_run(
     connection: Connection, redis: Any, stopper: Script, said: Any
 ) -> None:
-    steps: list[Step] = [(COUNT, [ONE], [5]), (stopper, [OTHER], []), (COUNT, [THIRD], [7])]
-    assert await connection.run_in_turn(steps) == [5, said]
+    steps: list[ScriptCall] = [(COUNT, [ONE], [5]), (stopper, [OTHER], []), (COUNT, [THIRD], [7])]
+    assert await connection.run_chain(steps) == [5, said]
     assert (await redis.hget(ONE, "n"), await redis.hget(THIRD, "n")) == (b"5", None)
 
 
 async def test_one_that_fails_is_told_and_what_was_before_it_stays_done(connection: Connection, redis: Any) -> None:
     with pytest.raises(ResponseError):
-        await connection.run_in_turn([(COUNT, [ONE], [5]), (FAIL, [OTHER], []), (COUNT, [THIRD], [7])])
+        await connection.run_chain([(COUNT, [ONE], [5]), (FAIL, [OTHER], []), (COUNT, [THIRD], [7])])
     assert (await redis.hget(ONE, "n"), await redis.hget(THIRD, "n")) == (b"5", None)
 
 
 async def test_it_may_be_repeated_only_if_each_of_them_may() -> None:
-    assert in_one([(SAY, [ONE], []), (ZERO, [ONE], [])])[0].repeatable
-    assert not in_one([(SAY, [ONE], []), (COUNT, [ONE], [1])])[0].repeatable
+    assert chain_scripts([(SAY, [ONE], []), (ZERO, [ONE], [])])[0].repeatable
+    assert not chain_scripts([(SAY, [ONE], []), (COUNT, [ONE], [1])])[0].repeatable
 
 
 async def test_the_same_scripts_with_as_many_keys_and_arguments_are_one_script() -> None:
-    first, _, _ = in_one([(SAY, [ONE], ["x"]), (COUNT, [OTHER], [1])])
-    again, _, _ = in_one([(SAY, [THIRD], ["y"]), (COUNT, [THIRD], [2])])
-    longer, _, _ = in_one([(SAY, [THIRD], ["y", "z"]), (COUNT, [THIRD], [2])])
+    first, _, _ = chain_scripts([(SAY, [ONE], ["x"]), (COUNT, [OTHER], [1])])
+    again, _, _ = chain_scripts([(SAY, [THIRD], ["y"]), (COUNT, [THIRD], [2])])
+    longer, _, _ = chain_scripts([(SAY, [THIRD], ["y", "z"]), (COUNT, [THIRD], [2])])
     assert first is again
     assert longer.sha != first.sha
 
@@ -89,7 +89,7 @@ async def test_a_node_that_is_taken_for_one_server_gets_one_after_the_other(
     one, other = [key for key in map(str, range(1000)) if key_slot(key.encode()) in slots][:2]
     connection = Connection(f"redis://127.0.0.1:{port}", timeout=10)
     for times in (1, 2):
-        assert await connection.run_in_turn([(COUNT, [one], [1]), (COUNT, [other], [10])]) == [times, 10 * times]
+        assert await connection.run_chain([(COUNT, [one], [1]), (COUNT, [other], [10])]) == [times, 10 * times]
     await connection.close()
     assert [record.message for record in caplog.records if "keys apart" in record.message] == [
         "redis keeps keys apart, as a Cluster does: what could go in one step takes several"

@@ -11,18 +11,18 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import InvalidResponse, ResponseError
 
 from service.stores.redis.connection import Connection as OurConnection
-from service.stores.redis.transport import Wire
+from service.stores.redis.transport import RedisTransport
 from tests.api.test_load import until
 
-Opened = tuple[Wire, AbstractConnection]
+Opened = tuple[RedisTransport, AbstractConnection]
 
 
 @pytest.fixture
 async def opened(connection: OurConnection) -> AsyncIterator[Opened]:
     """A wire to a real server."""
-    made: Any = connection._lines._lines[0]._make()  # type: ignore[attr-defined]
+    made: Any = connection._pipeline._lines[0]._make()  # type: ignore[attr-defined]
     await made.connect()
-    yield Wire(made), made
+    yield RedisTransport(made), made
     await asyncio.wait_for(made.disconnect(), 5)
 
 
@@ -32,7 +32,7 @@ async def scripted() -> AsyncIterator[Callable[[bytes], Any]]:
     servers: list[asyncio.Server] = []
     made: list[Connection] = []
 
-    async def to(answer: bytes) -> Wire:
+    async def to(answer: bytes) -> RedisTransport:
         async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             await reader.read(1)
             writer.write(answer)
@@ -45,7 +45,7 @@ async def scripted() -> AsyncIterator[Callable[[bytes], Any]]:
         connection = Connection(host="127.0.0.1", port=port, protocol=2, driver_info=None)
         made.append(connection)
         await connection.connect()  # type: ignore[no-untyped-call]
-        return Wire(connection)
+        return RedisTransport(connection)
 
     yield to
     for connection in made:
