@@ -26,6 +26,8 @@ from tests.conftest import Clock, Start
 from tests.processes import PATIENCE, Service
 from tests.topologies import SLOTS
 
+pytestmark = pytest.mark.slow
+
 SOON = 6.0  # seconds; the promise is 2, and this machine may be slow
 STORES = {"redis_timeout": 1.0, "database_timeout": 1.0, "stores_timeout": 1.5}
 CAN_BE_FULL = Path("/dev/full").exists()

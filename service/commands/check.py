@@ -1,11 +1,15 @@
-"""Use case: is this installation fit to serve? What `run.py check` prints."""
+"""`run.py check`: is this installation fit to serve? A start asks for a part of it."""
 
+import asyncio
+from argparse import Namespace
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
 from config import Settings, SettingsError, public
 from service import mobiles, senders, sms_text
+from service.app import connections
+from service.embedded.running import running_redis
 from service.errors import ServiceUnavailable
 from service.sms_text import Template
 from service.stores.database import Database
@@ -38,6 +42,28 @@ class Finding:
     level: Level
     text: str
     away: bool = False
+
+
+def run(settings: Settings, _: Namespace) -> int:
+    """Print what is well and what is not. Returns the exit code, 1 if anything is not."""
+    with running_redis(settings):
+        found = asyncio.run(diagnose(settings))
+    for finding in found:
+        print(f"{finding.level.value:<5} {finding.text}")
+    return int(any(finding.level is Level.BAD for finding in found))
+
+
+async def diagnose(settings: Settings, *, redis_alone: bool = False) -> list[Finding]:
+    """What there is to say of this installation, or of its Redis alone."""
+    connection, database = connections(settings)
+    await database.open()
+    try:
+        if redis_alone:
+            return await of_redis(settings, connection)
+        return await findings(settings, connection, database)
+    finally:
+        await connection.close()
+        await database.close()
 
 
 async def findings(settings: Settings, connection: Connection, database: Database) -> list[Finding]:

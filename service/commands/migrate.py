@@ -1,14 +1,22 @@
-"""What comes before serving: the database brought up to date, and a look at the stores."""
+"""`run.py migrate`, and the database brought up to date before a start."""
 
+import asyncio
 import logging
 import sys
+from argparse import Namespace
 
 from config import Settings
 from service.app import connections
-from service.commands import check
 from service.errors import ServiceUnavailable
 
 log = logging.getLogger(__name__)
+
+
+def run(settings: Settings, _: Namespace) -> int:
+    """Apply the pending migrations, and print their names. Returns the exit code."""
+    applied = asyncio.run(migrate(settings))
+    print("\n".join(f"applied {name}" for name in applied) or "nothing to apply")
+    return 0
 
 
 async def database_is_current(settings: Settings) -> bool:
@@ -32,23 +40,10 @@ async def database_is_current(settings: Settings) -> bool:
 
 
 async def migrate(settings: Settings) -> list[str]:
-    """Apply the pending migrations. Answers their names."""
+    """Apply the pending migrations. Returns their names."""
     _, database = connections(settings)
     await database.open()
     try:
         return await database.migrate()
     finally:
-        await database.close()
-
-
-async def diagnose(settings: Settings, *, redis_alone: bool = False) -> list[check.Finding]:
-    """What there is to say of this installation, or of its Redis alone."""
-    connection, database = connections(settings)
-    await database.open()
-    try:
-        if redis_alone:
-            return await check.of_redis(settings, connection)
-        return await check.findings(settings, connection, database)
-    finally:
-        await connection.close()
         await database.close()

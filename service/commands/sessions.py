@@ -3,8 +3,10 @@
 To the terminal what `routes/` is to HTTP. They speak to the stores directly, so they work while the service is down.
 """
 
+import asyncio
 import sys
 import time
+from argparse import Namespace
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict
@@ -15,6 +17,7 @@ import orjson
 from config import Settings
 from service import mobiles
 from service.app import connections, limits_of
+from service.embedded.running import running_redis
 from service.entities import EndReason, Session, User
 from service.errors import NotFound
 from service.limits import Limits
@@ -30,6 +33,41 @@ DONE, FAILED = 0, 1
 COLUMNS = ("ID", "DEVICE", "IP", "CREATED", "LAST REFRESH", "EXPIRES", "KEY")
 
 Confirm = Callable[[str], bool]
+
+
+def run(settings: Settings, chosen: Namespace) -> int:
+    """One of the operator's commands, on the Redis and the database of the settings, served or not.
+
+    Returns its exit code.
+    """
+    with running_redis(settings):
+        return asyncio.run(_run(settings, chosen))
+
+
+async def _run(settings: Settings, chosen: Namespace) -> int:
+    who, as_json = chosen.subject, chosen.json
+    async with opened(settings) as does:
+        if chosen.name == "sessions":
+            return await does.list_sessions(who, as_json=as_json)
+        if chosen.name == "revoke":
+            return await does.revoke(who, chosen.session, _confirmation(chosen), as_json=as_json)
+        if chosen.name == "disable":
+            return await does.disable(who, _confirmation(chosen), as_json=as_json)
+        if chosen.name == "enable":
+            return await does.enable(who, as_json=as_json)
+        if chosen.name == "unlock":
+            return await does.unlock(who, as_json=as_json)
+        return await does.explain(sys.stdin.readline().strip() if who == "-" else who, as_json=as_json)
+
+
+def _confirmation(chosen: Namespace) -> Callable[[str], bool]:
+    def confirm(question: str) -> bool:
+        if chosen.yes:
+            return True
+        print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)
+        return sys.stdin.readline().strip().lower() in {"y", "yes"}
+
+    return confirm
 
 
 class Operations:

@@ -1,7 +1,7 @@
 """Prometheus metrics, added up over all workers when `run.py` has given them a folder to share (docs/metrics.md).
 
 prometheus-client decides how to count when it is first imported, by the variable PROMETHEUS_MULTIPROC_DIR. In that mode
-a worker cannot ask another one for a value: gauges are set from time to time, by `sampling.py`.
+a worker cannot ask another one for a value: gauges are set from time to time, by `sampler.py`.
 """
 
 import os
@@ -86,7 +86,7 @@ class Metrics:
         noted.append(seconds)
 
     def flush(self) -> None:
-        """Count what was noted in passing. PendingCall often: at every look of Prometheus, and by `sampling.py`."""
+        """Count what was noted in passing. PendingCall often: at every look of Prometheus, and by `sampler.py`."""
         for answer, noted in self._answers.items():
             if noted:
                 method, route, _ = answer

@@ -66,11 +66,11 @@ async def test_a_code_that_cannot_be_spent_takes_the_session_back_and_stays_good
 ) -> None:
     code = await api.new_code()
     store = api.app.ctx.codes._store
-    spending = store.spending
+    consuming = store.consuming
     broken = Script("consume_code", repeatable=False, source="error('-OOM there is no room')")
-    monkeypatch.setattr(store, "spending", lambda *of: (broken, *spending(*of)[1:]))
+    monkeypatch.setattr(store, "consuming", lambda *of: (broken, *consuming(*of)[1:]))
     assert error(await api.post_login(MOBILE, code)) == (503, "service_unavailable")
-    monkeypatch.setattr(store, "spending", spending)
+    monkeypatch.setattr(store, "consuming", consuming)
     assert not await store._connection.redis.keys("sessions:*")
     assert (await api.post_login(MOBILE, code)).status_code == 200
 
@@ -80,15 +80,15 @@ async def test_a_right_code_whose_judgement_was_lost_can_be_tried_again_at_once(
 ) -> None:
     code = await api.new_code()
     store = api.app.ctx.codes._store
-    take = store.take
+    verify = store.verify
 
     async def lose(*arguments: Any, **options: Any) -> None:
-        await take(*arguments, **options)
+        await verify(*arguments, **options)
         raise ServiceUnavailable
 
     monkeypatch.setattr(store, "verify", lose)
     assert error(await api.post_login(MOBILE, code)) == (503, "service_unavailable")
-    monkeypatch.setattr(store, "verify", take)
+    monkeypatch.setattr(store, "verify", verify)
     assert (await api.post_login(MOBILE, code)).status_code == 200
 
 

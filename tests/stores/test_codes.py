@@ -373,7 +373,7 @@ async def test_a_code_is_spent_once_however_many_try(number: Number) -> None:
     assert answers.count(True) == 1
 
 
-@pytest.mark.parametrize("holder", ["other", "", "ME"])
+@pytest.mark.parametrize("lease_id", ["other", "", "ME"])
 async def test_nobody_else_can_release_or_spend_a_lent_code(number: Number, lease_id: str) -> None:
     await number.issue()
     await number.verify(lease_id="me")

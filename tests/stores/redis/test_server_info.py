@@ -202,7 +202,9 @@ def test_a_redis_that_is_away_does_not_stop_the_start_and_is_told(folder: Path, 
 
 
 def test_a_redis_that_is_too_old_stops_the_start(folder: Path, redis_server: str) -> None:
-    program = "import run, sys; from service import diagnosis; diagnosis.OLDEST_REDIS = (99, 0); sys.exit(run.main([]))"
+    program = (
+        "import run, sys; from service.commands import check; check.OLDEST_REDIS = (99, 0); sys.exit(run.main([]))"
+    )
     variables = environment(folder, REDIS_URL=redis_server, CODE_PEPPER="x" * 32, PORT=free_port())
     done = subprocess.run(
         [sys.executable, "-c", program],
