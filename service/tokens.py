@@ -68,7 +68,7 @@ class SessionSecrets(NamedTuple):
         return cls(drawn[:access].hex(), drawn[access:refresh], drawn[refresh:])
 
     def __repr__(self) -> str:
-        return f"Drawn(session_id={self.session_id!r})"
+        return f"SessionSecrets(session_id={self.session_id!r})"
 
 
 class TokenKeys:

@@ -20,9 +20,10 @@ METHODS = frozenset(
     b"UNBIND ACL REPORT MKACTIVITY CHECKOUT MERGE M-SEARCH NOTIFY SUBSCRIBE UNSUBSCRIBE PURGE MKCALENDAR LINK UNLINK "
     b"SOURCE QUERY".split()
 )
-TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
-FIELD_LINES = rb"((?:" + TOKEN + rb":[\t\x20-\x7e\x80-\xff]*\r\n)*)\r\n"
-_HEAD = re.compile(rb"(" + TOKEN + rb") ([\x21-\x7e]+) HTTP/1\.([01])\r\n" + FIELD_LINES)
+# Possessive: nothing in this grammar needs a way back, which takes half as long again.
+TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]++"
+FIELD_LINES = rb"((?:" + TOKEN + rb":[\t\x20-\x7e\x80-\xff]*+\r\n)*+)\r\n"
+_HEAD = re.compile(rb"(" + TOKEN + rb") ([\x21-\x7e]++) HTTP/1\.([01])\r\n" + FIELD_LINES)
 _TARGET = re.compile(rb"/|[A-Za-z][A-Za-z0-9+.-]*://|\*\Z")
 _HOST = re.compile(rb"[A-Za-z0-9._~!$&'()*+,;=:%\[\]-]*")
 _NO_LINE_END = re.compile(rb"\r(?!\n|\Z)|(?<!\r)\n|\x00")
@@ -125,10 +126,13 @@ def read_head(data: bytes | bytearray, seen: int = 0) -> RequestHead | None:
     if target[0] != _SLASH and not _TARGET.match(target) and method in METHODS:
         raise ProtocolError(BAD_REQUEST)
     is_1_1 = minor == b"1"
-    fields = _fields(lines)
-    headers = dict(fields)
-    if has_repeated := len(headers) < len(fields):
-        headers = _joined(fields)
+    split = lines.split(b"\r\n")
+    headers: dict[bytes, bytes] = {}
+    for line in split[:-1]:
+        name, _, value = line.partition(b":")
+        headers[name.lower()] = value.strip(_BLANKS)
+    if has_repeated := len(headers) < len(split) - 1:
+        headers = _joined(_fields(lines))
     host = headers.get(b"host")
     if is_1_1 if host is None else not _is_host(host):
         raise ProtocolError(BAD_REQUEST)

@@ -36,7 +36,7 @@ async def begin(request: Request) -> None:
 def _take_place(request: Request) -> None:
     """Refuse a HEAD too many; the others have their places already (`protocol.py`)."""
     connection = request.stream.protocol if request.stream else None
-    if isinstance(connection, BoundedProtocol) and not connection.take(kind_of(request.method, request.path)):
+    if isinstance(connection, BoundedProtocol) and not connection.acquire(kind_of(request.method, request.path)):
         raise ServiceUnavailable
 
 

@@ -109,13 +109,13 @@ class BoundedProtocol(TimedProtocol):
         self._is_busy, self._was_used, self._began = True, True, None
         head = request.head
         route: FastRoute | None = self.app.ctx.fast_routes.find(request)
-        if route and self.take(route.kind):
+        if route and self.acquire(route.kind):
             self._lives_on = route.mutates
             answering = Eager(self._answer(route, request))
             self._answering = None if answering.is_done else answering
             return
         # HEAD is refused there, too: its refusal has no body.
-        if head.method != b"HEAD" and not self.take(kind_of(head.method.decode(), head.path)):
+        if head.method != b"HEAD" and not self.acquire(kind_of(head.method.decode(), head.path)):
             self._shed(request)
             return
         self._is_with_sanic, self.raw = True, request
@@ -145,7 +145,7 @@ class BoundedProtocol(TimedProtocol):
 
     def _shed(self, request: RawRequest) -> None:
         self._pause()
-        self.app.ctx.admission.when_there_is_time(partial(self._turn_away, request))
+        self.app.ctx.admission.when_there_is_time(partial(self._reject, request))
 
     def _pause(self) -> None:
         """Leave in the system's buffer what the client sends, until the request at hand is answered."""
@@ -153,7 +153,7 @@ class BoundedProtocol(TimedProtocol):
             self._is_paused = True
             self.transport.pause_reading()
 
-    def _turn_away(self, request: RawRequest) -> None:
+    def _reject(self, request: RawRequest) -> None:
         """Answer 503 and listen again, or close where that was asked for, or the server is stopping."""
         if self.transport is None or self.transport.is_closing():
             return
@@ -179,7 +179,7 @@ class BoundedProtocol(TimedProtocol):
 
     # Places.
 
-    def take(self, kind: RequestClass | None) -> bool:
+    def acquire(self, kind: RequestClass | None) -> bool:
         """Take a place for the request that has come, unless it holds one or needs none."""
         if self._kind is None and kind is not None:
             if not self.app.ctx.admission.acquire(kind):
@@ -202,7 +202,8 @@ class BoundedProtocol(TimedProtocol):
         return True
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Work that goes on all the same is counted where it is done, in `completion.py`."""
+        """Work that goes on all the same is counted where it is done, in `background.py`."""
+        self._timer.cancel()
         self._give_back()
         if self._answering and self._lives_on:
             self.app.ctx.background.adopt(self._answering)

@@ -84,9 +84,9 @@ class AdmissionController:
             self._told, self._refused = now, 0
         return False
 
-    def when_there_is_time(self, turn_away: Callable[[], None]) -> None:
+    def when_there_is_time(self, reject: Callable[[], None]) -> None:
         """Call it soon: a few of these in each round of the event loop."""
-        self._waiting.append(turn_away)
+        self._waiting.append(reject)
         if len(self._waiting) == 1:
             asyncio.get_running_loop().call_soon(self._turn_some_away)
 

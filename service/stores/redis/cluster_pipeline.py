@@ -38,7 +38,7 @@ class ClusterPipeline:
         self._is_closed = False
 
     def submit(self, command: Command, seconds: float) -> "asyncio.Future[Any]":
-        """See `lines.Lines`."""
+        """See `RedisPipeline`."""
         return asyncio.get_running_loop().create_task(self._ask(command, seconds))
 
     async def _ask(self, command: Command, seconds: float) -> Any:
@@ -50,7 +50,7 @@ class ClusterPipeline:
             raise
 
     async def close(self) -> None:
-        """See `lines.Lines`."""
+        """See `RedisPipeline`."""
         self._is_closed = True
         for lines in self._nodes.values():
             await lines.close()

@@ -14,11 +14,11 @@ from service.stores.redis.connection import Connection as OurConnection
 from service.stores.redis.transport import RedisTransport
 from tests.api.test_load import until
 
-Opened = tuple[RedisTransport, AbstractConnection]
+Pair = tuple[RedisTransport, AbstractConnection]
 
 
 @pytest.fixture
-async def opened(connection: OurConnection) -> AsyncIterator[Opened]:
+async def opened(connection: OurConnection) -> AsyncIterator[Pair]:
     """A wire to a real server."""
     made: Any = connection._pipeline._lines[0]._make()  # type: ignore[attr-defined]
     await made.connect()
@@ -54,7 +54,7 @@ async def scripted() -> AsyncIterator[Callable[[bytes], Any]]:
         server.close()
 
 
-async def test_answers_are_told_in_their_order_and_refusals_are_exceptions(opened: Opened) -> None:
+async def test_answers_are_told_in_their_order_and_refusals_are_exceptions(opened: Pair) -> None:
     wire, _ = opened
     told: list[Any] = []
     await wire.send(b"PING\r\nNONSENSE\r\nECHO a\r\nGET none\r\n", 4, told.append)
@@ -65,7 +65,7 @@ async def test_answers_are_told_in_their_order_and_refusals_are_exceptions(opene
     assert wire.is_open
 
 
-async def test_an_answer_longer_than_one_read_is_told_once_it_is_whole(opened: Opened) -> None:
+async def test_an_answer_longer_than_one_read_is_told_once_it_is_whole(opened: Pair) -> None:
     wire, _ = opened
     told: list[Any] = []
     long = b"x" * 1_000_000
@@ -73,7 +73,7 @@ async def test_an_answer_longer_than_one_read_is_told_once_it_is_whole(opened: O
     assert told == [long, b"PONG"]
 
 
-async def test_what_comes_unasked_cuts_the_connection(opened: Opened) -> None:
+async def test_what_comes_unasked_cuts_the_connection(opened: Pair) -> None:
     wire, _ = opened
     told: list[Any] = []
     with suppress(RedisConnectionError):  # where both come in one read
@@ -82,7 +82,7 @@ async def test_what_comes_unasked_cuts_the_connection(opened: Opened) -> None:
     assert told == [b"PONG"]
 
 
-async def test_an_answer_that_cannot_be_handed_on_cuts_the_connection_and_is_told(opened: Opened) -> None:
+async def test_an_answer_that_cannot_be_handed_on_cuts_the_connection_and_is_told(opened: Pair) -> None:
     wire, _ = opened
 
     def refuse(_answer: Any) -> None:
@@ -109,7 +109,7 @@ async def test_who_waits_hears_of_what_comes_after_the_last_whole_answer(
     assert not wire.is_open
 
 
-async def test_a_caller_that_is_gone_is_no_fault(opened: Opened) -> None:
+async def test_a_caller_that_is_gone_is_no_fault(opened: Pair) -> None:
     wire, _ = opened
     told: list[Any] = []
     caller = asyncio.create_task(wire.send(b"PING\r\n", 1, told.append))
@@ -119,7 +119,7 @@ async def test_a_caller_that_is_gone_is_no_fault(opened: Opened) -> None:
     assert wire.is_open
 
 
-async def test_redis_pys_own_end_is_heard_of(opened: Opened) -> None:
+async def test_redis_pys_own_end_is_heard_of(opened: Pair) -> None:
     wire, connection = opened
     await asyncio.wait_for(connection.disconnect(), 5)
     assert not wire.is_open
