@@ -88,13 +88,13 @@ class AdmissionController:
         """Call it soon: a few of these in each round of the event loop."""
         self._waiting.append(reject)
         if len(self._waiting) == 1:
-            asyncio.get_running_loop().call_soon(self._turn_some_away)
+            asyncio.get_running_loop().call_soon(self._reject_some)
 
-    def _turn_some_away(self) -> None:
+    def _reject_some(self) -> None:
         for _ in range(min(AT_ONCE, len(self._waiting))):
             self._waiting.popleft()()
         if self._waiting:
-            asyncio.get_running_loop().call_soon(self._turn_some_away)
+            asyncio.get_running_loop().call_soon(self._reject_some)
 
     async def drain(self, seconds: float) -> float:
         """Take nothing on any more and wait until all in flight is answered, `seconds` at most; the seconds left."""
