@@ -18,9 +18,8 @@ from config import Settings
 from service.conversion import ConversionGuard
 from service.entities import Clock
 from service.errors import InvalidCode, ServiceUnavailable
+from service.events import Event, Events
 from service.limits import Limits
-from service.observability import audit
-from service.observability.audit import Event
 from service.runtime import deadline
 from service.stores.budgets import Budget, Refusal
 from service.stores.codes import CodeStore, Ended, Verdict, places_of
@@ -53,7 +52,7 @@ class Codes:
     """The life of a login code (section 4 of the contract). `service/delivery.py` sends it."""
 
     def __init__(
-        self, settings: Settings, store: CodeStore, limits: Limits, guard: ConversionGuard, clock: Clock
+        self, settings: Settings, store: CodeStore, limits: Limits, guard: ConversionGuard, events: Events, clock: Clock
     ) -> None:
         self._settings = settings
         self._peppers = [hmac.new(pepper, digestmod="sha256") for pepper in settings.code_peppers]
@@ -61,6 +60,7 @@ class Codes:
         self._store = store
         self._limits = limits
         self._guard = guard
+        self._events = events
         self._clock = clock
         # How long a login may take before its code can be tried again: more than any login takes, and no longer than
         # a person needs to type a code again whose first login broke down with the process or with Redis.
@@ -98,7 +98,7 @@ class Codes:
         if isinstance(verdict, Refusal):
             await self._limits.refuse_try(verdict, mobile, ip)
         if verdict is Verdict.LAST:
-            audit.record(Event.NUMBER_LOCKED, mobile=mobile)
+            self._events.record(Event.NUMBER_LOCKED, mobile=mobile)
         if verdict is not Verdict.RIGHT:
             raise InvalidCode
         return lease

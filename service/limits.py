@@ -15,8 +15,7 @@ from config import Settings
 from service import addresses
 from service.entities import Clock
 from service.errors import ServiceUnavailable, TooManyRequests
-from service.observability import audit
-from service.observability.audit import Event
+from service.events import Event, Events
 from service.runtime import deadline
 from service.runtime.background import settled
 from service.stores.budgets import ALL, Budget, Refusal, windows_of
@@ -48,11 +47,14 @@ class Reservation:
 class Limits:
     """A method returns where the request is allowed, and raises TooManyRequests with the seconds to wait where not."""
 
-    def __init__(self, settings: Settings, store: LimitStore, cooldowns: CooldownStore, clock: Clock) -> None:
+    def __init__(
+        self, settings: Settings, store: LimitStore, cooldowns: CooldownStore, events: Events, clock: Clock
+    ) -> None:
         limits = {name: getattr(settings, f"limit_{name}") for name in NAMES}
         self._windows = {name: windows_of(name, text) for name, text in limits.items() if text != OFF}
         self._store = store
         self._cooldowns = cooldowns
+        self._events = events
         self._clock = clock
 
     async def check_code(self, mobile: str, ip: str) -> None:
@@ -103,7 +105,7 @@ class Limits:
         await self._refund(reservation.by_number)
 
     async def confirm_sent(self, reservation: Reservation) -> int:
-        """Confirm a reservation: the code was sent. Answers the whole seconds until the next may be asked for."""
+        """Confirm a reservation: the code was sent. Returns the whole seconds until the next may be asked for."""
         await self._cooldowns.confirm(reservation.mobile, reservation.started)
         budgets = [budget for budget in reservation.by_number if budget.name == "codes_per_number"]
         refusal = await self._store.look(budgets)
@@ -139,7 +141,7 @@ class Limits:
 
     def note(self, name: str, mobile: str | None = None) -> None:
         """Note which limit refuses."""
-        audit.record(Event.LIMIT_HIT, mobile=mobile, reason=name)
+        self._events.record(Event.LIMIT_HIT, mobile=mobile, reason=name)
 
     def refuse(self, name: str, seconds: int, mobile: str | None = None, message: str | None = None) -> NoReturn:
         """Note which limit refuses, and raise TooManyRequests."""

@@ -11,6 +11,7 @@ from service.app import limits_of
 from service.codes import CodeLease, Codes
 from service.conversion import ConversionGuard
 from service.errors import InvalidCode
+from service.events import Events
 from service.stores.budgets import Budget, Refusal, windows_of
 from service.stores.codes import CodeStore, Ended, Issued, Verdict, owner, places_of
 from service.stores.conversions import ConversionStore
@@ -409,9 +410,9 @@ def codes_with(
 
     def make(**overrides: Any) -> Codes:
         settings = make_settings(**overrides)
-        limits = limits_of(settings, connection, clock)
+        limits = limits_of(settings, connection, Events(), clock)
         guard = ConversionGuard(settings, ConversionStore(connection), UserStore(database), limits, clock)
-        return Codes(settings, CodeStore(connection), limits, guard, clock)
+        return Codes(settings, CodeStore(connection), limits, guard, Events(), clock)
 
     return make
 
