@@ -43,6 +43,7 @@ from service.stores.conversions import ConversionStore
 from service.stores.cooldowns import CooldownStore
 from service.stores.database import Database
 from service.stores.limits import LimitStore
+from service.stores.logins import LoginStore
 from service.stores.meter import ignore
 from service.stores.redis.connection import Connection
 from service.stores.sessions import SessionStore
@@ -141,11 +142,12 @@ def _join(context: Context, connection: Connection, database: Database, clock: C
     users = UserStore(database)
     context.captcha = captchas.chosen(settings, CaptchaStore(connection).spend, clock)
     limits = limits_of(settings, connection, events, clock)
+    codes, sessions = CodeStore(connection), SessionStore(connection)
+    logins = LoginStore(codes, LimitStore(connection, clock), sessions)
     guard = ConversionGuard(settings, ConversionStore(connection), users, limits, clock)
-    context.codes = Codes(settings, CodeStore(connection), limits, guard, events, clock)
+    context.codes = Codes(settings, codes, logins, limits, guard, events, clock)
     context.delivery = Delivery(settings, context.codes, sender, limits, guard, context.captcha, events)
-    sessions = SessionStore(connection)
-    context.authorizations = Authorizations(settings, context.codes, users, sessions, events, clock)
+    context.authorizations = Authorizations(settings, context.codes, users, sessions, logins, events, clock)
     context.sessions = Sessions(sessions, events, clock)
     context.users = Users(users, context.sessions, events)
     context.health = Health({"redis": connection.ping, "database": database.ping}, timeout=settings.stores_timeout)

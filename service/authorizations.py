@@ -8,7 +8,7 @@ from typing import NoReturn
 
 from config import Settings
 from service import rotation, tokens
-from service.codes import CodeLease, Codes
+from service.codes import Codes
 from service.entities import AccessRecord, Clock, Device, EndReason, Identity, Session, TokenPair, User, UserStatus
 from service.errors import (
     InvalidCode,
@@ -22,6 +22,8 @@ from service.events import TEST_CODE, Attempt, Event, Events
 from service.issuer import Issuer, pair
 from service.runtime import deadline
 from service.runtime.single_flight import SingleFlight
+from service.stores.codes import CodeLease
+from service.stores.logins import LoginStore
 from service.stores.sessions import OpenResult, SessionStore, TokenLookup
 from service.stores.users import UserStore
 from service.tokens import Kind, Token, TokenKeys
@@ -35,7 +37,14 @@ class Authorizations:
     """Access and refresh tokens, from login to log-out (sections 2 and 3 of the contract)."""
 
     def __init__(
-        self, settings: Settings, codes: Codes, users: UserStore, sessions: SessionStore, events: Events, clock: Clock
+        self,
+        settings: Settings,
+        codes: Codes,
+        users: UserStore,
+        sessions: SessionStore,
+        logins: LoginStore,
+        events: Events,
+        clock: Clock,
     ) -> None:
         self._settings = settings
         self._rule = rotation.Rule(settings.rotation_window, settings.rotation_grace)
@@ -44,6 +53,7 @@ class Authorizations:
         self._codes = codes
         self._users = users
         self._sessions = sessions
+        self._logins = logins
         self._events = events
         self._clock = clock
         self._refreshes: SingleFlight[TokenPair] = SingleFlight()
@@ -157,9 +167,7 @@ class Authorizations:
         """Open a session and spend its code, or leave neither done. Returns the sessions that made room for it."""
         opened: OpenResult | None = OpenResult([], is_followed=False)
         try:
-            opened = await self._sessions.open(
-                session, key_suffix, access, cap=self._settings.max_sessions, then=self._codes.consuming(lease)
-            )
+            opened = await self._logins.complete(session, key_suffix, access, lease, cap=self._settings.max_sessions)
         finally:
             if opened and not opened.is_followed:
                 with deadline.cleanup_allowance():

@@ -22,7 +22,6 @@ from service.stores.budgets import ALL, Budget, Refusal, windows_of
 from service.stores.codes import owner
 from service.stores.cooldowns import CooldownStore
 from service.stores.limits import LimitStore
-from service.stores.redis.scripts import ScriptCall
 from settings.fields import OFF
 
 PREFIX_DIGITS = 7  # an operator's block of numbers in China: ten thousand of them
@@ -115,13 +114,13 @@ class Limits:
         """For what sends nothing: a code of a test number, a wrong captcha, a refusal that tells something."""
         await self._spend(self._by_address(ip), mobile)
 
-    def login_steps(self, ip: str) -> list[ScriptCall] | None:
-        """What spends one attempt of the address along with something else; None where `spend_login` has to."""
-        return self._store.steps(self._logins(ip))
+    def logins(self, ip: str) -> tuple[Budget, ...]:
+        """The budgets of the address, which a try at a code spends first (`stores/logins.py`)."""
+        return self._budget("logins_per_ip", addresses.counted(ip))
 
     async def spend_login(self, mobile: str, ip: str) -> None:
         """Spend one attempt of the address."""
-        refusal = await self._store.spend(self._logins(ip))
+        refusal = await self._store.spend(self.logins(ip))
         if refusal:
             self.refuse(refusal.name, refusal.wait, mobile)
 
@@ -131,7 +130,7 @@ class Limits:
 
     async def refuse_try(self, refusal: Refusal, mobile: str, ip: str) -> NoReturn:
         """Raise TooManyRequests; the address gets back its attempt."""
-        await self._refund(self._logins(ip))
+        await self._refund(self.logins(ip))
         self.refuse(refusal.name, refusal.wait, mobile, LOCKED if refusal.is_long else None)
 
     async def forget(self, mobile: str) -> None:
@@ -165,9 +164,6 @@ class Limits:
 
     def _by_address(self, ip: str) -> tuple[Budget, ...]:
         return self._budget("codes_per_ip", addresses.counted(ip))
-
-    def _logins(self, ip: str) -> tuple[Budget, ...]:
-        return self._budget("logins_per_ip", addresses.counted(ip))
 
     def _budget(self, name: str, who: str) -> tuple[Budget, ...]:
         """The budget of LIMIT_<name>, or nothing where it is off."""
