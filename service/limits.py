@@ -3,7 +3,6 @@
 Every limit is looked at before any is spent, so a refused request costs nothing. With Redis away all of them refuse.
 """
 
-import asyncio
 import logging
 import math
 from collections.abc import Iterator
@@ -60,7 +59,7 @@ class Limits:
         """Raise what `reserve_code` would. Spends nothing."""
         budgets = (*self._by_number(mobile), *self._by_address(ip))
         look, cooldown = self._store.look(budgets), self._cooldowns.look(mobile, self._clock())
-        refusal, running = await asyncio.gather(look, cooldown)
+        refusal, running = await settled(look, cooldown)
         if refusal and refusal.wait >= running.wait:
             self.refuse(refusal.name, refusal.wait, mobile)
         if running.wait:
