@@ -21,6 +21,7 @@ from service.context import Context
 from service.conversion import ConversionGuard
 from service.delivery import Delivery
 from service.entities import Clock
+from service.events import Events
 from service.health import Health
 from service.http import middleware
 from service.http.errors import EnvelopeErrorHandler
@@ -28,7 +29,7 @@ from service.http.fastpath import FastRoutes
 from service.http.head import BODY_LIMIT
 from service.http.requests import App, TolerantRequest
 from service.limits import Limits
-from service.observability import logs
+from service.observability import audit, logs
 from service.observability.telemetry import Telemetry
 from service.routes import BLUEPRINTS, FAST_ROUTES
 from service.routes.openapi import documents, schemas
@@ -42,6 +43,7 @@ from service.stores.conversions import ConversionStore
 from service.stores.cooldowns import CooldownStore
 from service.stores.database import Database
 from service.stores.limits import LimitStore
+from service.stores.logins import LoginStore
 from service.stores.meter import ignore
 from service.stores.redis.connection import Connection
 from service.stores.sessions import SessionStore
@@ -58,7 +60,7 @@ log = logging.getLogger(__name__)
 
 
 def build(settings: Settings, *, name: str = NAME, clock: Clock = time.time, sender: Sender | None = None) -> App:
-    """A Sanic app that connects when its server starts. `clock` answers seconds since the epoch."""
+    """A Sanic app that connects when its server starts. `clock` returns seconds since the epoch."""
     app: App = Sanic(
         name,
         config=Config(_sanic_config(settings)),
@@ -71,6 +73,7 @@ def build(settings: Settings, *, name: str = NAME, clock: Clock = time.time, sen
     )
     app.ctx.settings = settings
     app.ctx.telemetry = Telemetry(settings)
+    app.ctx.events = Events(audit.write_line)
     app.ctx.background = BackgroundTasks()
     shed = app.ctx.telemetry.metrics.observe_shed
     app.ctx.admission = AdmissionController(settings.max_in_flight, lambda: app.ctx.background.orphaned, shed)
@@ -98,7 +101,7 @@ def _attach_lifecycle(app: App, clock: Clock, sender: Sender) -> None:
         logs.configure(settings, asyncio.get_running_loop())
         await database.open()
         _join(app.ctx, connection, database, clock, sender)
-        telemetry.start({"redis": connection.meter, "database": database.meter})
+        telemetry.start({"redis": connection.meter, "database": database.meter}, app.ctx.events)
 
     @app.before_server_stop
     async def drain(app: App) -> None:
@@ -135,25 +138,26 @@ def connections(settings: Settings, telemetry: Telemetry | None = None) -> tuple
 
 
 def _join(context: Context, connection: Connection, database: Database, clock: Clock, sender: Sender) -> None:
-    settings = context.settings
+    settings, events = context.settings, context.events
     users = UserStore(database)
     context.captcha = captchas.chosen(settings, CaptchaStore(connection).spend, clock)
-    limits = limits_of(settings, connection, clock)
+    limits = limits_of(settings, connection, events, clock)
+    codes, sessions = CodeStore(connection), SessionStore(connection)
+    logins = LoginStore(codes, LimitStore(connection, clock), sessions)
     guard = ConversionGuard(settings, ConversionStore(connection), users, limits, clock)
-    context.codes = Codes(settings, CodeStore(connection), limits, guard, clock)
-    context.delivery = Delivery(settings, context.codes, sender, limits, guard, context.captcha)
-    sessions = SessionStore(connection)
-    context.authorizations = Authorizations(settings, context.codes, users, sessions, clock)
-    context.sessions = Sessions(sessions, clock)
-    context.users = Users(users, context.sessions)
+    context.codes = Codes(settings, codes, logins, limits, guard, events, clock)
+    context.delivery = Delivery(settings, context.codes, sender, limits, guard, context.captcha, events)
+    context.authorizations = Authorizations(settings, context.codes, users, sessions, logins, events, clock)
+    context.sessions = Sessions(sessions, events, clock)
+    context.users = Users(users, context.sessions, events)
     context.health = Health({"redis": connection.ping, "database": database.ping}, timeout=settings.stores_timeout)
 
 
-def limits_of(settings: Settings, connection: Connection, clock: Clock) -> Limits:
+def limits_of(settings: Settings, connection: Connection, events: Events, clock: Clock) -> Limits:
     """The limits of section 5 of the contract."""
     hold = len(settings.sms_sender) * settings.sms_timeout + BESIDES_SMS
     cooldowns = CooldownStore(connection, settings.cooldown_steps, hold)
-    return Limits(settings, LimitStore(connection, clock), cooldowns, clock)
+    return Limits(settings, LimitStore(connection, clock), cooldowns, events, clock)
 
 
 def _sanic_config(settings: Settings) -> dict[str, str | bool | int | float | None]:

@@ -8,23 +8,21 @@ several peppers the first makes codes, and all are good for checking.
 import hmac
 import math
 import secrets
-from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from random import getrandbits
-from typing import NamedTuple, NoReturn
+from typing import NoReturn
 
 from config import Settings
 from service.conversion import ConversionGuard
 from service.entities import Clock
 from service.errors import InvalidCode, ServiceUnavailable
+from service.events import Event, Events
 from service.limits import Limits
-from service.observability import audit
-from service.observability.audit import Event
 from service.runtime import deadline
 from service.stores.budgets import Budget, Refusal
-from service.stores.codes import CodeStore, Ended, Verdict, places_of
-from service.stores.redis.scripts import ScriptCall
+from service.stores.codes import CodeLease, CodeStore, Ended, Verdict
+from service.stores.logins import LoginStore
 
 LONGEST_LIFE = 600.0  # seconds; NIST SP 800-63B-4 section 3.1.3.2: out-of-band secrets are valid for 10 minutes at most
 LEAST_LEASE = 3.0  # seconds
@@ -38,33 +36,31 @@ class Code:
     life: float
 
 
-class CodeLease(NamedTuple):
-    """A right code, lent to one login until it is spent or released. `lease_id` is no secret, but nobody else's.
-
-    No `keys`: one of TEST_CODES, which is nobody's and is never spent.
-    """
-
-    mobile: str
-    lease_id: str
-    keys: Sequence[str]
-
-
 class Codes:
     """The life of a login code (section 4 of the contract). `service/delivery.py` sends it."""
 
     def __init__(
-        self, settings: Settings, store: CodeStore, limits: Limits, guard: ConversionGuard, clock: Clock
+        self,
+        settings: Settings,
+        store: CodeStore,
+        logins: LoginStore,
+        limits: Limits,
+        guard: ConversionGuard,
+        events: Events,
+        clock: Clock,
     ) -> None:
         self._settings = settings
         self._peppers = [hmac.new(pepper, digestmod="sha256") for pepper in settings.code_peppers]
         self._fixed = settings.fixed_codes
         self._store = store
+        self._logins = logins
         self._limits = limits
         self._guard = guard
+        self._events = events
         self._clock = clock
         # How long a login may take before its code can be tried again: more than any login takes, and no longer than
         # a person needs to type a code again whose first login broke down with the process or with Redis.
-        self._lease = max(LEAST_LEASE, 2 * settings.stores_timeout)
+        self._lease_life = max(LEAST_LEASE, 2 * settings.stores_timeout)
 
     def is_fixed(self, mobile: str) -> bool:
         """Whether this is a number of TEST_CODES, whose code is known."""
@@ -88,29 +84,23 @@ class Codes:
         """
         if self.is_fixed(mobile):
             return await self._take_fixed(mobile, code, ip)
-        tries = self._limits.tries(mobile)
-        lease = CodeLease(mobile, f"{getrandbits(64):016x}", places_of(mobile, tries))
-        attempt = self._limits.login_steps(ip)
-        verdict = None if attempt is None else await self._judged(lease, code, tries, attempt)
+        lease = CodeLease(mobile, f"{getrandbits(64):016x}", self._limits.tries(mobile))
+        verdict = await self._judged(lease, code, self._limits.logins(ip))
         if verdict is None:  # it seems that the address has no attempt left
             await self._limits.spend_login(mobile, ip)
-            verdict = await self._judged(lease, code, tries)
+            verdict = await self._judged(lease, code)
         if isinstance(verdict, Refusal):
             await self._limits.refuse_try(verdict, mobile, ip)
         if verdict is Verdict.LAST:
-            audit.record(Event.NUMBER_LOCKED, mobile=mobile)
+            self._events.record(Event.NUMBER_LOCKED, mobile=mobile)
         if verdict is not Verdict.RIGHT:
             raise InvalidCode
         return lease
 
     async def release(self, lease: CodeLease) -> None:
         """Give a code back unspent."""
-        if lease.keys:
+        if lease.lease_id:
             await self._store.release(lease.mobile, lease.lease_id)
-
-    def consuming(self, lease: CodeLease) -> list[ScriptCall]:
-        """What spends a code, for a round trip that does more. It answers 0 where the lease has run out."""
-        return [self._store.consuming(lease.keys, lease.lease_id)] if lease.keys else []
 
     def note_spent(self, lease: CodeLease) -> None:
         """Count a code that has been spent."""
@@ -126,7 +116,7 @@ class Codes:
         await self._limits.spend_login(mobile, ip)
         if not hmac.compare_digest(code, self._fixed[mobile]):
             raise InvalidCode
-        return CodeLease(mobile, "", ())
+        return CodeLease(mobile, lease_id="")
 
     async def _issue(self, mobile: str, nonce: str, *, afresh: bool) -> Code | None:
         """None where the code that lies there is not one that these settings would send."""
@@ -153,19 +143,15 @@ class Codes:
         message = "Too many wrong codes for this number. Please wait."
         self._limits.refuse("code_attempts", math.ceil(wait), mobile, message)
 
-    async def _judged(
-        self, lease: CodeLease, code: str, tries: Sequence[Budget], after: Sequence[ScriptCall] = ()
-    ) -> Verdict | Refusal | None:
+    async def _judged(self, lease: CodeLease, code: str, address: tuple[Budget, ...] = ()) -> Verdict | Refusal | None:
         try:
-            return await self._store.verify(
-                lease.keys,
+            return await self._logins.attempt(
+                lease,
                 ",".join(self._digest(pepper, lease.mobile, code) for pepper in self._peppers),
-                lease.lease_id,
                 now=self._clock(),
-                lease=self._lease,
+                life=self._lease_life,
                 attempts=self._settings.code_attempts,
-                tries=tries,
-                after=after,
+                address=address,
             )
         except ServiceUnavailable:  # it may have been lent all the same
             with suppress(ServiceUnavailable), deadline.cleanup_allowance():

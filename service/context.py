@@ -7,6 +7,7 @@ from service.authorizations import Authorizations
 from service.captchas import Captcha
 from service.codes import Codes
 from service.delivery import Delivery
+from service.events import Events
 from service.health import Health
 from service.observability.telemetry import Telemetry
 from service.runtime.admission import AdmissionController
@@ -25,6 +26,7 @@ class Context:
     background: BackgroundTasks
     cors: Any  # sanic-ext's own, where CORS_ORIGINS is set
     delivery: Delivery
+    events: Events
     fast_routes: Any  # FastRoutes of http/fastpath.py, which knows this class
     health: Health
     admission: AdmissionController

@@ -14,9 +14,8 @@ from service.codes import Code, Codes
 from service.conversion import Closed, ConversionGuard
 from service.entities import CodeSent, TextMessage
 from service.errors import CaptchaRequired, InvalidRequest, ServiceUnavailable, SmsUnavailable, TooManyRequests
+from service.events import TEST_CODE, Event, Events
 from service.limits import Limits, Reservation
-from service.observability import audit
-from service.observability.audit import Event
 from service.runtime import deadline
 from service.runtime.background import settled
 from service.senders import Sender
@@ -38,6 +37,7 @@ class Delivery:
         limits: Limits,
         guard: ConversionGuard,
         captcha: Captcha | None,
+        events: Events,
     ) -> None:
         self._allowed, self._blocked = settings.sms_allow_prefixes, settings.sms_block_prefixes
         self._template = Template(settings.sms_text, settings.sms_domain, settings.sms_app_hash)
@@ -46,6 +46,7 @@ class Delivery:
         self._limits = limits
         self._guard = guard
         self._captcha = captcha
+        self._events = events
         self._is_guarded = settings.captcha_when == GUARDED
         self._code_ttl = settings.code_ttl
 
@@ -67,7 +68,7 @@ class Delivery:
         reservation = await self._limits.reserve_code(mobile, ip)
         code = await self._issue(reservation)
         await self._send(reservation, code)
-        audit.record(Event.CODE_SENT, mobile=mobile)
+        self._events.record(Event.CODE_SENT, mobile=mobile)
         return CodeSent(mobile, math.floor(code.life), await self._note_sent(reservation))
 
     async def _verify(self, captcha: Captcha, mobile: str, ip: str, token: str, closed: Closed | None) -> None:
@@ -85,7 +86,7 @@ class Delivery:
     async def _send_nothing(self, mobile: str, ip: str) -> CodeSent:
         """A number of TEST_CODES: its code is known and always good, and asking for it costs the address alone."""
         await self._limits.spend_address(ip, mobile)
-        audit.record(Event.CODE_SENT, mobile=mobile, reason=audit.TEST_CODE)
+        self._events.record(Event.CODE_SENT, mobile=mobile, reason=TEST_CODE)
         return CodeSent(mobile, expires_in=self._code_ttl, resend_after=0)
 
     def _refuse_range(self, mobile: str) -> None:
@@ -119,7 +120,7 @@ class Delivery:
             raise
 
     async def _note_sent(self, reservation: Reservation) -> int:
-        """Count the code, and answer the seconds until the next. The message is out: nothing may fail any more."""
+        """Count the code, and return the seconds until the next. The message is out: nothing may fail any more."""
         try:
             await self._guard.note_sent(reservation.mobile)
             return await self._limits.confirm_sent(reservation)

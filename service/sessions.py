@@ -3,16 +3,16 @@
 from service import rotation, tokens
 from service.entities import Clock, EndReason, Explanation, Session
 from service.errors import NotFound
-from service.observability import audit
-from service.observability.audit import Event
+from service.events import Event, Events
 from service.stores.sessions import SessionStore
 
 
 class Sessions:
     """The devices that a user is logged in on."""
 
-    def __init__(self, store: SessionStore, clock: Clock) -> None:
+    def __init__(self, store: SessionStore, events: Events, clock: Clock) -> None:
         self._store = store
+        self._events = events
         self._clock = clock
 
     async def of_user(self, user_id: int) -> list[Session]:
@@ -30,7 +30,7 @@ class Sessions:
     async def end_all(
         self, user_id: int, reason: EndReason, *, keep: str = "", block_logins: bool = False
     ) -> list[str]:
-        """End all sessions of this user but `keep`. Answers the ids of those that were live."""
+        """End all sessions of this user but `keep`. Returns the ids of those that were live."""
         now = self._clock()
         ended = await self._store.end_all(user_id, reason, now, keep=keep, block_logins=block_logins)
         for session_id in ended:
@@ -66,7 +66,6 @@ class Sessions:
         why = "its session is live, but it is an access token that expired or was deleted, or a replaced refresh token"
         return Explanation("", why, *whose)
 
-    @staticmethod
-    def _note(user_id: int, session_id: str, reason: EndReason) -> None:
+    def _note(self, user_id: int, session_id: str, reason: EndReason) -> None:
         event = Event.LOGOUT if reason is EndReason.LOGGED_OUT else Event.SESSION_REVOKED
-        audit.record(event, user_id=user_id, session_id=session_id, reason=reason.value)
+        self._events.record(event, user_id=user_id, session_id=session_id, reason=reason.value)

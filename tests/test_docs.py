@@ -10,8 +10,9 @@ from pydantic import BaseModel
 
 from config import Settings
 from service.entities import EndReason
+from service.events import Event
 from service.http.errors import REFRESH_STATUS, STATUS
-from service.observability.audit import WARNINGS, Event
+from service.observability.audit import WARNINGS
 from settings import reference
 
 ROOT = Path(__file__).parent.parent

@@ -20,9 +20,9 @@ from service.app import connections, limits_of
 from service.embedded.running import running_redis
 from service.entities import EndReason, Session, User
 from service.errors import NotFound
+from service.events import Event, Events
 from service.limits import Limits
 from service.observability import audit
-from service.observability.audit import Event
 from service.sessions import Sessions
 from service.stores.codes import CodeStore
 from service.stores.sessions import SessionStore, key_names
@@ -71,13 +71,14 @@ def _confirmation(chosen: Namespace) -> Callable[[str], bool]:
 
 
 class Operations:
-    """One command each. They print to standard output and answer an exit code; NotFound and ServiceUnavailable rise."""
+    """One command each. They print to standard output and return an exit code; NotFound and ServiceUnavailable rise."""
 
-    def __init__(self, users: Users, sessions: Sessions, limits: Limits, codes: CodeStore) -> None:
+    def __init__(self, users: Users, sessions: Sessions, limits: Limits, codes: CodeStore, events: Events) -> None:
         self._users = users
         self._sessions = sessions
         self._limits = limits
         self._codes = codes
+        self._events = events
 
     async def list_sessions(self, who: str, *, as_json: bool) -> int:
         """A user's live sessions, with the keys that end them."""
@@ -124,7 +125,7 @@ class Operations:
         mobile = mobiles.normalise(who) or (await self._users.find(who)).mobile
         await self._limits.forget(mobile)
         await self._codes.forget(mobile)
-        audit.record(Event.NUMBER_UNLOCKED, mobile=mobile)
+        self._events.record(Event.NUMBER_UNLOCKED, mobile=mobile)
         if as_json:
             _print_json({"mobile": mobile, "unlocked": True})
         else:
@@ -159,9 +160,11 @@ async def opened(settings: Settings) -> AsyncIterator[Operations]:
     connection, database = connections(settings)
     await database.open()
     try:
-        sessions = Sessions(SessionStore(connection), time.time)
-        limits = limits_of(settings, connection, time.time)
-        yield Operations(Users(UserStore(database), sessions), sessions, limits, CodeStore(connection))
+        events = Events(audit.write_line)
+        sessions = Sessions(SessionStore(connection), events, time.time)
+        limits = limits_of(settings, connection, events, time.time)
+        users = Users(UserStore(database), sessions, events)
+        yield Operations(users, sessions, limits, CodeStore(connection), events)
     finally:
         await connection.close()
         await database.close()

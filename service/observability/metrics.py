@@ -7,7 +7,6 @@ a worker cannot ask another one for a value: gauges are set from time to time, b
 import os
 from collections import Counter as Counts
 from collections.abc import Callable, Mapping, Sequence
-from enum import StrEnum
 from itertools import product
 from pathlib import Path
 from typing import Literal
@@ -17,9 +16,7 @@ from prometheus_client.multiprocess import MultiProcessCollector, mark_process_d
 
 from service import VERSION
 from service.entities import EndReason
-from service.observability import audit
-from service.observability.audit import Event
-from service.observability.outcomes import OUTCOMES, Attempt
+from service.events import OUTCOMES, TEST_CODE, Attempt, Details, Event, Events
 from service.observability.prometheus_patches import BulkHistogram, forget_the_killed
 from service.runtime import admission
 from service.senders import failover
@@ -55,14 +52,15 @@ class Metrics:
             self.sms.labels(sender, outcome)
         for limit in limits:
             self.limit_hits.labels(limit)
+        self._followed = Events()  # the app's, once it serves
         # What is noted at every request, and counted now and then: counting costs ten times as much.
         self._answers: dict[tuple[str, str, int], list[float]] = {}
         self._operations: dict[tuple[str, str], list[float]] = {}
-        self._events: Counts[tuple[StrEnum, str | None]] = Counts()
-        self._on_event: dict[StrEnum, Callable[[str | None, int], None]] = {
+        self._events: Counts[tuple[Event | Attempt, str | None]] = Counts()
+        self._on_event: dict[Event | Attempt, Callable[[str | None, int], None]] = {
             Attempt.LOGIN: lambda outcome, times: self.logins.labels(outcome).inc(times),
             Attempt.REFRESH: lambda outcome, times: self.refreshes.labels(outcome).inc(times),
-            Event.CODE_SENT: lambda reason, times: self.codes_sent.inc(times * (reason != audit.TEST_CODE)),
+            Event.CODE_SENT: lambda reason, times: self.codes_sent.inc(times * (reason != TEST_CODE)),
             Event.LOGIN: self._logged_in,
             Event.LIMIT_HIT: lambda limit, times: self.limit_hits.labels(limit).inc(times),
             Event.LOGOUT: lambda _, times: self._ended(EndReason.LOGGED_OUT, times),
@@ -86,7 +84,7 @@ class Metrics:
         noted.append(seconds)
 
     def flush(self) -> None:
-        """Count what was noted in passing. PendingCall often: at every look of Prometheus, and by `sampler.py`."""
+        """Count what was noted in passing. Called often: at every look of Prometheus, and by `sampler.py`."""
         for answer, noted in self._answers.items():
             if noted:
                 method, route, _ = answer
@@ -101,10 +99,10 @@ class Metrics:
             self._on_event[event](reason, times)
         self._events.clear()
 
-    def observe_event(self, event: StrEnum, reason: str | None) -> None:
-        """Count one event of the audit trail, or one attempt, at the next `flush`."""
+    def observe_event(self, event: Event | Attempt, details: Details) -> None:
+        """Count one event or one attempt, at the next `flush`."""
         if event in self._on_event:
-            self._events[event, reason] += 1
+            self._events[event, details.reason] += 1
 
     def observe_sms(self, sender: str, outcome: str, seconds: float) -> None:
         """Count what became of one message at one sender."""
@@ -129,9 +127,10 @@ class Metrics:
         MultiProcessCollector(shared)  # type: ignore[no-untyped-call]
         return generate_latest(shared)
 
-    def start(self, workers: int) -> None:
+    def start(self, workers: int, events: Events) -> None:
         """This process serves from now on, as one of so many workers."""
-        audit.follow(self.observe_event)
+        self._followed = events
+        events.follow(self.observe_event)
         self.worker_starts.inc()
         self.workers.set(1)
         self.workers_configured.set(workers)
@@ -139,14 +138,14 @@ class Metrics:
 
     def stop(self) -> None:
         """Tell the other workers that this one is gone."""
-        audit.unfollow(self.observe_event)
+        self._followed.unfollow(self.observe_event)
         self.flush()
         if SHARED_DIR in os.environ:
             mark_process_dead(os.getpid())  # type: ignore[no-untyped-call]
 
     def _logged_in(self, reason: str | None, times: int) -> None:
         self.sessions_opened.inc(times)
-        self.codes_verified.inc(times * (reason != audit.TEST_CODE))
+        self.codes_verified.inc(times * (reason != TEST_CODE))
 
     def _ended(self, reason: str, times: int) -> None:
         self.sessions_ended.labels(reason).inc(times)

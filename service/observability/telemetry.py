@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from config import Settings
+from service.events import Events
 from service.observability.metrics import Metrics
 from service.observability.sampler import Sampler, StoreUse
 
@@ -31,9 +32,9 @@ class Telemetry:
         self.metrics = Metrics(senders=settings.sms_sender, limits=[*named, *OTHER_LIMITS])
         self.tracing: Tracing | None = None
 
-    def start(self, stores: Mapping[str, StoreUse]) -> None:
+    def start(self, stores: Mapping[str, StoreUse], events: Events) -> None:
         """This process serves from now on."""
-        self.metrics.start(self._settings.workers)
+        self.metrics.start(self._settings.workers, events)
         self._sampler = Sampler(self.metrics, stores)
         self._sampler.start()
         self.tracing = self.tracing or _tracing(self._settings)

@@ -7,6 +7,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import NamedTuple
 
 from redis.exceptions import ResponseError
 
@@ -20,6 +21,18 @@ ISSUE = Script("issue_code", repeatable=True)
 VERIFY = Script("verify_code", repeatable=False)  # a wrong try that is repeated would count twice
 RELEASE = Script("release_code", repeatable=True)
 CONSUME = Script("consume_code", repeatable=False)  # the second run could not tell "spent by me" from "gone"
+
+
+class CodeLease(NamedTuple):
+    """A code, lent to one login until it is spent or released. `lease_id` is no secret, but nobody else's.
+
+    `tries` are the budgets of the number's wrong tries, those of `owner(mobile)`: a right code has them forgotten.
+    Without an id: one of TEST_CODES, which is nobody's and is never spent.
+    """
+
+    mobile: str
+    lease_id: str
+    tries: tuple[Budget, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,29 +96,27 @@ class CodeStore:
 
     async def verify(
         self,
-        keys: Sequence[str],
+        lease: CodeLease,
         digest: str,
-        lease_id: str,
         *,
         now: float,
-        lease: float,
+        life: float,
         attempts: int,
-        tries: Sequence[Budget] = (),
         after: Sequence[ScriptCall] = (),
     ) -> Verdict | Refusal | None:
-        """Judge one try; if it is right and nobody else holds the code, lend it to `lease_id` for `lease` seconds.
+        """Judge one try; if it is right and nobody else holds the code, lend it: `lease` holds for `life` seconds.
 
-        `digest` is that of the try, or several with commas between, one of which must be the code's.
-        `keys` are `places_of` the number. A wrong try spends one of each of the budgets `tries`; where one of them has
-        no room nothing is judged, and the one with the longest wait is answered. None where one of the steps `after`
-        which it is due answered nothing, or could not be done.
+        `digest` is that of the try, or several with commas between, one of which must be the code's. A wrong try spends
+        one of each of the budgets `lease.tries`; where one of them has no room nothing is judged, and the one with the
+        longest wait is returned. None if a script in `after` stopped the chain, or could not be run.
         """
-        arguments: list[str | int] = [digest, attempts, lease_id, milliseconds(now), milliseconds(lease)]
+        mobile, lease_id, tries = lease
+        arguments: list[str | int] = [digest, attempts, lease_id, milliseconds(now), milliseconds(life)]
         for budget in tries:
             for window in budget.windows:
                 arguments += (window.amount, window.seconds)
         try:
-            answers = await self._connection.run_chain([*after, (VERIFY, keys, arguments)])
+            answers = await self._connection.run_chain([*after, (VERIFY, _places(mobile, tries), arguments)])
         except ResponseError as error:
             if after and is_foreign(error):
                 return None
@@ -127,9 +138,9 @@ class CodeStore:
         """Delete the code, whoever holds it. False where there was none."""
         return bool(await self._connection.delete(_key(mobile)))
 
-    def consuming(self, keys: Sequence[str], lease_id: str) -> ScriptCall:
-        """What deletes all that `places_of` a number names. It answers 0 where `lease_id` no longer has the code."""
-        return CONSUME, keys, [lease_id]
+    def spending(self, lease: CodeLease) -> ScriptCall:
+        """What deletes the code and its number's wrong tries. It returns 0 where the lease has run out."""
+        return CONSUME, _places(lease.mobile, lease.tries), [lease.lease_id]
 
 
 def owner(mobile: str) -> str:
@@ -141,7 +152,7 @@ def _key(mobile: str) -> str:
     return f"code:{owner(mobile)}"
 
 
-def places_of(mobile: str, tries: Sequence[Budget] = ()) -> list[str]:
+def _places(mobile: str, tries: Sequence[Budget]) -> list[str]:
     """Where the code of a number lies, and where the wrong tries of `owner(mobile)` are counted."""
     keys = [_key(mobile)]
     for budget in tries:

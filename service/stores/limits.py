@@ -96,8 +96,8 @@ class LimitStore:
                 return refusal  # else somebody has given back meanwhile what was in the way
         return Refusal(full.name, 1) if full else None
 
-    def steps(self, budgets: Sequence[Budget]) -> list[ScriptCall] | None:
-        """What spends one of each budget, for a round trip that does more. It answers nothing where there is no room.
+    def spending(self, budgets: Sequence[Budget]) -> list[ScriptCall] | None:
+        """What spends one of each budget, for a round trip that does more. It returns nothing where there is no room.
 
         None where that takes more than a step: what the first had spent would have to be given back.
         """

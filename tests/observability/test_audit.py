@@ -4,8 +4,8 @@ import logging
 
 import pytest
 
+from service.events import Event
 from service.observability import logs
-from service.observability.audit import Event
 from tests.client import MOBILE, Api, bearer
 from tests.conftest import Clock
 

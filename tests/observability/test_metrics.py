@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from service.observability import audit, sampler
-from service.observability.audit import Event
+from service.events import Event, Events
+from service.observability import sampler
 from service.observability.metrics import SHARED_DIR, Metrics
 from service.observability.sampler import Sampler
 from service.stores.meter import Meter, ignore
@@ -31,12 +31,12 @@ def test_gauges_of_a_worker_that_was_killed_are_forgotten(tmp_path: Path, monkey
 
 
 def test_who_does_not_serve_counts_nothing() -> None:
-    metrics = Metrics()
-    audit.record(Event.LOGIN)
-    metrics.start(workers=1)
-    audit.record(Event.LOGIN)
+    metrics, events = Metrics(), Events()
+    events.record(Event.LOGIN)
+    metrics.start(1, events)
+    events.record(Event.LOGIN)
     metrics.stop()
-    audit.record(Event.LOGIN)
+    events.record(Event.LOGIN)
     assert value(metrics, "latch_sessions_opened_total") == 1
 
 

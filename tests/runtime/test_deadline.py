@@ -82,3 +82,25 @@ async def test_the_tasks_of_a_request_share_its_deadline_and_others_do_not(clock
     clock.wait(1)
     assert await asyncio.create_task(left()) == pytest.approx(0.5)
     assert await asyncio.create_task(left(), context=other) == 3
+
+
+async def test_work_that_ends_in_time_returns_what_it_returns() -> None:
+    async def quick() -> str:
+        return "done"
+
+    assert await deadline.within(10, quick()) == "done"
+
+
+async def test_work_that_takes_longer_is_cancelled_and_unavailable() -> None:
+    cut_off = False
+
+    async def endless() -> None:
+        nonlocal cut_off
+        try:
+            await asyncio.Event().wait()
+        finally:
+            cut_off = True
+
+    with pytest.raises(ServiceUnavailable):
+        await deadline.within(0.01, endless())
+    assert cut_off

@@ -8,15 +8,18 @@ import pytest
 
 from config import Settings
 from service.app import limits_of
-from service.codes import CodeLease, Codes
+from service.codes import Codes
 from service.conversion import ConversionGuard
 from service.errors import InvalidCode
+from service.events import Events
 from service.stores.budgets import Budget, Refusal, windows_of
-from service.stores.codes import CodeStore, Ended, Issued, Verdict, owner, places_of
+from service.stores.codes import CodeLease, CodeStore, Ended, Issued, Verdict, owner
 from service.stores.conversions import ConversionStore
 from service.stores.database import Database
+from service.stores.limits import LimitStore
+from service.stores.logins import LoginStore
 from service.stores.redis.connection import Connection
-from service.stores.redis.scripts import ScriptCall
+from service.stores.sessions import SessionStore
 from service.stores.users import UserStore
 from tests.conftest import Clock
 from tests.stores.conftest import keys_of
@@ -35,6 +38,7 @@ class Number:
     """The code of one number, with the settings as they ship and a clock moved by hand."""
 
     def __init__(self, connection: Connection, redis: Server, clock: Clock) -> None:
+        self.connection = connection
         self.store = CodeStore(connection)
         self.redis = redis
         self.clock = clock
@@ -51,13 +55,13 @@ class Number:
         self, digest: str = DIGEST, lease_id: str = "me", tries: Sequence[Budget] = (), attempts: int = ATTEMPTS
     ) -> Verdict | Refusal:
         verdict = await self.store.verify(
-            places_of(MOBILE, tries), digest, lease_id, now=self.clock(), lease=LEASE, attempts=attempts, tries=tries
+            CodeLease(MOBILE, lease_id, (*tries,)), digest, now=self.clock(), life=LEASE, attempts=attempts
         )
         assert verdict is not None
         return verdict
 
     async def spend(self, lease_id: str, tries: Sequence[Budget] = ()) -> bool:
-        return await done(self.store, self.store.consuming(places_of(MOBILE, tries), lease_id))
+        return await spent(self.connection, CodeLease(MOBILE, lease_id, (*tries,)))
 
     async def wait(self, seconds: int) -> None:
         """Let time pass, on our clock and on the server's."""
@@ -71,13 +75,8 @@ class Number:
         return int(await self.redis.hget(KEY, "attempts"))
 
 
-async def done(store: CodeStore, step: ScriptCall) -> bool:
-    return await store._connection.run_chain([step]) == [1]
-
-
-async def spent(codes: Codes, lease: CodeLease) -> bool:
-    [spending] = codes.consuming(lease)
-    return await done(codes._store, spending)
+async def spent(connection: Connection, lease: CodeLease) -> bool:
+    return await connection.run_chain([CodeStore(connection).spending(lease)]) == [1]
 
 
 @pytest.fixture
@@ -172,7 +171,7 @@ async def test_a_try_without_a_code_is_wrong_and_leaves_nothing(number: Number) 
 async def test_a_try_at_another_number_is_wrong(number: Number) -> None:
     await number.issue()
     assert not await number.store.verify(
-        places_of("13900139000"), DIGEST, "me", now=number.clock(), lease=LEASE, attempts=ATTEMPTS
+        CodeLease("13900139000", "me"), DIGEST, now=number.clock(), life=LEASE, attempts=ATTEMPTS
     )
 
 
@@ -409,14 +408,16 @@ def codes_with(
 
     def make(**overrides: Any) -> Codes:
         settings = make_settings(**overrides)
-        limits = limits_of(settings, connection, clock)
+        limits = limits_of(settings, connection, Events(), clock)
         guard = ConversionGuard(settings, ConversionStore(connection), UserStore(database), limits, clock)
-        return Codes(settings, CodeStore(connection), limits, guard, clock)
+        codes = CodeStore(connection)
+        logins = LoginStore(codes, LimitStore(connection, clock), SessionStore(connection))
+        return Codes(settings, codes, logins, limits, guard, Events(), clock)
 
     return make
 
 
-async def test_redis_holds_no_code(codes_with: Callable[..., Codes], redis: Server) -> None:
+async def test_redis_holds_no_code(codes_with: Callable[..., Codes], connection: Connection, redis: Server) -> None:
     # Ten digits, that none of the hexadecimal ones holds them by chance.
     codes = codes_with(code_length=10, sms_min_conversion=0)
     code = (await codes.issue(MOBILE)).digits
@@ -424,7 +425,7 @@ async def test_redis_holds_no_code(codes_with: Callable[..., Codes], redis: Serv
     await codes.release(await codes.verify(MOBILE, code, IP))
     lease = await codes.verify(MOBILE, code, IP)
     assert code not in await dump(redis)
-    assert await spent(codes, lease)
+    assert await spent(connection, lease)
     assert await keys_of(redis) == set()
 
 
@@ -439,7 +440,7 @@ OLD_PEPPER, NEW_PEPPER = "the pepper of yesterday", "the pepper of tomorrow"
 
 
 async def test_while_the_pepper_is_changed_a_code_on_its_way_works_and_is_sent_again(
-    codes_with: Callable[..., Codes], redis: Server
+    codes_with: Callable[..., Codes], connection: Connection, redis: Server
 ) -> None:
     old = await codes_with(code_pepper=OLD_PEPPER).issue(MOBILE)
     codes = codes_with(code_pepper=f"{NEW_PEPPER}, {OLD_PEPPER}")
@@ -448,7 +449,7 @@ async def test_while_the_pepper_is_changed_a_code_on_its_way_works_and_is_sent_a
         with pytest.raises(InvalidCode):
             await codes.verify(MOBILE, str((int(old.digits) + 1 + n) % 10**6).zfill(6), IP)
     assert int(await redis.hget(KEY, "attempts") or 0) == 2
-    assert await spent(codes, await codes.verify(MOBILE, old.digits, IP))
+    assert await spent(connection, await codes.verify(MOBILE, old.digits, IP))
 
 
 async def test_the_first_pepper_makes_new_codes(codes_with: Callable[..., Codes]) -> None:
@@ -466,7 +467,11 @@ async def test_the_first_pepper_makes_new_codes(codes_with: Callable[..., Codes]
     ],
 )
 async def test_a_code_of_other_settings_is_replaced_by_one_that_works_and_its_tries_count_on(
-    codes_with: Callable[..., Codes], redis: Server, before: dict[str, Any], after: dict[str, Any]
+    codes_with: Callable[..., Codes],
+    connection: Connection,
+    redis: Server,
+    before: dict[str, Any],
+    after: dict[str, Any],
 ) -> None:
     old = await codes_with(**before).issue(MOBILE)
     await redis.hset(KEY, "attempts", "3")
@@ -477,7 +482,7 @@ async def test_a_code_of_other_settings_is_replaced_by_one_that_works_and_its_tr
         with pytest.raises(InvalidCode):
             await codes.verify(MOBILE, old.digits, IP)
     assert int(await redis.hget(KEY, "attempts") or 0) >= 3
-    assert await spent(codes, await codes.verify(MOBILE, new.digits, IP))
+    assert await spent(connection, await codes.verify(MOBILE, new.digits, IP))
 
 
 async def test_a_code_that_nobody_could_type_in_time_is_made_anew_and_its_tries_count_on(number: Number) -> None:

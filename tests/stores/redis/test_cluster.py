@@ -13,7 +13,7 @@ from redis.crc import key_slot
 from service.entities import EndReason
 from service.errors import ServiceUnavailable
 from service.stores import budgets, conversions, cooldowns, sessions
-from service.stores.codes import CodeStore, owner, places_of
+from service.stores.codes import CodeLease, CodeStore, owner
 from service.stores.redis.connection import Connection
 from service.stores.redis.scripts import LUA
 from service.stores.sessions import SessionStore
@@ -237,10 +237,11 @@ async def test_every_script_touches_one_slot_alone(store: SessionStore, touched:
     await store.end_all(USER, EndReason.REVOKED, NOW, block_logins=True)
     codes, steps = CodeStore(connection), cooldowns.CooldownStore(connection, (60,), 20)
     await codes.issue(MOBILE, "nonce", "digest", now=NOW, life=300, longest=600, attempts=5)
-    tries = [budgets.Budget("tries", owner(MOBILE), budgets.windows_of("tries", "5/hour;20/day"))]
-    await codes.verify(places_of(MOBILE, tries), "digest", "me", now=NOW, lease=10, attempts=5, tries=tries)
+    tries = (budgets.Budget("tries", owner(MOBILE), budgets.windows_of("tries", "5/hour;20/day")),)
+    lease = CodeLease(MOBILE, "me", tries)
+    await codes.verify(lease, "digest", now=NOW, life=10, attempts=5)
     await codes.release(MOBILE, "me")
-    await connection.run_chain([codes.consuming(places_of(MOBILE, tries), "me")])
+    await connection.run_chain([codes.spending(lease)])
     await steps.start(MOBILE, NOW)
     await steps.undo(MOBILE, NOW)
     await conversions.ConversionStore(connection).add_sent("1380013", NOW)

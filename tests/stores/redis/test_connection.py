@@ -14,7 +14,7 @@ from redis.exceptions import ResponseError
 from service.embedded.redis_server import EmbeddedRedis
 from service.errors import ServiceUnavailable
 from service.runtime import deadline
-from service.stores.codes import CodeStore, Issued, Verdict, places_of
+from service.stores.codes import CodeLease, CodeStore, Issued, Verdict
 from service.stores.redis.connection import Connection
 from service.stores.redis.pipeline import MOST
 from service.stores.redis.server_info import survey
@@ -34,7 +34,7 @@ async def issue(connection: Connection) -> object:
 
 async def take(connection: Connection, digest: str = "wrong") -> bool:
     store = CodeStore(connection)
-    return await store.verify(places_of(MOBILE), digest, "me", now=0, lease=10, attempts=5) is Verdict.RIGHT
+    return await store.verify(CodeLease(MOBILE, "me"), digest, now=0, life=10, attempts=5) is Verdict.RIGHT
 
 
 USES: dict[str, Use] = {
