@@ -16,7 +16,6 @@ from service.stores.codes import CodeStore, Ended, Issued, Verdict, owner, place
 from service.stores.conversions import ConversionStore
 from service.stores.database import Database
 from service.stores.redis.connection import Connection
-from service.stores.redis.scripts import ScriptCall
 from service.stores.users import UserStore
 from tests.conftest import Clock
 from tests.stores.conftest import keys_of
@@ -35,6 +34,7 @@ class Number:
     """The code of one number, with the settings as they ship and a clock moved by hand."""
 
     def __init__(self, connection: Connection, redis: Server, clock: Clock) -> None:
+        self.connection = connection
         self.store = CodeStore(connection)
         self.redis = redis
         self.clock = clock
@@ -57,7 +57,7 @@ class Number:
         return verdict
 
     async def spend(self, lease_id: str, tries: Sequence[Budget] = ()) -> bool:
-        return await done(self.store, self.store.consuming(places_of(MOBILE, tries), lease_id))
+        return await self.connection.run_chain([self.store.consuming(places_of(MOBILE, tries), lease_id)]) == [1]
 
     async def wait(self, seconds: int) -> None:
         """Let time pass, on our clock and on the server's."""
@@ -71,13 +71,8 @@ class Number:
         return int(await self.redis.hget(KEY, "attempts"))
 
 
-async def done(store: CodeStore, step: ScriptCall) -> bool:
-    return await store._connection.run_chain([step]) == [1]
-
-
-async def spent(codes: Codes, lease: CodeLease) -> bool:
-    [spending] = codes.consuming(lease)
-    return await done(codes._store, spending)
+async def spent(connection: Connection, codes: Codes, lease: CodeLease) -> bool:
+    return await connection.run_chain(codes.consuming(lease)) == [1]
 
 
 @pytest.fixture
@@ -373,7 +368,7 @@ async def test_a_code_is_spent_once_however_many_try(number: Number) -> None:
     assert answers.count(True) == 1
 
 
-@pytest.mark.parametrize("holder", ["other", "", "ME"])
+@pytest.mark.parametrize("lease_id", ["other", "", "ME"])
 async def test_nobody_else_can_release_or_spend_a_lent_code(number: Number, lease_id: str) -> None:
     await number.issue()
     await number.verify(lease_id="me")
@@ -416,7 +411,7 @@ def codes_with(
     return make
 
 
-async def test_redis_holds_no_code(codes_with: Callable[..., Codes], redis: Server) -> None:
+async def test_redis_holds_no_code(codes_with: Callable[..., Codes], connection: Connection, redis: Server) -> None:
     # Ten digits, that none of the hexadecimal ones holds them by chance.
     codes = codes_with(code_length=10, sms_min_conversion=0)
     code = (await codes.issue(MOBILE)).digits
@@ -424,7 +419,7 @@ async def test_redis_holds_no_code(codes_with: Callable[..., Codes], redis: Serv
     await codes.release(await codes.verify(MOBILE, code, IP))
     lease = await codes.verify(MOBILE, code, IP)
     assert code not in await dump(redis)
-    assert await spent(codes, lease)
+    assert await spent(connection, codes, lease)
     assert await keys_of(redis) == set()
 
 
@@ -439,7 +434,7 @@ OLD_PEPPER, NEW_PEPPER = "the pepper of yesterday", "the pepper of tomorrow"
 
 
 async def test_while_the_pepper_is_changed_a_code_on_its_way_works_and_is_sent_again(
-    codes_with: Callable[..., Codes], redis: Server
+    codes_with: Callable[..., Codes], connection: Connection, redis: Server
 ) -> None:
     old = await codes_with(code_pepper=OLD_PEPPER).issue(MOBILE)
     codes = codes_with(code_pepper=f"{NEW_PEPPER}, {OLD_PEPPER}")
@@ -448,7 +443,7 @@ async def test_while_the_pepper_is_changed_a_code_on_its_way_works_and_is_sent_a
         with pytest.raises(InvalidCode):
             await codes.verify(MOBILE, str((int(old.digits) + 1 + n) % 10**6).zfill(6), IP)
     assert int(await redis.hget(KEY, "attempts") or 0) == 2
-    assert await spent(codes, await codes.verify(MOBILE, old.digits, IP))
+    assert await spent(connection, codes, await codes.verify(MOBILE, old.digits, IP))
 
 
 async def test_the_first_pepper_makes_new_codes(codes_with: Callable[..., Codes]) -> None:
@@ -466,7 +461,11 @@ async def test_the_first_pepper_makes_new_codes(codes_with: Callable[..., Codes]
     ],
 )
 async def test_a_code_of_other_settings_is_replaced_by_one_that_works_and_its_tries_count_on(
-    codes_with: Callable[..., Codes], redis: Server, before: dict[str, Any], after: dict[str, Any]
+    codes_with: Callable[..., Codes],
+    connection: Connection,
+    redis: Server,
+    before: dict[str, Any],
+    after: dict[str, Any],
 ) -> None:
     old = await codes_with(**before).issue(MOBILE)
     await redis.hset(KEY, "attempts", "3")
@@ -477,7 +476,7 @@ async def test_a_code_of_other_settings_is_replaced_by_one_that_works_and_its_tr
         with pytest.raises(InvalidCode):
             await codes.verify(MOBILE, old.digits, IP)
     assert int(await redis.hget(KEY, "attempts") or 0) >= 3
-    assert await spent(codes, await codes.verify(MOBILE, new.digits, IP))
+    assert await spent(connection, codes, await codes.verify(MOBILE, new.digits, IP))
 
 
 async def test_a_code_that_nobody_could_type_in_time_is_made_anew_and_its_tries_count_on(number: Number) -> None:
