@@ -100,6 +100,11 @@ class Authorizations:
             lane = (token.user_id, token.session_id)
             return await self._refreshes.run(lane, digest, lambda: self._rotate(token, session, found.raw))
 
+    @property
+    def refreshes_in_flight(self) -> int:
+        """How many refreshes wait for their turn or are being written."""
+        return len(self._refreshes)
+
     async def check(self, text: str) -> Identity:
         """Whose a live access token is. One Redis command. Raises InvalidToken, SessionEnded, ServiceUnavailable."""
         token = tokens.parse(text)

@@ -287,6 +287,15 @@ async def database(stores: tuple[Connection, Database]) -> Database:
 
 
 @pytest.fixture
+async def redis(connection: Connection) -> Any:
+    """redis-py's client of the Redis that the apps use; of what it answers redis-py says too little."""
+    return connection.redis
+
+
+_apps = itertools.count()
+
+
+@pytest.fixture
 def make_app(
     make_settings: Callable[..., Settings], clock: Clock, outbox: Outbox, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[..., App]:
@@ -296,7 +305,7 @@ def make_app(
     def make(**overrides: Any) -> App:
         settings = make_settings(**overrides)
         sender = Failover([("outbox", outbox)], settings.sms_timeout, lambda *_: None)
-        app = build(settings, name=f"latch-{len(Sanic._app_registry)}", clock=clock, sender=sender)
+        app = build(settings, name=f"latch-{next(_apps)}", clock=clock, sender=sender)
         app.config.TOUCHUP = False
         return app
 

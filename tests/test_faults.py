@@ -81,7 +81,7 @@ async def eventually(question: Callable[[], Awaitable[httpx.Response]]) -> httpx
 async def log_in(api: Api, mobile: str = MOBILE) -> Tokens:
     """Log in, however often it takes on a machine that is slow or has just been mended."""
     await eventually(lambda: api.send_code(mobile))
-    code = api._phone.code(mobile)
+    code = api.phone.code(mobile)
     data: Tokens = (await eventually(lambda: api.post_login(mobile, code))).json()["data"]
     return data
 
@@ -107,7 +107,7 @@ async def test_a_redis_in_trouble_is_503_soon_and_costs_no_session(
     tokens, ended = await log_in(api), await log_in(api)
     await eventually(lambda: api.log_out(ended["token"]))
     await eventually(api.send_code)
-    code = api._phone.code(MOBILE)
+    code = api.phone.code(MOBILE)
 
     await asyncio.to_thread(breaks, node)
     try:

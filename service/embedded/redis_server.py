@@ -64,7 +64,7 @@ class EmbeddedRedis:
         """Start the server, or take over one that an earlier run left behind. Raises EmbeddedRedisError."""
         _check_length(self._socket)
         self._data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._is_ours = not self._answers()
+        self._is_ours = not self.answers()
         if self._is_ours:
             self._launch()
         else:
@@ -83,8 +83,11 @@ class EmbeddedRedis:
         watched, self._watch = self._watch, None
         if watched:
             watched.join()
-        if self._process is None and (not watched or not self._is_ours):
-            return
+        if self._process or (watched and self._is_ours):
+            self._shut_down()
+        self._client.close()
+
+    def _shut_down(self) -> None:
         deadline = time.monotonic() + STOP_TIMEOUT
         while self._runs() and time.monotonic() < deadline:
             with suppress(RedisError):  # it hangs up for an answer; or is starting, and does not listen yet
@@ -96,7 +99,7 @@ class EmbeddedRedis:
             log.warning("the embedded redis did not stop in %.0f s and was killed", STOP_TIMEOUT)
 
     def _runs(self) -> bool:
-        return self._process.poll() is None if self._process else self._answers()
+        return self._process.poll() is None if self._process else self.answers()
 
     def _launch(self) -> None:
         """Start the server; where its data is damaged at the end, once more with what is good of it."""
@@ -131,7 +134,8 @@ class EmbeddedRedis:
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
-    def _answers(self) -> bool:
+    def answers(self) -> bool:
+        """Whether anybody is on the socket, ready or still loading."""
         try:
             return bool(self._client.ping())
         except (BusyLoadingError, RedisTimeoutError):  # loading, or stuck: somebody is there

@@ -52,6 +52,16 @@ class AdmissionController:
         self._refused = 0
         self._told = -QUIET
 
+    @property
+    def in_flight(self) -> int:
+        """How many places are taken now, of all kinds."""
+        return self._total
+
+    @property
+    def waiting(self) -> int:
+        """How many wait to be turned away."""
+        return len(self._waiting)
+
     def acquire(self, kind: RequestClass) -> bool:
         """Take a place, to be given back; or be refused one, which is counted.
 

@@ -108,6 +108,11 @@ class Batcher(Generic[Item, Answer]):
             self._wake_at(until)
         return future
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing is under way: whoever asks now waits for nobody."""
+        return self._going is None
+
     async def close(self) -> None:
         """Carry nothing more. Whoever still waits fails, and so does whoever asks from now on."""
         self._is_closed = True

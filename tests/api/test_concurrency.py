@@ -34,7 +34,7 @@ async def test_hundreds_of_refreshes_of_one_session_are_all_served_and_waiting_s
     for _ in range(5):
         answers = await asyncio.gather(*(request(token) for token in [first, second] * 250))
         assert {pair.refresh_token for pair in answers} == {second}
-    assert len(authorizations._refreshes) == 0
+    assert authorizations.refreshes_in_flight == 0
 
 
 async def test_bursts_of_refreshes_hour_after_hour_never_log_a_client_out(api: Api, clock: Clock) -> None:

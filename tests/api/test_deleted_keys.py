@@ -2,18 +2,11 @@
 
 from typing import Any
 
-import pytest
 from redis.asyncio import Redis
 
 from service import tokens as tokens_module
 from tests.client import Api, error
 from tests.conftest import Clock
-
-
-@pytest.fixture
-def redis(api: Api) -> Redis:
-    connection: Redis = api.app.ctx.codes._store._connection.redis
-    return connection
 
 
 def session_key(tokens: dict[str, Any]) -> str:

@@ -146,7 +146,7 @@ async def test_a_refused_connection_can_be_used_again_and_answers_stay_in_order(
 
 async def test_places_are_given_back_however_requests_end(start: Start) -> None:
     api = await start(max_in_flight=2)
-    held = api.app.ctx.admission._held
+    admission: AdmissionController = api.app.ctx.admission
     for _ in range(3):
         assert (await raw(api, f"{USER}\r\n"))[0] == 401
         assert (await raw(api, USER, "\r\n"))[0] == 401
@@ -158,7 +158,7 @@ async def test_places_are_given_back_however_requests_end(start: Start) -> None:
         writer.write(f"{USER}\r\n".encode())
         await writer.drain()
         writer.transport.abort()
-    await until(lambda: sum(held.values()) == 0)
+    await until(lambda: admission.in_flight == 0)
 
 
 async def test_work_whose_client_has_gone_takes_up_a_place_until_it_is_done(start: Start, outbox: Outbox) -> None:

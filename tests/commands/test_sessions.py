@@ -12,6 +12,8 @@ from redis import Redis
 
 from service.entities import UserStatus
 from service.errors import ServiceUnavailable
+from service.stores.sessions import SessionStore
+from service.stores.users import UserStore
 from tests.client import MOBILE, Api, bearer, error
 from tests.processes import Service, run, run_here
 
@@ -163,13 +165,13 @@ async def test_a_user_whose_sessions_cannot_be_ended_is_disabled_and_it_is_said(
     api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tokens = await api.log_in()
-    users, store = api.app.ctx.users, api.app.ctx.sessions._store
+    users = api.app.ctx.users
 
     async def away(*_: Any, **__: Any) -> list[str]:
         raise ServiceUnavailable
 
     with monkeypatch.context() as patch:
-        patch.setattr(store, "end_all", away)
+        patch.setattr(SessionStore, "end_all", away)
         with pytest.raises(ServiceUnavailable) as caught:
             await users.disable(await users.find(MOBILE))
     assert caught.value.__notes__ == [
@@ -200,8 +202,7 @@ async def test_a_login_under_way_while_its_user_is_disabled_opens_nothing(
     users = api.app.ctx.users
     await api.log_in()
     code = await api.new_code()
-    store = api.app.ctx.authorizations._users
-    log_in = store.log_in
+    log_in = UserStore.log_in
 
     async def log_in_then_be_disabled(*args: Any) -> Any:
         user = await log_in(*args)
@@ -209,9 +210,9 @@ async def test_a_login_under_way_while_its_user_is_disabled_opens_nothing(
         await users.disable(user)
         return user
 
-    monkeypatch.setattr(store, "log_in", log_in_then_be_disabled)
-    assert error(await api.post_login(MOBILE, code)) == (403, "user_disabled")
-    monkeypatch.setattr(store, "log_in", log_in)
+    with monkeypatch.context() as patch:
+        patch.setattr(UserStore, "log_in", log_in_then_be_disabled)
+        assert error(await api.post_login(MOBILE, code)) == (403, "user_disabled")
     user = await users.find(MOBILE)
     assert await api.app.ctx.sessions.of_user(user.id) == []
     await users.enable(user)

@@ -29,7 +29,6 @@ def server(folder: Path) -> Iterator[EmbeddedRedis]:
     server = EmbeddedRedis(folder, folder / "redis.sock")
     yield server
     server.stop()
-    server._client.close()
 
 
 @pytest.fixture
@@ -179,4 +178,4 @@ def test_without_room_for_a_copy_nothing_is_cut_off(
     ],
 )
 def test_commands_count_where_they_stand_behind_damage_and_not_before(tail: bytes, is_more: bool) -> None:  # noqa: FBT001
-    assert append_only._holds_commands_behind_the_damage(tail) is is_more
+    assert append_only.holds_commands_behind_the_damage(tail) is is_more

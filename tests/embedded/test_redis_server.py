@@ -38,18 +38,19 @@ def folder() -> Iterator[Path]:
 @pytest.fixture
 def make(folder: Path) -> Iterator[Make]:
     """Make a server in a folder, by default the one above; those that run at the end of the test are stopped."""
-    made: list[EmbeddedRedis] = []
+    made: list[tuple[EmbeddedRedis, Path]] = []
 
-    def maker(data_dir: Path = folder, path: Path | None = None) -> EmbeddedRedis:
-        made.append(EmbeddedRedis(data_dir, path or data_dir / "redis.sock"))
-        return made[-1]
+    def maker(data_dir: Path = folder, socket: Path | None = None) -> EmbeddedRedis:
+        path = socket or data_dir / "redis.sock"
+        made.append((EmbeddedRedis(data_dir, path), path))
+        return made[-1][0]
 
     yield maker
-    for server in reversed(made):
+    for server, path in reversed(made):
         server.stop()
-        if server._answers():  # left behind, and the test failed before it was taken over
-            server._client.shutdown(nosave=True)
-        server._client.close()
+        if server.answers():  # left behind, and the test failed before it was taken over
+            with Redis(unix_socket_path=str(path), retry=Retry(NoBackoff(), 0)) as left:
+                left.shutdown(nosave=True)
 
 
 @pytest.fixture
@@ -63,6 +64,17 @@ def run(code: str, *arguments: object) -> subprocess.CompletedProcess[str]:
     """Run Python in another process, and answer when it is over."""
     command = [sys.executable, "-c", code, *(str(argument) for argument in arguments)]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=20)
+
+
+def process_of(client: Redis) -> int:
+    return int(client.info("server")["process_id"])
+
+
+def kill(server: EmbeddedRedis, client: Redis) -> None:
+    """End the server as the kernel does that is out of memory, and wait until it is gone."""
+    os.kill(process_of(client), signal.SIGKILL)
+    while server.answers():
+        time.sleep(0.001)
 
 
 START = """
@@ -115,11 +127,9 @@ def test_the_server_listens_on_no_port_evicts_nothing_and_writes_down_everything
     assert settings == {"port": "0", "maxmemory-policy": "noeviction", "appendonly": "yes"}
 
 
-def test_the_server_is_out_of_reach_of_a_ctrl_c_in_the_terminal(make: Make) -> None:
-    server = make()
-    server.start()
-    assert server._process
-    assert os.getsid(server._process.pid) != os.getsid(0)
+def test_the_server_is_out_of_reach_of_a_ctrl_c_in_the_terminal(make: Make, client: Redis) -> None:
+    make().start()
+    assert os.getsid(process_of(client)) != os.getsid(0)
 
 
 def test_a_folder_that_does_not_exist_yet_is_made(make: Make, folder: Path) -> None:
@@ -137,36 +147,40 @@ def test_a_server_that_was_left_behind_is_taken_over_with_its_data(make: Make, c
     server = make()
     assert started.returncode == 0, started.stderr
     client.set("key", "value")
-    process = client.info("server")["process_id"]
+    process = process_of(client)
     server.start()
-    assert client.info("server")["process_id"] == process
+    assert process_of(client) == process
     assert client.get("key") == "value"
     server.keep()
     server.stop()
-    assert not server._answers()
+    assert not server.answers()
 
 
 def test_a_server_that_was_found_running_is_left_running_by_who_does_not_keep_it(
     make: Make, client: Redis, folder: Path
 ) -> None:
     assert run(START, folder).returncode == 0
-    process = client.info("server")["process_id"]
+    process = process_of(client)
     passing_by = make()
     passing_by.start()
     passing_by.stop()
-    assert client.info("server")["process_id"] == process
+    assert process_of(client) == process
 
 
-def test_a_server_is_stopped_by_its_owner_and_no_signal_to_all_processes_ends_it(make: Make, client: Redis) -> None:
+def test_a_server_is_stopped_by_its_owner_and_no_signal_to_all_processes_ends_it(
+    make: Make, client: Redis, folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     server = make()
     server.start()
-    assert server._process
+    process = process_of(client)
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        server._process.send_signal(number)
+        os.kill(process, number)
     client.set("key", "value")
-    assert server._process.poll() is None
+    assert process_of(client) == process
     server.stop()
-    assert server._process.returncode == 0
+    assert (folder / "redis" / "server.log").read_text().rstrip().endswith("bye bye...")
+    assert not (folder / "redis" / "server.pid").exists()
+    assert caplog.text == ""  # it was not killed
 
 
 class Loading(socketserver.StreamRequestHandler):
@@ -204,23 +218,19 @@ def test_a_server_that_dies_is_started_again_with_its_data(make: Make, client: R
     server.start()
     client.config_set("appendfsync", "always")
     client.set("key", "value")
-    assert server._process
-    server._process.kill()
-    server._process.wait()
+    kill(server, client)
     deadline = time.monotonic() + 10
-    while not server._answers() and time.monotonic() < deadline:
+    while not server.answers() and time.monotonic() < deadline:
         time.sleep(0.02)
     assert client.get("key") == "value"
 
 
-def test_stopping_a_server_that_died_is_no_error(make: Make) -> None:
+def test_stopping_a_server_that_died_is_no_error(make: Make, client: Redis) -> None:
     server = make()
     server.start()
-    assert server._process
-    server._process.kill()
-    server._process.wait()
+    kill(server, client)
     server.stop()
-    assert not server._answers()
+    assert not server.answers()
 
 
 def test_a_foreign_server_on_the_socket_is_refused_and_left_alone(make: Make, folder: Path) -> None:
@@ -230,7 +240,7 @@ def test_a_foreign_server_on_the_socket_is_refused_and_left_alone(make: Make, fo
     with pytest.raises(EmbeddedRedisError) as refused:
         make(folder / "mine", path).start()
     assert str(refused.value) == f"{path} belongs to a server with its data in {folder}/foreign/redis; stop it first"
-    assert foreign._answers()
+    assert foreign.answers()
 
 
 # --- What cannot be started -----------------------------------------------------------------------------------------
@@ -243,7 +253,7 @@ def path_of(length: int, folder: Path) -> Path:
 def test_a_socket_with_the_longest_path_works(make: Make, folder: Path) -> None:
     server = make(folder, path_of(SOCKET_PATH_LIMIT, folder))
     server.start()
-    assert server._answers()
+    assert server.answers()
 
 
 def test_a_socket_with_too_long_a_path_is_refused_before_anything_is_made(make: Make, folder: Path) -> None:

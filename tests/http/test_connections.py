@@ -13,7 +13,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from service.http import timed_protocol
 from service.observability.tracing import Tracing
 from service.runtime.admission import RequestClass
-from tests.api.test_load import answer
+from tests.api.test_load import answer, until
 from tests.client import BASE, Api, bearer
 from tests.conftest import Outbox, Start
 from tests.http.judge import judge, sequences
@@ -92,6 +92,7 @@ async def test_as_many_answers_as_llhttp_sees_requests(start: Start, made: objec
         else:
             waiting += 1
     assert waiting < 30
+    await until(lambda: api.app.ctx.admission.waiting == 0)
     for kind in RequestClass if made is busy else ():
         for _ in range(api.app.ctx.settings.max_in_flight):
             api.app.ctx.admission.release(kind)

@@ -13,8 +13,12 @@ from service.http import fastpath, protocol
 from service.http.fastpath import FastRoute, FastRoutes
 from service.http.head import RawRequest
 from service.http.reader import RequestReader
+from service.observability.telemetry import Telemetry
 from service.routes import FAST_ROUTES
 from service.runtime.admission import RequestClass
+from service.stores.database import Database
+from service.stores.redis.transport import RedisTransport
+from service.stores.sessions import SessionStore
 from tests.api.test_load import answer, until
 from tests.client import BASE, MOBILE, Api, bearer
 from tests.conftest import Start
@@ -268,9 +272,20 @@ async def test_requests_sent_before_the_answer_are_answered_in_their_order(api: 
         assert [(await answer(reader))[0] for _ in range(7)] == [200, 401, 200, 200, 200, 200, 200]
 
 
-async def test_checks_whose_clients_hang_up_leave_no_place_taken_and_no_answer_to_others(api: Api) -> None:
+async def test_checks_whose_clients_hang_up_leave_no_place_taken_and_no_answer_to_others(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    meters: dict[str, Any] = {}
+    begin = Telemetry.start
+
+    def watched(telemetry: Telemetry, stores: dict[str, Any]) -> None:
+        meters.update(stores)
+        begin(telemetry, stores)
+
+    monkeypatch.setattr(Telemetry, "start", watched)
+    api = await start()
     mine, other = await api.log_in(), await api.log_in("13900139000")
-    load = api.app.ctx.admission
+    admission = api.app.ctx.admission
     for turns in range(60):
         async with connected(api) as (reader, writer):
             _, leaver = await asyncio.open_connection("127.0.0.1", api.port)
@@ -281,9 +296,8 @@ async def test_checks_whose_clients_hang_up_leave_no_place_taken_and_no_answer_t
             writer.write(f"{HEAD}Authorization: Bearer {mine['token']}\r\n\r\n".encode())
             _, headers, _ = await answer(reader)
             assert headers["x-user-id"] == str(mine["user_id"])
-    await until(lambda: load._total == 0)
-    meter = api.app.ctx.codes._store._connection.meter
-    await until(lambda: meter.under_way == 0)
+    await until(lambda: admission.in_flight == 0)
+    await until(lambda: meters["redis"].under_way == 0)
 
 
 async def test_a_bug_is_answered_with_500_and_not_tried_again(
@@ -314,30 +328,30 @@ async def test_a_login_whose_client_hangs_up_goes_on_and_is_counted_meanwhile(
     api: Api, short: list[RawRequest], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     gate: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-    store, completion, load = api.app.ctx.authorizations._sessions, api.app.ctx.background, api.app.ctx.admission
-    opening = store.open
+    background, admission = api.app.ctx.background, api.app.ctx.admission
+    opening = SessionStore.open
 
     async def held(*of: Any, **more: Any) -> Any:
         await gate
         return await opening(*of, **more)
 
-    monkeypatch.setattr(store, "open", held)
+    monkeypatch.setattr(SessionStore, "open", held)
     sent = await coded(api, MOBILE)
     _, writer = await asyncio.open_connection("127.0.0.1", api.port)
     writer.write("".join(sent).encode())
-    await until(lambda: load._total == 1 and bool(short))
+    await until(lambda: admission.in_flight == 1 and bool(short))
     writer.transport.abort()
-    await until(lambda: completion.orphaned == 1)
-    assert load._total == 0
-    draining = asyncio.create_task(completion.drain(5))
+    await until(lambda: background.orphaned == 1)
+    assert admission.in_flight == 0
+    draining = asyncio.create_task(background.drain(5))
     await asyncio.sleep(0)
     assert not draining.done()
     gate.set_result(None)
     await draining
-    assert completion.orphaned == 0
+    assert background.orphaned == 0
     user = await api.app.ctx.users.find(MOBILE)
     assert user
-    assert len(await api.app.ctx.sessions._store.of_user(user.id)) == 1
+    assert len(await api.app.ctx.sessions.of_user(user.id)) == 1
 
 
 async def test_a_server_that_is_stopping_closes_the_connection_after_an_answer(api: Api) -> None:
@@ -360,20 +374,18 @@ async def test_a_server_that_is_stopping_closes_the_connection_after_an_answer(a
 async def test_a_login_and_a_refresh_are_two_round_trips_each_and_a_check_one(
     start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Every batch of a line is one round trip, and nothing else speaks to Redis."""
+    """Every batch that a connection sends is one round trip, and nothing else speaks to Redis."""
     api = await start(limit_logins_per_ip="60/minute", limit_tries_per_number="20/day")
     trips: list[int] = []
     code = await api.new_code(MOBILE)
     tokens = (await api.post_login(MOBILE, code)).json()["data"]
-    connection = api.app.ctx.codes._store._connection
-    for line in connection._pipeline._lines:
-        exchange = line._exchange
+    send = RedisTransport.send
 
-        async def counted(calls: Any, exchange: Any = exchange) -> None:
-            trips.append(len(calls))
-            await exchange(calls)
+    async def counted(transport: RedisTransport, data: bytes, due: int, tell: Any) -> None:
+        trips.append(due)
+        await send(transport, data, due, tell)
 
-        monkeypatch.setattr(line, "_exchange", counted)
+    monkeypatch.setattr(RedisTransport, "send", counted)
 
     async def trips_of(request: Any) -> int:
         trips.clear()
@@ -381,14 +393,13 @@ async def test_a_login_and_a_refresh_are_two_round_trips_each_and_a_check_one(
         return len(trips)
 
     statements: list[str] = []
-    database = api.app.ctx.users._store._database
-    within = database.within
+    within = Database.within
 
-    async def noted(work: Any) -> Any:
+    async def noted(database: Database, work: Any) -> Any:
         statements.append("one")
-        return await within(work)
+        return await within(database, work)
 
-    monkeypatch.setattr(database, "within", noted)
+    monkeypatch.setattr(Database, "within", noted)
     code = await api.new_code("13900139000")
     statements.clear()
     assert await trips_of(api.post_login("13900139000", code)) <= 3  # the third counts codes, and nobody waits

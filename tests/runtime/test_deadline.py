@@ -19,7 +19,7 @@ def _time(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True)
 def _none_left_over() -> None:
-    deadline._UNTIL.set(None)
+    deadline._UNTIL.set(None)  # noqa: SLF001 - what a test sets that is no task stays; the service sets it in tasks alone
 
 
 def test_without_a_deadline_an_operation_has_all_of_its_own_time() -> None:

@@ -14,7 +14,7 @@ from service import senders
 from service.app import build
 from service.commands import check
 from service.commands.check import Finding, Level
-from service.senders import PACKAGES
+from service.senders import PACKAGES, Failover
 from service.stores.redis.connection import Connection
 from settings.providers import REQUIRED
 from tests.client import BASE
@@ -28,14 +28,16 @@ SDKS = {"aliyun": "alibabacloud_dysmsapi20170525", "tencent": "tencentcloud", "t
 @pytest.mark.parametrize("name", REQUIRED)
 async def test_every_name_makes_its_sender(name: str) -> None:
     sender = senders.chosen(settings_for(sms_sender=name), lambda *_: None)
-    [(made, inner)] = sender._senders  # type: ignore[attr-defined]
+    assert isinstance(sender, Failover)
+    [(made, inner)] = sender.senders
     assert (made, type(inner).__name__) == (name, f"{name.capitalize()}Sender")
     await senders.close(sender)
 
 
 async def test_several_are_made_in_their_order() -> None:
     sender = senders.chosen(settings_for(sms_sender="twilio,webhook,file"), lambda *_: None)
-    assert [name for name, _ in sender._senders] == ["twilio", "webhook", "file"]  # type: ignore[attr-defined]
+    assert isinstance(sender, Failover)
+    assert [name for name, _ in sender.senders] == ["twilio", "webhook", "file"]
     await senders.close(sender)
 
 

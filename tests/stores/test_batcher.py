@@ -81,7 +81,7 @@ class World:
     async def _ask(self, batcher: Batcher[int, str], number: int, plan: Plan) -> None:
         await asyncio.sleep(plan.at / 1000)
         start = now()
-        if batcher._going is None:
+        if batcher.is_idle:
             self.alone[number] = start
         leaver = asyncio.current_task()
         if plan.leaves is not None and leaver:

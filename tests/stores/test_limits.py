@@ -16,6 +16,7 @@ from service.stores.limits import LimitStore
 from service.stores.redis.connection import Connection
 from tests.client import MOBILE
 from tests.conftest import Clock
+from tests.stores.conftest import keys_of
 
 HOLD = 20  # seconds
 
@@ -46,10 +47,17 @@ async def test_a_budget_is_spent_until_it_is_empty_and_knows_when_it_has_room(st
     assert await store.spend([budget("3/hour")]) is None
 
 
-async def test_keys_are_those_that_the_library_names(store: LimitStore) -> None:
+async def test_keys_are_those_that_the_library_names(store: LimitStore, redis: Any) -> None:
+    """What is spent at our key is what the library sees when it looks at its own."""
+    keys = set()
     for text, who in (("3/hour", MOBILE), ("5/2 minutes", "2001:db8::/64"), ("1/day", "{138}")):
-        [window] = windows_of("codes", text)
-        assert window.key(who) == store._storage.bridge.prefixed_key(window.item.key_for(who))
+        one = budget(text, who=who)
+        [window] = one.windows
+        keys.add(window.key(who))
+        for _ in range(window.amount):
+            assert await store.spend([one]) is None
+        assert await store.look([one])
+        assert await keys_of(redis) == keys
 
 
 async def test_of_several_windows_and_budgets_the_longest_wait_is_told(store: LimitStore) -> None:

@@ -41,9 +41,14 @@ class ClusterClient(RedisCluster):
             self._renewing = asyncio.create_task(self._renew(last_failed_node_name))
         return self
 
+    @property
+    def is_layout_due(self) -> bool:
+        """Whether the layout is to be asked for at the next command, or has never been."""
+        return self._initialize
+
     async def owner_of(self, key: str) -> ClusterNode:
         """The node that has this key, as far as the layout is known."""
-        if self._initialize:
+        if self.is_layout_due:
             await self.initialize()
         return self.nodes_manager.get_node_from_slot(self.keyslot(key))
 

@@ -42,12 +42,12 @@ async def survey(connection: Connection) -> tuple[list[Server], list[str]]:
     """The servers that answer, and the names of the nodes that do not. Raises ServiceUnavailable where none does."""
     redis: Any = connection.redis
     if not isinstance(redis, RedisCluster):
-        return [await connection.ask(lambda: _of_one("", redis.execute_command, probe=PROBE))], []
+        return [await connection.ask(lambda: ask_server("", redis.execute_command, probe=PROBE))], []
     await connection.ping()  # finds the nodes
     found, silent = [], []
     probes = _probes(redis)
     for node in redis.get_nodes():
-        ask = partial(_of_one, node.name, node.execute_command, probe=probes.get(node.name, ""))
+        ask = partial(ask_server, node.name, node.execute_command, probe=probes.get(node.name, ""))
         try:
             found.append(await connection.ask(ask))
         except ServiceUnavailable:
@@ -55,9 +55,10 @@ async def survey(connection: Connection) -> tuple[list[Server], list[str]]:
     return found, silent
 
 
-async def _of_one(
+async def ask_server(
     name: str, ask: Callable[..., Awaitable[Any]], clock: Clock = time.time, *, probe: str = ""
 ) -> Server:
+    """What one server says of itself to `ask`. `probe` is a key of its own to write to, or empty."""
     told = _parsed(await ask("INFO"))
     before = clock()
     seconds, microseconds = await ask("TIME")

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from typing import Any
@@ -12,7 +13,7 @@ from redis.crc import key_slot
 
 from service.entities import EndReason
 from service.errors import ServiceUnavailable
-from service.stores import budgets, conversions, cooldowns, sessions
+from service.stores import budgets, conversions, cooldowns
 from service.stores.codes import CodeLease, CodeStore, owner
 from service.stores.redis.connection import Connection
 from service.stores.redis.scripts import LUA
@@ -44,6 +45,10 @@ class Cluster:
     async def close(self) -> None:
         for node in self.nodes.values():
             await node.aclose()
+
+    async def keys(self) -> set[str]:
+        """The names of all keys, on whatever node they are."""
+        return {key.decode() for node in self.nodes.values() for key in await node.keys("*")}
 
     async def owner(self) -> str:
         """The node that has the slot of the user."""
@@ -89,11 +94,16 @@ async def cluster(cluster_redis: str, loop: Any) -> AsyncIterator[Cluster]:
 
 
 @pytest.fixture
-async def store(cluster_redis: str, cluster: Cluster) -> AsyncIterator[SessionStore]:
+async def connection(cluster_redis: str, cluster: Cluster) -> AsyncIterator[Connection]:
     """With more time than anybody here could need: a busy machine may stand still in the middle of a move."""
     connection = Connection(topologies.as_latch(cluster_redis), timeout=30)
-    yield SessionStore(connection)
+    yield connection
     await connection.close()
+
+
+@pytest.fixture
+async def store(connection: Connection) -> SessionStore:
+    return SessionStore(connection)
 
 
 async def refreshed(store: SessionStore, login: Login, at: float) -> Login:
@@ -151,7 +161,7 @@ async def test_a_session_whose_keys_have_moved_before_their_slot_is_found_by_ask
 
 
 async def test_readers_of_every_slot_get_their_own_answers_while_one_moves(
-    store: SessionStore, cluster: Cluster, cluster_redis: str
+    connection: Connection, cluster: Cluster, cluster_redis: str
 ) -> None:
     everybody, users = Connection(cluster_redis, timeout=30), range(USER - 40, USER + 40)
     for user in users:
@@ -164,7 +174,7 @@ async def test_readers_of_every_slot_get_their_own_answers_while_one_moves(
     async def keep_reading() -> None:
         nonlocal rounds
         while not moved.is_set() or rounds < 3:
-            asked = (store._connection.values(f"session:{{{user}}}:a") for user in users)
+            asked = (connection.values(f"session:{{{user}}}:a") for user in users)
             assert await asyncio.gather(*asked) == [[f"of {user}".encode()] for user in users]
             rounds += 1
 
@@ -180,19 +190,18 @@ async def test_readers_of_every_slot_get_their_own_answers_while_one_moves(
 
 async def test_the_layout_is_asked_for_again_after_a_node_was_silent(cluster_redis: str, cluster: Cluster) -> None:
     connection = Connection(topologies.as_latch(cluster_redis), timeout=0.3)
-    while connection.redis._initialize:  # type: ignore[attr-defined]
+    while connection.redis.is_layout_due:  # type: ignore[attr-defined]
         with suppress(ServiceUnavailable):
             await connection.values(LIST)
     await cluster.nodes[await cluster.owner()].execute_command("CLIENT", "PAUSE", 600, "ALL")
     with pytest.raises(ServiceUnavailable):
         await connection.values(LIST)
-    assert connection.redis._initialize  # type: ignore[attr-defined]
+    assert connection.redis.is_layout_due  # type: ignore[attr-defined]
     await eventually_empty(connection)
     await connection.close()
 
 
-async def test_a_slot_that_nobody_has_is_503_until_somebody_has_it(store: SessionStore) -> None:
-    connection = store._connection
+async def test_a_slot_that_nobody_has_is_503_until_somebody_has_it(connection: Connection) -> None:
     assert await connection.values(LIST) == [None]
     del connection.redis.nodes_manager.slots_cache[SLOT]  # type: ignore[attr-defined]
     with pytest.raises(ServiceUnavailable):
@@ -227,8 +236,9 @@ def touched(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, list[str]]]:
     return seen
 
 
-async def test_every_script_touches_one_slot_alone(store: SessionStore, touched: list[tuple[str, list[str]]]) -> None:
-    connection = store._connection
+async def test_every_script_touches_one_slot_alone(
+    connection: Connection, store: SessionStore, touched: list[tuple[str, list[str]]]
+) -> None:
     login = await opened(store)
     await refreshed(store, login, NOW + 1)
     await store.end(USER, login.id, EndReason.REVOKED, NOW)
@@ -250,12 +260,13 @@ async def test_every_script_touches_one_slot_alone(store: SessionStore, touched:
         assert len({key_slot(key.encode()) for key in keys}) == 1, name
 
 
-def test_all_keys_of_a_user_are_in_one_slot() -> None:
-    keys = [
-        sessions._token_key(USER, "a", "1"),
-        sessions._token_key(USER, "b", "2"),
-        sessions._session_key(USER, "a"),
-        sessions._sessions_key(USER),
-        sessions._barred_key(USER),
-    ]
-    assert {key_slot(key.encode()) for key in keys} == {SLOT}
+async def test_all_keys_of_a_user_are_in_one_slot(store: SessionStore, cluster: Cluster) -> None:
+    seen: set[str] = set()
+    for _ in range(2):
+        await refreshed(store, await opened(store), NOW + 1)
+        seen |= await cluster.keys()
+    await store.end_all(USER, EndReason.REVOKED, NOW, block_logins=True)
+    seen |= await cluster.keys()
+    counted = Counter(key.partition(":")[0] for key in seen)
+    assert counted == {"token": 4, "session": 2, "sessions": 1, "barred": 1}
+    assert {key_slot(key.encode()) for key in seen} == {SLOT}

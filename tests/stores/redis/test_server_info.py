@@ -125,7 +125,7 @@ async def test_snapshots_are_known_where_config_is_allowed() -> None:
         info = {"redis_version": "7.0.15", "aof_enabled": 0}
         return {"INFO": info, "TIME": (1000, 0), "CONFIG GET": {"save": "3600 1"}}[command]
 
-    assert (await server_info._of_one("", answer, lambda: 1000)).persistent is True
+    assert (await server_info.ask_server("", answer, lambda: 1000)).persistent is True
 
 
 async def test_a_full_server_is_found_on_every_kind_of_redis_and_the_probe_leaves_nothing(
@@ -152,7 +152,7 @@ async def test_a_pause_between_two_looks_at_the_clock_is_not_taken_for_a_differe
     async def answer(command: str, *_: str) -> Any:
         return {"INFO": {"redis_version": "7.0.15", "aof_enabled": 1}, "TIME": (1000 + ahead, 0)}[command]
 
-    assert (await server_info._of_one("", answer, lambda: next(looks))).ahead == ahead - (pause if ahead > 0 else 0)
+    assert (await server_info.ask_server("", answer, lambda: next(looks))).ahead == ahead - (pause if ahead > 0 else 0)
 
 
 async def test_a_pause_alone_is_no_difference() -> None:
@@ -161,7 +161,7 @@ async def test_a_pause_alone_is_no_difference() -> None:
     async def answer(command: str, *_: str) -> Any:
         return {"INFO": {"redis_version": "7.0.15", "aof_enabled": 1}, "TIME": (1015, 0)}[command]
 
-    assert (await server_info._of_one("", answer, lambda: next(looks))).ahead == 0
+    assert (await server_info.ask_server("", answer, lambda: next(looks))).ahead == 0
 
 
 def test_a_start_says_once_what_is_wrong_with_redis_and_check_says_it_too(folder: Path) -> None:

@@ -20,7 +20,7 @@ Pair = tuple[RedisTransport, AbstractConnection]
 @pytest.fixture
 async def opened(connection: OurConnection) -> AsyncIterator[Pair]:
     """A wire to a real server."""
-    made: Any = connection._pipeline._lines[0]._make()  # type: ignore[attr-defined]
+    made: Any = connection.redis.connection_pool.make_connection()  # type: ignore[no-untyped-call]
     await made.connect()
     yield RedisTransport(made), made
     await asyncio.wait_for(made.disconnect(), 5)
