@@ -61,7 +61,7 @@ ORDER = (
     {"tokens", "events", "sms_text"},
     {"addresses", "entities", "errors", "mobiles"},
 )
-# The sentence on the door: all but the first two know no asyncio, no HTTP, and no library but the standard one.
+# The sentence on the door: all but the first two know no asyncio, Redis or HTTP, and no library but the standard one.
 WIRING = {"app", "context"}
 OF_USE_CASES = {
     "config",
@@ -139,7 +139,7 @@ def test_a_room_imports_only_from_those_below_it(path: Path) -> None:
 
 @pytest.mark.parametrize("path", sorted((ROOT / "service").glob("[a-z]*.py")), ids=module_of)
 def test_the_sentence_on_the_door_is_true(path: Path) -> None:
-    """Files directly in `service` know no asyncio, no HTTP and no library, and of each other those below them."""
+    """Files directly in `service` know no asyncio, Redis, HTTP or library, and of each other those below them."""
     name = path.stem
     others = {room.removeprefix("service.") for room in ours(path) - OF_USE_CASES - {"service.context"}}
     if name not in WIRING:

@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 import pytest
 
+from service.events import Events
 from service.http import fastpath, protocol
 from service.http.fastpath import FastRoute, FastRoutes
 from service.http.head import RawRequest
@@ -278,9 +279,9 @@ async def test_checks_whose_clients_hang_up_leave_no_place_taken_and_no_answer_t
     meters: dict[str, Any] = {}
     begin = Telemetry.start
 
-    def watched(telemetry: Telemetry, stores: dict[str, Any]) -> None:
+    def watched(telemetry: Telemetry, stores: dict[str, Any], events: Events) -> None:
         meters.update(stores)
-        begin(telemetry, stores)
+        begin(telemetry, stores, events)
 
     monkeypatch.setattr(Telemetry, "start", watched)
     api = await start()
