@@ -19,7 +19,7 @@ from service.runtime.admission import RequestClass
 from service.stores.database import Database
 from service.stores.redis.transport import RedisTransport
 from service.stores.sessions import SessionStore
-from tests.api.test_load import answer, until
+from tests.api.test_overload import answer, until
 from tests.client import BASE, MOBILE, Api, bearer
 from tests.conftest import Start
 

@@ -56,7 +56,7 @@ class Number:
         assert verdict is not None
         return verdict
 
-    async def spend(self, lease_id: str, tries: Sequence[Budget] = ()) -> bool:
+    async def consume(self, lease_id: str, tries: Sequence[Budget] = ()) -> bool:
         return await self.connection.run_chain([self.store.consuming(places_of(MOBILE, tries), lease_id)]) == [1]
 
     async def wait(self, seconds: int) -> None:
@@ -71,7 +71,7 @@ class Number:
         return int(await self.redis.hget(KEY, "attempts"))
 
 
-async def spent(connection: Connection, codes: Codes, lease: CodeLease) -> bool:
+async def consumed(connection: Connection, codes: Codes, lease: CodeLease) -> bool:
     return await connection.run_chain(codes.consuming(lease)) == [1]
 
 
@@ -195,7 +195,7 @@ async def test_the_right_guess_among_a_hundred_counts_only_among_the_first(numbe
 
 async def test_of_fifty_parallel_right_tries_exactly_one_is_lent_the_code(number: Number) -> None:
     await number.issue()
-    answers = await asyncio.gather(*(number.verify(lease_id=f"holder {n}") for n in range(50)))
+    answers = await asyncio.gather(*(number.verify(lease_id=f"login {n}") for n in range(50)))
     assert answers.count(True) == 1
     assert await number.tries() == 0
 
@@ -207,12 +207,12 @@ async def test_a_wrong_try_counts_while_the_code_is_lent(number: Number) -> None
     assert await number.tries() == 1
 
 
-async def test_guesses_that_end_a_lent_code_do_not_take_it_from_its_holder(number: Number) -> None:
+async def test_guesses_that_end_a_lent_code_do_not_end_its_lease(number: Number) -> None:
     await number.issue()
     assert await number.verify()
     for _ in range(ATTEMPTS):
         await number.verify("wrong", "guesser")
-    assert await number.spend("me")
+    assert await number.consume("me")
 
 
 async def test_a_try_does_not_change_the_life_of_the_code(number: Number) -> None:
@@ -259,7 +259,7 @@ async def test_without_room_nothing_is_judged_and_the_longest_wait_is_told(numbe
     assert await number.judge("wrong", tries=tries) is Verdict.WRONG
     assert await number.judge(tries=tries) == Refusal("tries", 3600 - 61 + 1)
     assert await number.tries() == 3
-    assert await number.spend("me") is False  # it was not lent
+    assert await number.consume("me") is False  # it was not lent
     clock.wait(3600 - 61 + 1)
     assert await number.judge("wrong", tries=tries) is Verdict.WRONG
     assert await number.judge(tries=tries) == Refusal("tries", 24 * 3600 - 3601 + 1)
@@ -310,9 +310,9 @@ async def test_who_spends_the_code_has_its_wrong_tries_forgotten_and_nobody_else
     await number.issue()
     await number.judge("wrong", tries=[tries])
     await number.judge(tries=[tries])
-    assert not await number.spend("other", [tries])
+    assert not await number.consume("other", [tries])
     assert await left_of(number, tries) == [1, 1]
-    assert await number.spend("me", [tries])
+    assert await number.consume("me", [tries])
     assert await keys_of(number.redis) == set()
 
 
@@ -339,8 +339,8 @@ async def test_a_lent_code_is_free_again_when_the_lease_has_run_out(number: Numb
     assert not await number.verify(lease_id="second")
     await number.wait(1)
     assert await number.verify(lease_id="second")
-    assert not await number.spend("first")
-    assert await number.spend("second")
+    assert not await number.consume("first")
+    assert await number.consume("second")
 
 
 async def test_a_released_code_can_be_taken_again_at_once(number: Number) -> None:
@@ -355,16 +355,16 @@ async def test_a_released_code_can_be_taken_again_at_once(number: Number) -> Non
 async def test_a_spent_code_is_gone(number: Number) -> None:
     await number.issue()
     await number.verify()
-    assert await number.spend("me")
+    assert await number.consume("me")
     assert await keys_of(number.redis) == set()
     assert not await number.verify()
-    assert not await number.spend("me")
+    assert not await number.consume("me")
 
 
 async def test_a_code_is_spent_once_however_many_try(number: Number) -> None:
     await number.issue()
     await number.verify()
-    answers = await asyncio.gather(*(number.spend("me") for _ in range(20)))
+    answers = await asyncio.gather(*(number.consume("me") for _ in range(20)))
     assert answers.count(True) == 1
 
 
@@ -373,15 +373,15 @@ async def test_nobody_else_can_release_or_spend_a_lent_code(number: Number, leas
     await number.issue()
     await number.verify(lease_id="me")
     assert not await number.store.release(MOBILE, lease_id)
-    assert not await number.spend(lease_id)
+    assert not await number.consume(lease_id)
     assert not await number.verify(lease_id="third")
-    assert await number.spend("me")
+    assert await number.consume("me")
 
 
 async def test_a_code_that_is_not_lent_can_be_neither_released_nor_spent(number: Number) -> None:
     for _ in range(2):
         assert not await number.store.release(MOBILE, "me")
-        assert not await number.spend("me")
+        assert not await number.consume("me")
         await number.issue()
     assert await number.verify()
 
@@ -419,7 +419,7 @@ async def test_redis_holds_no_code(codes_with: Callable[..., Codes], connection:
     await codes.release(await codes.verify(MOBILE, code, IP))
     lease = await codes.verify(MOBILE, code, IP)
     assert code not in await dump(redis)
-    assert await spent(connection, codes, lease)
+    assert await consumed(connection, codes, lease)
     assert await keys_of(redis) == set()
 
 
@@ -443,7 +443,7 @@ async def test_while_the_pepper_is_changed_a_code_on_its_way_works_and_is_sent_a
         with pytest.raises(InvalidCode):
             await codes.verify(MOBILE, str((int(old.digits) + 1 + n) % 10**6).zfill(6), IP)
     assert int(await redis.hget(KEY, "attempts") or 0) == 2
-    assert await spent(connection, codes, await codes.verify(MOBILE, old.digits, IP))
+    assert await consumed(connection, codes, await codes.verify(MOBILE, old.digits, IP))
 
 
 async def test_the_first_pepper_makes_new_codes(codes_with: Callable[..., Codes]) -> None:
@@ -476,7 +476,7 @@ async def test_a_code_of_other_settings_is_replaced_by_one_that_works_and_its_tr
         with pytest.raises(InvalidCode):
             await codes.verify(MOBILE, old.digits, IP)
     assert int(await redis.hget(KEY, "attempts") or 0) >= 3
-    assert await spent(connection, codes, await codes.verify(MOBILE, new.digits, IP))
+    assert await consumed(connection, codes, await codes.verify(MOBILE, new.digits, IP))
 
 
 async def test_a_code_that_nobody_could_type_in_time_is_made_anew_and_its_tries_count_on(number: Number) -> None:
@@ -508,6 +508,6 @@ async def test_a_damaged_code_counts_as_none_and_the_next_one_mends_it(
     await number.redis.execute_command(*garbage)
     assert not await number.verify()
     assert not await number.store.release(MOBILE, "me")
-    assert not await number.spend("me")
+    assert not await number.consume("me")
     assert await number.issue() == Issued(NONCE, LIFE, DIGEST)
     assert await number.verify()
