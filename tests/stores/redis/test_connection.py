@@ -261,7 +261,9 @@ async def test_a_caller_waits_for_the_batch_that_is_under_way_and_a_check_for_no
     assert await waiting == b"mine"
 
 
-async def test_a_line_that_stays_busy_is_waited_for_no_longer_than_the_caller_has_time(connection: Connection) -> None:
+async def test_a_connection_that_stays_busy_is_waited_for_no_longer_than_the_caller_has_time(
+    connection: Connection,
+) -> None:
     async def ask_soon() -> None:
         deadline.start(0.3)
         await connection.ping()
@@ -276,7 +278,7 @@ async def test_a_line_that_stays_busy_is_waited_for_no_longer_than_the_caller_ha
     await connection.ping()
 
 
-async def test_a_line_that_never_answers_is_left_and_another_connection_made(connection: Connection) -> None:
+async def test_a_connection_that_never_answers_is_left_and_another_connection_made(connection: Connection) -> None:
     url = f"unix://{connection.redis.connection_pool.connection_kwargs['path']}"
     async with connected(url, timeout=0.5) as impatient:
         with unavailable_soon():
