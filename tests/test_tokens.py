@@ -144,9 +144,9 @@ def test_the_digest_is_made_under_a_prefix_of_its_own(token: Token) -> None:
 @settings(deadline=None)
 @given(TOKENS)
 def test_the_serial_follows_from_the_token_alone(token: Token) -> None:
-    serial = tokens.key_suffix(tokens.digest(parsed(token.text).secret))
-    assert serial == tokens.key_suffix(tokens.digest(token.secret))
-    assert re.fullmatch(r"[0-9a-f]{16}", serial)
+    suffix = tokens.key_suffix(tokens.digest(parsed(token.text).secret))
+    assert suffix == tokens.key_suffix(tokens.digest(token.secret))
+    assert re.fullmatch(r"[0-9a-f]{16}", suffix)
 
 
 def test_digests_are_the_same_only_when_every_digit_is() -> None:

@@ -78,8 +78,7 @@ class Metrics:
     def observe(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count one answered request, at the next `flush`."""
         answer = method, route, status
-        noted = self._answers.get(answer)
-        if noted is None:
+        if (noted := self._answers.get(answer)) is None:
             noted = self._answers[answer] = []
         noted.append(seconds)
 

@@ -13,7 +13,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from service.http import timed_protocol
 from service.observability.tracing import Tracing
 from service.runtime.admission import RequestClass
-from tests.api.test_load import answer, until
+from tests.api.test_overload import answer, until
 from tests.client import BASE, Api, bearer
 from tests.conftest import Outbox, Start
 from tests.http.judge import judge, sequences

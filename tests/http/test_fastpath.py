@@ -20,7 +20,7 @@ from service.runtime.admission import RequestClass
 from service.stores.database import Database
 from service.stores.redis.transport import RedisTransport
 from service.stores.sessions import SessionStore
-from tests.api.test_load import answer, until
+from tests.api.test_overload import answer, until
 from tests.client import BASE, MOBILE, Api, bearer
 from tests.conftest import Start
 
@@ -195,7 +195,7 @@ async def test_redis_that_is_away_is_told_the_same_way(start: Start, unused_port
     assert (await log_in_both_ways(api, short, refused)).split()[1] == b"503"
 
 
-def kind_if_direct(text: str) -> RequestClass | None:
+def kind_if_fast(text: str) -> RequestClass | None:
     """What a request waits for, if it is answered on the connection."""
     reader = RequestReader()
     reader.unread += text.encode()
@@ -206,7 +206,7 @@ def kind_if_direct(text: str) -> RequestClass | None:
 
 
 def test_what_needs_more_goes_the_long_way() -> None:
-    assert kind_if_direct(f"{HEAD}Accept: */*\r\n\r\n") is RequestClass.SESSIONS
+    assert kind_if_fast(f"{HEAD}Accept: */*\r\n\r\n") is RequestClass.SESSIONS
     for headers in (
         "Connection: close\r\n",
         "Authorization: Bearer a\r\nAuthorization: Bearer b\r\n",
@@ -214,7 +214,7 @@ def test_what_needs_more_goes_the_long_way() -> None:
         "X-Forwarded-For: 192.0.2.1\r\nX-Forwarded-For: 192.0.2.2\r\n",
         "Content-Length: 1\r\n\r\nx",
     ):
-        assert kind_if_direct(f"{HEAD}{headers}\r\n") is None, headers
+        assert kind_if_fast(f"{HEAD}{headers}\r\n") is None, headers
 
 
 def test_other_requests_are_for_sanic() -> None:
@@ -229,22 +229,22 @@ def test_other_requests_are_for_sanic() -> None:
         f"GET http://x{PATH}",
         f"GET {BASE}/user",
     ):
-        assert kind_if_direct(f"{line} HTTP/1.1\r\nHost: x\r\n\r\n") is None, line
+        assert kind_if_fast(f"{line} HTTP/1.1\r\nHost: x\r\n\r\n") is None, line
 
 
 def test_a_login_that_needs_more_goes_the_long_way() -> None:
     usual = "".join(login("{}"))
-    assert kind_if_direct(usual) is RequestClass.DATABASE
+    assert kind_if_fast(usual) is RequestClass.DATABASE
     for old, new in (
         ("Host: x", "Host: x\r\nConnection: close"),
         ("Host: x", "Host: x\r\nUser-Agent: a\r\nUser-Agent: b"),
         ("Content-Length: 2\r\n", ""),
     ):
-        assert kind_if_direct(usual.replace(old, new)) is None, new
+        assert kind_if_fast(usual.replace(old, new)) is None, new
 
 
 def test_a_refresh_has_places_of_its_own() -> None:
-    assert kind_if_direct(f"PUT {PATH} HTTP/1.1\r\nHost: x\r\n\r\n") is RequestClass.REFRESHES
+    assert kind_if_fast(f"PUT {PATH} HTTP/1.1\r\nHost: x\r\n\r\n") is RequestClass.REFRESHES
 
 
 async def test_a_page_of_another_origin_is_answered_on_the_connection_too(

@@ -36,25 +36,25 @@ def stream(monkeypatch: pytest.MonkeyPatch) -> Stream:
 
 
 @pytest.fixture
-def output(stream: Stream) -> Iterator[LogHandler]:
-    output = LogHandler()
-    log.addHandler(output)
+def handler(stream: Stream) -> Iterator[LogHandler]:
+    handler = LogHandler()
+    log.addHandler(handler)
     log.setLevel(logging.DEBUG)
     log.propagate = False
-    yield output
-    log.removeHandler(output)
+    yield handler
+    log.removeHandler(handler)
     log.propagate = True
     log.setLevel(logging.NOTSET)
 
 
-def test_without_a_loop_every_line_goes_at_once(output: LogHandler, stream: Stream) -> None:
+def test_without_a_loop_every_line_goes_at_once(handler: LogHandler, stream: Stream) -> None:
     log.info("one")
     log.info("two")
     assert stream.writes == ["one\n", "two\n"]
 
 
-async def test_lines_of_one_turn_go_together_when_it_ends(output: LogHandler, stream: Stream) -> None:
-    output.gather(asyncio.get_running_loop())
+async def test_lines_of_one_turn_go_together_when_it_ends(handler: LogHandler, stream: Stream) -> None:
+    handler.gather(asyncio.get_running_loop())
     for turn in ("first", "second"):
         log.info("one of the %s turn", turn)
         log.debug("two of the %s turn", turn)
@@ -66,8 +66,8 @@ async def test_lines_of_one_turn_go_together_when_it_ends(output: LogHandler, st
     ]
 
 
-async def test_a_warning_goes_at_once_behind_what_came_before_it(output: LogHandler, stream: Stream) -> None:
-    output.gather(asyncio.get_running_loop())
+async def test_a_warning_goes_at_once_behind_what_came_before_it(handler: LogHandler, stream: Stream) -> None:
+    handler.gather(asyncio.get_running_loop())
     log.info("before")
     log.warning("something is wrong")
     assert stream.writes == ["before\nsomething is wrong\n"]
@@ -76,8 +76,8 @@ async def test_a_warning_goes_at_once_behind_what_came_before_it(output: LogHand
     assert stream.writes[1:] == ["after\n"]
 
 
-async def test_lines_of_other_threads_go_at_once(output: LogHandler, stream: Stream) -> None:
-    output.gather(asyncio.get_running_loop())
+async def test_lines_of_other_threads_go_at_once(handler: LogHandler, stream: Stream) -> None:
+    handler.gather(asyncio.get_running_loop())
     log.info("of the loop")
     thread = threading.Thread(target=log.info, args=("of a thread",))
     thread.start()
@@ -85,37 +85,37 @@ async def test_lines_of_other_threads_go_at_once(output: LogHandler, stream: Str
     assert stream.writes == ["of the loop\nof a thread\n"]
 
 
-async def test_when_the_loop_ends_nothing_is_left_and_nothing_waits(output: LogHandler, stream: Stream) -> None:
-    output.gather(asyncio.get_running_loop())
+async def test_when_the_loop_ends_nothing_is_left_and_nothing_waits(handler: LogHandler, stream: Stream) -> None:
+    handler.gather(asyncio.get_running_loop())
     log.info("kept")
-    output.gather(None)
+    handler.gather(None)
     assert stream.writes == ["kept\n"]
     log.info("at once")
     assert stream.writes[1:] == ["at once\n"]
 
 
-def test_a_loop_that_was_closed_holds_nothing_back(output: LogHandler, stream: Stream) -> None:
+def test_a_loop_that_was_closed_holds_nothing_back(handler: LogHandler, stream: Stream) -> None:
     loop = asyncio.new_event_loop()
-    output.gather(loop)
+    handler.gather(loop)
     loop.close()
     log.info("said all the same")
     assert stream.writes == ["said all the same\n"]
 
 
 async def test_a_process_that_ends_in_the_middle_of_a_turn_writes_what_it_has(
-    output: LogHandler, stream: Stream
+    handler: LogHandler, stream: Stream
 ) -> None:
-    output.gather(asyncio.get_running_loop())
+    handler.gather(asyncio.get_running_loop())
     log.info("the last words")
-    logging.shutdown([lambda: output])
+    logging.shutdown([lambda: handler])
     assert stream.writes == ["the last words\n"]
 
 
 @pytest.mark.parametrize("letter", ["x", "\u4e16"])
 async def test_writes_are_whole_lines_no_longer_than_a_pipe_takes_in_one_piece(
-    output: LogHandler, stream: Stream, letter: str
+    handler: LogHandler, stream: Stream, letter: str
 ) -> None:
-    output.gather(asyncio.get_running_loop())
+    handler.gather(asyncio.get_running_loop())
     lines = [f"{n} {letter * (n * 7 % 300)}" for n in range(200)] + [letter * PIPE]
     for line in lines:
         log.info(line)
@@ -127,11 +127,11 @@ async def test_writes_are_whole_lines_no_longer_than_a_pipe_takes_in_one_piece(
 
 
 async def test_a_stream_that_nobody_reads_hurts_nobody(
-    output: LogHandler, stream: Stream, monkeypatch: pytest.MonkeyPatch
+    handler: LogHandler, stream: Stream, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     told: list[str] = []
-    monkeypatch.setattr(output, "handleError", lambda record: told.append(record.msg))
-    output.gather(asyncio.get_running_loop())
+    monkeypatch.setattr(handler, "handleError", lambda record: told.append(record.msg))
+    handler.gather(asyncio.get_running_loop())
     stream.is_broken = True
     log.info("one")
     log.warning("two")
@@ -141,8 +141,8 @@ async def test_a_stream_that_nobody_reads_hurts_nobody(
     assert told == ["lines of the log could not be written"]
 
 
-async def test_no_line_is_lost_while_several_threads_write(output: LogHandler, stream: Stream) -> None:
-    output.gather(asyncio.get_running_loop())
+async def test_no_line_is_lost_while_several_threads_write(handler: LogHandler, stream: Stream) -> None:
+    handler.gather(asyncio.get_running_loop())
 
     def write(who: int) -> None:
         for m in range(300):

@@ -1,4 +1,4 @@
-"""A stretch of wire between a client and a server, which loses what it carries as it is told."""
+"""A proxy between a client and a Redis server that loses what it forwards as it is told."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -12,21 +12,21 @@ Fault = Callable[
 ]  # one of the above, or "" where all goes well: asked for each piece of data, in both directions
 
 
-class Wire:
-    """The next `losses` answers are lost on it, and the connection with them. `fault` says what else goes wrong."""
+class FlakyProxy:
+    """The next `losses` answers are lost in it, and the connection with them. `fault` says what else goes wrong."""
 
     def __init__(self, socket: str, fault: Fault = lambda: "") -> None:
         self._socket = socket
         self._writers: list[asyncio.StreamWriter] = []
-        self._carrying: set[asyncio.Task[None]] = set()
+        self._forwarding: set[asyncio.Task[None]] = set()
         self.losses = 0
         self.connections = 0
         self.fault = fault
 
     @asynccontextmanager
-    async def laid(self) -> AsyncIterator[str]:
-        """The URL of its near end."""
-        server = await asyncio.start_server(self._carry, "127.0.0.1", 0)
+    async def running(self) -> AsyncIterator[str]:
+        """The URL that clients connect to."""
+        server = await asyncio.start_server(self._forward, "127.0.0.1", 0)
         try:
             yield f"redis://127.0.0.1:{server.sockets[0].getsockname()[1]}"
         finally:
@@ -34,15 +34,15 @@ class Wire:
             for writer in self._writers:
                 writer.close()
             await asyncio.gather(*(writer.wait_closed() for writer in self._writers), return_exceptions=True)
-            await asyncio.gather(*self._carrying, return_exceptions=True)
+            await asyncio.gather(*self._forwarding, return_exceptions=True)
             await server.wait_closed()
 
-    async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
         self._writers.append(writer)
         if task := asyncio.current_task():
-            self._carrying.add(task)
-            task.add_done_callback(self._carrying.discard)
+            self._forwarding.add(task)
+            task.add_done_callback(self._forwarding.discard)
         far_reader, far_writer = await asyncio.open_unix_connection(self._socket)
         self._writers.append(far_writer)
         await asyncio.gather(self._pass(reader, far_writer), self._pass(far_reader, writer, is_answer=True))
@@ -60,7 +60,7 @@ class Wire:
         writer.close()
 
     async def _sent(self, data: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
-        """Whether the wire still holds afterwards."""
+        """Whether the connection still stands afterwards."""
         match self.fault():
             case "cut":
                 return False

@@ -10,7 +10,7 @@ from service.stores.batcher import GRAIN, Batch, Batcher
 from tests.stores.virtual_clock import now, run
 
 MOST = 4
-LIMIT = 0.05  # seconds that a batch takes at most, as that of a line does
+LIMIT = 0.05  # seconds that a batch takes at most, as that of a connection does
 LITTLE = 2 * GRAIN
 
 
@@ -46,9 +46,9 @@ class World:
 
     async def flush(self, batch: Batch[int, str]) -> None:
         assert 0 < len(batch) <= MOST
-        assert not any(asked.is_over for asked in batch)
+        assert not any(call.is_over for call in batch)
         way = self.ways[len(self.batches) % len(self.ways)]
-        self.batches.append((now(), way, [asked.item for asked in batch]))
+        self.batches.append((now(), way, [call.item for call in batch]))
         async with asyncio.timeout(LIMIT):
             await self._answer(way, batch)
 
@@ -64,10 +64,10 @@ class World:
                 batch[0].fail(Refused())
             case "some":
                 batch = batch[::2]
-        for asked in reversed(batch) if way == "backwards" else batch:
+        for call in reversed(batch) if way == "backwards" else batch:
             if way in ("each by itself", "halfway"):
                 await asyncio.sleep(0.002)
-            asked.answer(f"for {asked.item}")
+            call.answer(f"for {call.item}")
             if way == "halfway":
                 raise Refused
 
@@ -99,7 +99,7 @@ class World:
 
     def batch_of(self, number: int) -> tuple[float, str, list[int]] | None:
         found = [batch for batch in self.batches if number in batch[2]]
-        assert len(found) <= 1, "carried twice"
+        assert len(found) <= 1, "flushed twice"
         return found[0] if found else None
 
 
@@ -132,7 +132,7 @@ def test_each_hears_its_own_answer_or_a_failure_of_its_own_batch_in_time(plans: 
 
 @settings(max_examples=200, deadline=None, derandomize=True)
 @given(PLANS, TURNS)
-def test_who_comes_when_nothing_is_under_way_is_carried_at_once(plans: list[Plan], ways: list[str]) -> None:
+def test_who_comes_when_nothing_is_under_way_is_flushed_at_once(plans: list[Plan], ways: list[str]) -> None:
     world = World(ways)
     run(lambda: world.live(plans))
     for number, start in world.alone.items():
@@ -149,8 +149,8 @@ def test_who_comes_when_nothing_is_under_way_is_carried_at_once(plans: list[Plan
 def test_nobody_is_overtaken_by_a_later_batch(plans: list[Plan], ways: list[str]) -> None:
     world = World(ways)
     run(lambda: world.live(plans))
-    carried = [plans[number].at for _, _, batch in world.batches for number in batch]
-    assert carried == sorted(carried)
+    flushed = [plans[number].at for _, _, batch in world.batches for number in batch]
+    assert flushed == sorted(flushed)
 
 
 @settings(max_examples=200, deadline=None, derandomize=True)

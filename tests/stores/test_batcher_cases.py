@@ -1,4 +1,4 @@
-"""What callers ask for at the same time is carried together: single cases. In general: test_gathering.py."""
+"""What callers ask for at the same time goes together in a batch: single cases. In general: test_batcher.py."""
 
 import asyncio
 import gc
@@ -11,12 +11,12 @@ import uvloop
 
 from service.stores.batcher import Batch, Batcher, PendingCall
 from tests.stores.test_batcher import LIMIT, LITTLE, MOST, Refused
-from tests.stores.virtual_clock import Jumping, now, run
+from tests.stores.virtual_clock import VirtualClockLoop, now, run
 
 
 async def answer_all(batch: Batch[Any, Any]) -> None:
-    for asked in batch:
-        asked.answer(asked.item)
+    for call in batch:
+        call.answer(call.item)
 
 
 def test_a_close_in_the_same_turn_as_a_question_fails_it() -> None:
@@ -91,8 +91,8 @@ def test_each_time_limit_is_its_callers_own() -> None:
 def test_a_failure_that_nobody_waits_for_any_more_is_nobodys_and_leaves_no_task_behind() -> None:
     async def flush(batch: Batch[str, str]) -> None:
         await asyncio.sleep(0.01)
-        for asked in batch:
-            asked.fail(Refused())
+        for call in batch:
+            call.fail(Refused())
 
     async def scene() -> None:
         batcher = Batcher(flush, most=MOST)
@@ -107,12 +107,12 @@ def test_a_failure_that_nobody_waits_for_any_more_is_nobodys_and_leaves_no_task_
     run(scene)
 
 
-def test_carrying_is_done_in_nobodys_context() -> None:
+def test_a_batch_is_flushed_in_nobodys_context() -> None:
     request: ContextVar[str] = ContextVar("request", default="nobody's")
 
     async def flush(batch: Batch[str, str]) -> None:
-        for asked in batch:
-            asked.answer(request.get())
+        for call in batch:
+            call.answer(request.get())
 
     async def scene() -> None:
         request.set("somebody's")
@@ -146,23 +146,23 @@ def test_limits_of_less_than_a_timer_can_tell_are_kept_by_both_event_loops(
     run_here(scene())
 
 
-def test_what_is_over_in_a_loop_that_is_late_is_not_carried() -> None:
-    carried: list[str] = []
+def test_what_is_over_in_a_loop_that_is_late_is_not_flushed() -> None:
+    flushed: list[str] = []
 
     async def flush(batch: Batch[str, str]) -> None:
-        carried.extend(asked.item for asked in batch)
+        flushed.extend(call.item for call in batch)
         await answer_all(batch)
 
     async def scene() -> None:
         loop = asyncio.get_running_loop()
-        assert isinstance(loop, Jumping)
+        assert isinstance(loop, VirtualClockLoop)
         batcher = Batcher(flush, most=MOST)
         short, long = batcher.submit("short", 0.01), batcher.submit("long", 1)
         loop.clock.now += 0.02  # somebody keeps the loop busy
         assert await long == "long"
         with pytest.raises(TimeoutError):
             await short
-        assert carried == ["long"]
+        assert flushed == ["long"]
 
     run(scene)
 
@@ -170,11 +170,11 @@ def test_what_is_over_in_a_loop_that_is_late_is_not_carried() -> None:
 def test_a_caller_that_has_been_told_is_told_nothing_more() -> None:
     async def scene() -> None:
         future: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-        asked = PendingCall("item", future, 1.0)
-        asked.answer("first")
-        asked.answer("second")
-        asked.fail(Refused())
+        call = PendingCall("item", future, 1.0)
+        call.answer("first")
+        call.answer("second")
+        call.fail(Refused())
         assert await future == "first"
-        assert asked.is_over
+        assert call.is_over
 
     run(scene)

@@ -132,7 +132,7 @@ async def test_a_find_is_one_command_of_three_keys(store: SessionStore, redis: S
     if not isinstance(redis, Redis) or place.kind == "sentinel":
         pytest.skip("MONITOR shows one server, and this URL names none")
     login = await opened(store)
-    await find(store, login)  # the line is up
+    await find(store, login)  # the connection is open
     async with Redis.from_url(place.administrators, protocol=2) as watcher, watcher.monitor() as monitor:
         await find(store, login)
         await redis.echo("done")

@@ -21,7 +21,7 @@ class Clock(selectors.DefaultSelector):
         return super().select(0)
 
 
-class Jumping(asyncio.SelectorEventLoop):
+class VirtualClockLoop(asyncio.SelectorEventLoop):
     """An event loop that waits for nothing. What nobody has caught ends up in `uncaught`."""
 
     def __init__(self) -> None:
@@ -35,10 +35,10 @@ class Jumping(asyncio.SelectorEventLoop):
 
 
 def run(scene: Callable[[], Coroutine[Any, Any, None]]) -> None:
-    with asyncio.Runner(loop_factory=Jumping) as runner:
+    with asyncio.Runner(loop_factory=VirtualClockLoop) as runner:
         loop = runner.get_loop()
         runner.run(scene())
-    assert isinstance(loop, Jumping)
+    assert isinstance(loop, VirtualClockLoop)
     assert loop.uncaught == []
 
 

@@ -18,7 +18,7 @@ from service.stores.codes import CodeLease, CodeStore, Issued, Verdict
 from service.stores.redis.connection import Connection
 from service.stores.redis.pipeline import MOST
 from service.stores.redis.server_info import survey
-from tests.stores.flaky_proxy import Wire
+from tests.stores.flaky_proxy import FlakyProxy
 
 MOBILE = "13800138000"
 KEY = "code:{13800138000}"
@@ -32,7 +32,7 @@ async def issue(connection: Connection) -> object:
     return await CodeStore(connection).issue(MOBILE, "nonce", "digest", now=0, life=300, longest=600, attempts=5)
 
 
-async def take(connection: Connection, digest: str = "wrong") -> bool:
+async def verify(connection: Connection, digest: str = "wrong") -> bool:
     store = CodeStore(connection)
     return await store.verify(CodeLease(MOBILE, "me"), digest, now=0, life=10, attempts=5) is Verdict.RIGHT
 
@@ -40,7 +40,7 @@ async def take(connection: Connection, digest: str = "wrong") -> bool:
 USES: dict[str, Use] = {
     "a read": lambda connection: connection.read("GET", "key"),
     "a repeatable script": issue,
-    "a script that is not": take,
+    "a script that is not": verify,
     "ping": lambda connection: connection.ping(),
     "a survey of the servers": survey,
 }
@@ -96,12 +96,12 @@ def unavailable_soon() -> Iterator[None]:
 
 
 @pytest.fixture
-async def wire(redis_server: str, connection: Connection) -> AsyncIterator[tuple[Wire, Connection]]:
-    """A wire to an empty server, and a connection over it whose line for scripts and pings is already up."""
-    wire = Wire(redis_server.removeprefix("unix://"))
-    async with wire.laid() as url, connected(url, timeout=5) as over_wire:
-        await over_wire.ping()
-        yield wire, over_wire
+async def proxy(redis_server: str, connection: Connection) -> AsyncIterator[tuple[FlakyProxy, Connection]]:
+    """A proxy of an empty server, and a connection through it that is open already for scripts and pings."""
+    proxy = FlakyProxy(redis_server.removeprefix("unix://"))
+    async with proxy.running() as url, connected(url, timeout=5) as through_proxy:
+        await through_proxy.ping()
+        yield proxy, through_proxy
 
 
 # --- Out of reach ---------------------------------------------------------------------------------------------------
@@ -161,11 +161,11 @@ async def test_a_wrong_password_is_unavailable(mine: Connection, server: Server)
 # --- Up, but not able -----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("use", [issue, take], ids=["repeatable", "not"])
+@pytest.mark.parametrize("use", [issue, verify], ids=["repeatable", "not"])
 async def test_a_full_server_is_unavailable_for_writes_and_still_reads(mine: Connection, use: Use) -> None:
     await issue(mine)
     await mine.redis.delete(KEY)
-    if use is take:
+    if use is verify:
         await issue(mine)
     await mine.redis.config_set("maxmemory", "1")
     with unavailable_soon():
@@ -208,40 +208,40 @@ async def test_reads_and_writes_go_on_after_the_server_has_dropped_every_connect
             await asyncio.gather(*(use(connection) for _ in range(20)))
 
 
-async def test_a_read_whose_answer_was_lost_is_repeated(wire: tuple[Wire, Connection]) -> None:
-    lossy, connection = wire
+async def test_a_read_whose_answer_was_lost_is_repeated(proxy: tuple[FlakyProxy, Connection]) -> None:
+    flaky, connection = proxy
     await connection.write("SET", "key", "value")
-    lossy.losses = 1
+    flaky.losses = 1
     assert await connection.read("GET", "key") == b"value"
-    assert (lossy.losses, lossy.connections) == (0, 2)
+    assert (flaky.losses, flaky.connections) == (0, 2)
 
 
-async def test_a_repeatable_script_whose_answer_was_lost_is_repeated(wire: tuple[Wire, Connection]) -> None:
-    lossy, connection = wire
-    lossy.losses = 1
+async def test_a_repeatable_script_whose_answer_was_lost_is_repeated(proxy: tuple[FlakyProxy, Connection]) -> None:
+    flaky, connection = proxy
+    flaky.losses = 1
     assert await issue(connection) == Issued("nonce", 300, "digest")
-    assert (lossy.losses, lossy.connections) == (0, 2)
+    assert (flaky.losses, flaky.connections) == (0, 2)
 
 
-async def test_a_wrong_try_whose_answer_was_lost_is_counted_once(wire: tuple[Wire, Connection]) -> None:
-    lossy, connection = wire
+async def test_a_wrong_try_whose_answer_was_lost_is_counted_once(proxy: tuple[FlakyProxy, Connection]) -> None:
+    flaky, connection = proxy
     await issue(connection)
-    await take(connection)  # the server knows the script now
-    lossy.losses = 1
+    await verify(connection)  # the server knows the script now
+    flaky.losses = 1
     with pytest.raises(ServiceUnavailable):
-        await take(connection)
+        await verify(connection)
     assert await connection.redis.hget(KEY, "attempts") == b"2"
 
 
-async def test_a_wire_that_stays_broken_is_unavailable(wire: tuple[Wire, Connection]) -> None:
-    lossy, connection = wire
-    lossy.losses = 1000
+async def test_a_network_that_stays_broken_is_unavailable(proxy: tuple[FlakyProxy, Connection]) -> None:
+    flaky, connection = proxy
+    flaky.losses = 1000
     with unavailable_soon():
         await connection.ping()
-    assert lossy.connections <= 3
+    assert flaky.connections <= 3
 
 
-# --- Turns on a line ------------------------------------------------------------------------------------------------
+# --- Turns on a connection ------------------------------------------------------------------------------------------
 
 
 async def test_more_callers_than_go_out_together_wait_for_their_turn(redis_server: str) -> None:
@@ -261,7 +261,9 @@ async def test_a_caller_waits_for_the_batch_that_is_under_way_and_a_check_for_no
     assert await waiting == b"mine"
 
 
-async def test_a_line_that_stays_busy_is_waited_for_no_longer_than_the_caller_has_time(connection: Connection) -> None:
+async def test_a_connection_that_stays_busy_is_waited_for_no_longer_than_the_caller_has_time(
+    connection: Connection,
+) -> None:
     async def ask_soon() -> None:
         deadline.start(0.3)
         await connection.ping()
@@ -276,7 +278,7 @@ async def test_a_line_that_stays_busy_is_waited_for_no_longer_than_the_caller_ha
     await connection.ping()
 
 
-async def test_a_line_that_never_answers_is_left_and_another_connection_made(connection: Connection) -> None:
+async def test_a_connection_that_never_answers_is_left_and_another_connection_made(connection: Connection) -> None:
     url = f"unix://{connection.redis.connection_pool.connection_kwargs['path']}"
     async with connected(url, timeout=0.5) as impatient:
         with unavailable_soon():

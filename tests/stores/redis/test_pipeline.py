@@ -1,4 +1,4 @@
-"""Pipelines to real servers: each caller hears its own answer, whatever becomes of the wire and of other callers."""
+"""Pipelines to real servers: each caller hears its own answer, whatever becomes of connections and other callers."""
 
 import asyncio
 import random
@@ -13,7 +13,7 @@ from service.stores.redis.connection import Connection
 from service.stores.redis.pipeline import MOST
 from service.stores.redis.scripts import Script
 from tests.stores.conftest import Place
-from tests.stores.flaky_proxy import FAULTS, Wire
+from tests.stores.flaky_proxy import FAULTS, FlakyProxy
 from tests.stores.redis.test_connection import SOON, Server, connected, eventually_blocked, mine, server
 
 __all__ = ["mine", "server"]  # fixtures
@@ -23,7 +23,7 @@ LIMIT = 0.7  # seconds
 SAY = Script("say", repeatable=True, source="return ARGV[1]")
 COUNT = Script("count", repeatable=False, source="return redis.call('INCR', KEYS[1])")
 
-# --- A wire that fails at random ------------------------------------------------------------------------------------
+# --- A network that fails at random ---------------------------------------------------------------------------------
 
 
 class Callers:
@@ -75,27 +75,27 @@ class Callers:
 
 
 @pytest.mark.parametrize("seed", range(6))
-async def test_each_hears_its_own_answer_or_503_over_a_wire_that_fails_at_random(
+async def test_each_hears_its_own_answer_or_503_over_a_network_that_fails_at_random(
     redis_server: str, connection: Connection, seed: int
 ) -> None:
     luck = random.Random(seed)
     weights = [80, 4, 6, 5, 5, 0.5]
-    wire = Wire(redis_server.removeprefix("unix://"), lambda: luck.choices(["", *FAULTS], weights)[0])
+    proxy = FlakyProxy(redis_server.removeprefix("unix://"), lambda: luck.choices(["", *FAULTS], weights)[0])
     rounds = [range(start, start + CALLERS) for start in range(0, 7 * CALLERS, CALLERS)]
     await connection.redis.mset({f"{n}:{m}": f"of {n}:{m}" for n in range(7 * CALLERS) for m in range(3)})
-    async with wire.laid() as url, connected(url, timeout=LIMIT) as over_wire:
-        callers = Callers(over_wire, luck)
+    async with proxy.running() as url, connected(url, timeout=LIMIT) as through_proxy:
+        callers = Callers(through_proxy, luck)
         for numbers in rounds[:2]:
             await connection.redis.script_flush()
             await callers.all(numbers)
-        wire.fault = lambda: ""
-        for numbers in rounds[2:]:  # what was on its way when the wire was mended may still be lost
+        proxy.fault = lambda: ""
+        for numbers in rounds[2:]:  # what was on its way when the network was mended may still be lost
             await callers.all(numbers)
             heard = [callers.heard[number] for number in numbers if number in callers.heard]
             if set(heard) == {"its own"}:
                 break
     assert set(heard) == {"its own"}
-    assert wire.connections > 4
+    assert proxy.connections > 4
     for number, is_told in callers.counted.items():
         found = int(await connection.redis.get(f"n{number}") or 0)
         assert found <= 1, "never done twice"

@@ -1,4 +1,4 @@
-"""What goes out together on a line, and that nobody is hurt by what others ask."""
+"""What goes out together on a connection, and that nobody is hurt by what others ask."""
 
 import asyncio
 from collections.abc import Awaitable, Callable

@@ -12,14 +12,14 @@ from redis.exceptions import InvalidResponse, ResponseError
 
 from service.stores.redis.connection import Connection as OurConnection
 from service.stores.redis.transport import RedisTransport
-from tests.api.test_load import until
+from tests.api.test_overload import until
 
-Pair = tuple[RedisTransport, AbstractConnection]
+Opened = tuple[RedisTransport, AbstractConnection]
 
 
 @pytest.fixture
-async def opened(connection: OurConnection) -> AsyncIterator[Pair]:
-    """A wire to a real server."""
+async def opened(connection: OurConnection) -> AsyncIterator[Opened]:
+    """A transport to a real server."""
     made: Any = connection.redis.connection_pool.make_connection()  # type: ignore[no-untyped-call]
     await made.connect()
     yield RedisTransport(made), made
@@ -28,7 +28,7 @@ async def opened(connection: OurConnection) -> AsyncIterator[Pair]:
 
 @pytest.fixture
 async def scripted() -> AsyncIterator[Callable[[bytes], Any]]:
-    """What opens a wire to a server that answers as it is told, once, and then hangs up."""
+    """What opens a transport to a server that answers as it is told, once, and then hangs up."""
     servers: list[asyncio.Server] = []
     made: list[Connection] = []
 
@@ -54,43 +54,43 @@ async def scripted() -> AsyncIterator[Callable[[bytes], Any]]:
         server.close()
 
 
-async def test_answers_are_told_in_their_order_and_refusals_are_exceptions(opened: Pair) -> None:
-    wire, _ = opened
+async def test_answers_are_told_in_their_order_and_refusals_are_exceptions(opened: Opened) -> None:
+    transport, _ = opened
     told: list[Any] = []
-    await wire.send(b"PING\r\nNONSENSE\r\nECHO a\r\nGET none\r\n", 4, told.append)
+    await transport.send(b"PING\r\nNONSENSE\r\nECHO a\r\nGET none\r\n", 4, told.append)
     assert [told[0], *told[2:]] == [b"PONG", b"a", None]
     assert isinstance(told[1], ResponseError)
-    await wire.send(b"PING\r\n", 1, told.append)
+    await transport.send(b"PING\r\n", 1, told.append)
     assert told[4:] == [b"PONG"]
-    assert wire.is_open
+    assert transport.is_open
 
 
-async def test_an_answer_longer_than_one_read_is_told_once_it_is_whole(opened: Pair) -> None:
-    wire, _ = opened
+async def test_an_answer_longer_than_one_read_is_told_once_it_is_whole(opened: Opened) -> None:
+    transport, _ = opened
     told: list[Any] = []
     long = b"x" * 1_000_000
-    await wire.send(b"*2\r\n$4\r\nECHO\r\n$%d\r\n%b\r\nPING\r\n" % (len(long), long), 2, told.append)
+    await transport.send(b"*2\r\n$4\r\nECHO\r\n$%d\r\n%b\r\nPING\r\n" % (len(long), long), 2, told.append)
     assert told == [long, b"PONG"]
 
 
-async def test_what_comes_unasked_cuts_the_connection(opened: Pair) -> None:
-    wire, _ = opened
+async def test_what_comes_unasked_cuts_the_connection(opened: Opened) -> None:
+    transport, _ = opened
     told: list[Any] = []
     with suppress(RedisConnectionError):  # where both come in one read
-        await wire.send(b"PING\r\nPING\r\n", 1, told.append)
-    await until(lambda: not wire.is_open)
+        await transport.send(b"PING\r\nPING\r\n", 1, told.append)
+    await until(lambda: not transport.is_open)
     assert told == [b"PONG"]
 
 
-async def test_an_answer_that_cannot_be_handed_on_cuts_the_connection_and_is_told(opened: Pair) -> None:
-    wire, _ = opened
+async def test_an_answer_that_cannot_be_handed_on_cuts_the_connection_and_is_told(opened: Opened) -> None:
+    transport, _ = opened
 
     def refuse(_answer: Any) -> None:
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        await wire.send(b"PING\r\nPING\r\n", 2, refuse)
-    assert not wire.is_open
+        await transport.send(b"PING\r\nPING\r\n", 2, refuse)
+    assert not transport.is_open
 
 
 @pytest.mark.parametrize(
@@ -101,27 +101,27 @@ async def test_an_answer_that_cannot_be_handed_on_cuts_the_connection_and_is_tol
 async def test_who_waits_hears_of_what_comes_after_the_last_whole_answer(
     scripted: Callable[[bytes], Any], rest: bytes, error: type[Exception]
 ) -> None:
-    wire = await scripted(b"+OK\r\n" + rest)
+    transport = await scripted(b"+OK\r\n" + rest)
     told: list[Any] = []
     with pytest.raises(error):
-        await wire.send(b"PING\r\n" * 3, 3, told.append)
+        await transport.send(b"PING\r\n" * 3, 3, told.append)
     assert told == [b"OK"]
-    assert not wire.is_open
+    assert not transport.is_open
 
 
-async def test_a_caller_that_is_gone_is_no_fault(opened: Pair) -> None:
-    wire, _ = opened
+async def test_a_caller_that_is_gone_is_no_fault(opened: Opened) -> None:
+    transport, _ = opened
     told: list[Any] = []
-    caller = asyncio.create_task(wire.send(b"PING\r\n", 1, told.append))
+    caller = asyncio.create_task(transport.send(b"PING\r\n", 1, told.append))
     await asyncio.sleep(0)
     caller.cancel()
     await until(lambda: told == [b"PONG"])
-    assert wire.is_open
+    assert transport.is_open
 
 
-async def test_redis_pys_own_end_is_heard_of(opened: Pair) -> None:
-    wire, connection = opened
+async def test_redis_pys_own_end_is_heard_of(opened: Opened) -> None:
+    transport, connection = opened
     await asyncio.wait_for(connection.disconnect(), 5)
-    assert not wire.is_open
+    assert not transport.is_open
     with pytest.raises(RedisConnectionError):
-        await wire.send(b"PING\r\n", 1, [].append)
+        await transport.send(b"PING\r\n", 1, [].append)

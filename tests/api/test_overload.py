@@ -128,9 +128,9 @@ async def test_however_it_comes_a_request_too_many_is_refused(start: Start, outb
 
 async def test_a_refused_connection_can_be_used_again_and_answers_stay_in_order(start: Start) -> None:
     api = await start(max_in_flight=1)
-    load: AdmissionController = api.app.ctx.admission
+    admission: AdmissionController = api.app.ctx.admission
     reader, writer = await asyncio.open_connection("127.0.0.1", api.port)
-    assert load.acquire(RequestClass.DATABASE)
+    assert admission.acquire(RequestClass.DATABASE)
     for _ in range(3):
         writer.write(f"{USER}X-Request-ID: first\r\n\r\n".encode())
         await asyncio.sleep(0)
@@ -138,7 +138,7 @@ async def test_a_refused_connection_can_be_used_again_and_answers_stay_in_order(
         answers = [await answer(reader) for _ in range(2)]
         assert [status for status, _, _ in answers] == [503, 200]
         assert answers[0][1]["x-request-id"] == "first"
-    load.release(RequestClass.DATABASE)
+    admission.release(RequestClass.DATABASE)
     writer.write(f"{USER}\r\n{USER}\r\nGET /healthz HTTP/1.1\r\nHost: x\r\n\r\n".encode())
     assert [(await answer(reader))[0] for _ in range(3)] == [401, 401, 200]
     writer.close()
@@ -239,10 +239,10 @@ async def test_a_stopping_server_is_not_ready_and_closes_its_connections(api: Ap
 
 
 async def test_of_many_to_be_refused_a_few_are_in_each_round() -> None:
-    load = AdmissionController(1, lambda: 0, lambda _: None)
+    admission = AdmissionController(1, lambda: 0, lambda _: None)
     done: list[int] = []
     for n in range(2 * AT_ONCE):
-        load.when_there_is_time(partial(done.append, n))
+        admission.when_there_is_time(partial(done.append, n))
     await asyncio.sleep(0)
     assert done == list(range(AT_ONCE))
     await asyncio.sleep(0)
@@ -250,9 +250,9 @@ async def test_of_many_to_be_refused_a_few_are_in_each_round() -> None:
 
 
 async def test_the_log_tells_of_an_overload_once_in_a_while(caplog: pytest.LogCaptureFixture) -> None:
-    load = AdmissionController(1, lambda: 0, lambda _: None)
-    assert load.acquire(RequestClass.SESSIONS)
-    assert not any(load.acquire(RequestClass.SESSIONS) for _ in range(50))
+    admission = AdmissionController(1, lambda: 0, lambda _: None)
+    assert admission.acquire(RequestClass.SESSIONS)
+    assert not any(admission.acquire(RequestClass.SESSIONS) for _ in range(50))
     [record] = caplog.records
     assert record.levelno == logging.WARNING
     assert "overloaded (sessions)" in record.getMessage()
