@@ -14,7 +14,7 @@ TRACES := --extra otel
 SHARED := sanic|sanic-routing|uvloop|httptools|multidict|ujson|hiredis|asyncpg
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check fmt coverage settings docs migrate migration doctor bench bench-short lock clean
+.PHONY: help run test test-slow test-all check fmt coverage settings docs migrate migration doctor bench bench-short lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -22,8 +22,13 @@ help: ## list the targets
 run: $(VENV)/run.stamp ## set up and serve
 	@$(BIN)/python run.py
 
-test: $(VENV)/dev.stamp ## set up and run every test
-	$(BIN)/python -m pytest $(ARGS)
+test: $(VENV)/dev.stamp ## set up and run the tests, in less than two minutes
+	$(BIN)/python -m pytest -m "not slow" $(ARGS)
+
+test-slow: $(VENV)/dev.stamp ## run those that attack and kill real services for long
+	$(BIN)/python -m pytest -m slow $(ARGS)
+
+test-all: test test-slow ## run every test
 
 coverage: $(VENV)/dev.stamp ## the tests again, slower: what they reach, which must not become less
 	$(BIN)/python -m pytest --cov --cov-report=term $(ARGS)

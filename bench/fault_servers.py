@@ -17,7 +17,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import ResponseError
 from redis.retry import Retry
 
-from service.stores.embedded import _binary
+from service.embedded.redis_server import _binary
 from tests.processes import free_port
 from tests.topologies import SERVICE, SLOTS, wait_until
 

@@ -13,8 +13,8 @@ from redis import Redis
 
 from service import rotation, tokens
 from service.entities import AccessRecord, Device, Session
-from service.stores.connection import Connection
-from service.stores.scripts import Step
+from service.stores.redis.connection import Connection
+from service.stores.redis.scripts import ScriptCall
 from service.stores.sessions import SessionStore
 
 LIFE, ACCESS_LIFE = 1_209_600.0, 3_600.0
@@ -40,7 +40,7 @@ class _Recorder:
         self._pipeline = client.pipeline(transaction=False)
         self._known: set[str] = set()
 
-    async def run_in_turn(self, steps: Sequence[Step]) -> list[list[bytes]]:
+    async def run_chain(self, steps: Sequence[ScriptCall]) -> list[list[bytes]]:
         for script, keys, arguments in steps:
             if script.name not in self._known:
                 self._client.script_load(script.source)
@@ -72,7 +72,7 @@ async def _fill(client: Redis, sessions: int, first_user: int) -> list[Pair]:
 async def open_session(store: SessionStore, user_id: int, cap: int = CAP) -> Pair:
     """A session such as a login opens, and its tokens."""
     now = time.time()
-    session_id, *drawn = tokens.Drawn.now()
+    session_id, *drawn = tokens.SessionSecrets.generate()
     minted = (KEYS.mint(kind, user_id, session_id, random) for kind, random in zip(tokens.Kind, drawn, strict=True))
     token, refresh_token = minted
     session = Session(
@@ -85,5 +85,5 @@ async def open_session(store: SessionStore, user_id: int, cap: int = CAP) -> Pai
         refresh=rotation.begin(refresh_token.secret, now),
     )
     access = AccessRecord(tokens.digest(token.secret), now, now + ACCESS_LIFE)
-    await store.open(session, tokens.serial(access.digest), access, cap=cap)
+    await store.open(session, tokens.key_suffix(access.digest), access, cap=cap)
     return Pair(token.text, refresh_token.text)

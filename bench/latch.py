@@ -23,8 +23,12 @@ from config import Settings
 from service.app import connections, limits_of
 from service.codes import Codes
 from service.conversion import ConversionGuard
+from service.events import Events
 from service.stores.codes import CodeStore
 from service.stores.conversions import ConversionStore
+from service.stores.limits import LimitStore
+from service.stores.logins import LoginStore
+from service.stores.sessions import SessionStore
 from service.stores.users import UserStore
 from tests.processes import free_port
 
@@ -102,9 +106,11 @@ async def _issue(settings: Settings, mobiles: Sequence[str]) -> list[bytes]:
 @asynccontextmanager
 async def _codes(settings: Settings) -> AsyncIterator[Codes]:
     connection, database = connections(settings)
-    limits = limits_of(settings, connection, time.time)
+    limits = limits_of(settings, connection, Events(), time.time)
     guard = ConversionGuard(settings, ConversionStore(connection), UserStore(database), limits, time.time)
-    yield Codes(settings, CodeStore(connection), limits, guard, time.time)
+    codes = CodeStore(connection)
+    logins = LoginStore(codes, LimitStore(connection, time.time), SessionStore(connection))
+    yield Codes(settings, codes, logins, limits, guard, Events(), time.time)
     await connection.close()
     await database.close()
 

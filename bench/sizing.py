@@ -13,8 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from bench.filling import open_session
-from service.stores.connection import Connection
-from service.stores.embedded import EmbeddedRedis
+from service.embedded.redis_server import EmbeddedRedis
+from service.stores.redis.connection import Connection
 from service.stores.sessions import SessionStore
 
 PER_USER = (1, 3, 10)

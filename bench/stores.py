@@ -17,7 +17,7 @@ from redis import Redis
 from bench.cores import Set, on
 from bench.fault_servers import APPEND_ONLY, Node
 from bench.servers import family, processor
-from service.stores.embedded import EmbeddedRedis
+from service.embedded.redis_server import EmbeddedRedis
 
 STATEMENT = re.compile(r"LOG:  (?:execute [^:]+|statement): ")  # of the extended protocol, and of the simple one
 

@@ -14,32 +14,38 @@ from sanic_ext.extensions.http.extension import HTTPExtension
 from sanic_ext.extensions.openapi.extension import OpenAPIExtension
 
 from config import Settings
-from service import captchas, logs, senders
+from service import captchas, senders
 from service.authorizations import Authorizations
 from service.codes import Codes
-from service.completion import Completion
 from service.context import Context
 from service.conversion import ConversionGuard
 from service.delivery import Delivery
 from service.entities import Clock
+from service.events import Events
 from service.health import Health
+from service.http import middleware
+from service.http.errors import EnvelopeErrorHandler
+from service.http.fastpath import FastRoutes
 from service.http.head import BODY_LIMIT
+from service.http.requests import App, TolerantRequest
 from service.limits import Limits
-from service.load import FAREWELL, Load
-from service.observation import Observation
-from service.routes import BLUEPRINTS, documents, middleware, schemas
-from service.routes.errors import EnvelopeErrorHandler
-from service.routes.requests import App, TolerantRequest
+from service.observability import audit, logs
+from service.observability.telemetry import Telemetry
+from service.routes import BLUEPRINTS, FAST_ROUTES
+from service.routes.openapi import documents, schemas
+from service.runtime.admission import DRAIN_GRACE, AdmissionController
+from service.runtime.background import BackgroundTasks
 from service.senders import Sender
 from service.sessions import Sessions
 from service.stores.captchas import CaptchaStore
 from service.stores.codes import CodeStore
-from service.stores.connection import Connection
 from service.stores.conversions import ConversionStore
 from service.stores.cooldowns import CooldownStore
 from service.stores.database import Database
 from service.stores.limits import LimitStore
+from service.stores.logins import LoginStore
 from service.stores.meter import ignore
+from service.stores.redis.connection import Connection
 from service.stores.sessions import SessionStore
 from service.stores.users import UserStore
 from service.users import Users
@@ -54,7 +60,7 @@ log = logging.getLogger(__name__)
 
 
 def build(settings: Settings, *, name: str = NAME, clock: Clock = time.time, sender: Sender | None = None) -> App:
-    """A Sanic app that connects when its server starts. `clock` answers seconds since the epoch."""
+    """A Sanic app that connects when its server starts. `clock` returns seconds since the epoch."""
     app: App = Sanic(
         name,
         config=Config(_sanic_config(settings)),
@@ -66,10 +72,11 @@ def build(settings: Settings, *, name: str = NAME, clock: Clock = time.time, sen
         configure_logging=False,
     )
     app.ctx.settings = settings
-    app.ctx.observation = Observation(settings)
-    app.ctx.completion = Completion()
-    shed = app.ctx.observation.metrics.observe_shed
-    app.ctx.load = Load(settings.max_in_flight, lambda: app.ctx.completion.abandoned, shed)
+    app.ctx.telemetry = Telemetry(settings)
+    app.ctx.events = Events(audit.write_line)
+    app.ctx.background = BackgroundTasks()
+    shed = app.ctx.telemetry.metrics.observe_shed
+    app.ctx.admission = AdmissionController(settings.max_in_flight, lambda: app.ctx.background.orphaned, shed)
     Extend(
         app,
         extensions=[OpenAPIExtension, HTTPExtension],
@@ -79,76 +86,78 @@ def build(settings: Settings, *, name: str = NAME, clock: Clock = time.time, sen
     for scheme in (schemas.ACCESS, schemas.REFRESH_TOKEN, schemas.SERVICE_KEY):
         app.ext.openapi.add_security_scheme(scheme, "http", scheme="bearer")
     app.blueprint(BLUEPRINTS)
+    app.ctx.fast_routes = FastRoutes(FAST_ROUTES)
     middleware.attach(app)
-    _attach_lifecycle(app, clock, sender or senders.chosen(settings, app.ctx.observation.sms))
+    _attach_lifecycle(app, clock, sender or senders.chosen(settings, app.ctx.telemetry.sms))
     return app
 
 
 def _attach_lifecycle(app: App, clock: Clock, sender: Sender) -> None:
-    settings, observation = app.ctx.settings, app.ctx.observation
-    connection, database = connections(settings, observation)
+    settings, telemetry = app.ctx.settings, app.ctx.telemetry
+    connection, database = connections(settings, telemetry)
 
     @app.before_server_start
     async def start(app: App) -> None:
         logs.configure(settings, asyncio.get_running_loop())
         await database.open()
         _join(app.ctx, connection, database, clock, sender)
-        observation.start({"redis": connection.meter, "database": database.meter})
+        telemetry.start({"redis": connection.meter, "database": database.meter}, app.ctx.events)
 
     @app.before_server_stop
     async def drain(app: App) -> None:
-        left = await app.ctx.load.drain(settings.graceful_timeout)
-        app.config.GRACEFUL_SHUTDOWN_TIMEOUT = min(left, FAREWELL)  # no longer for clients that are slow to ask
+        left = await app.ctx.admission.drain(settings.graceful_timeout)
+        app.config.GRACEFUL_SHUTDOWN_TIMEOUT = min(left, DRAIN_GRACE)  # no longer for clients that are slow to ask
 
     @app.after_server_stop
     async def stop(app: App) -> None:
-        await app.ctx.completion.drain(FAREWELL)  # what the end of the wait has cut off from its client
+        await app.ctx.background.drain(DRAIN_GRACE)  # what the end of the wait has cut off from its client
         await app.ctx.codes.settle()
         if app.ctx.captcha:
             await app.ctx.captcha.close()
         await senders.close(sender)
         await connection.close()
         await database.close()
-        await observation.stop()
+        await telemetry.stop()
         logs.loop_ends()
 
 
-def connections(settings: Settings, observation: Observation | None = None) -> tuple[Connection, Database]:
+def connections(settings: Settings, telemetry: Telemetry | None = None) -> tuple[Connection, Database]:
     """The two stores that the settings name, not yet connected."""
     connection = Connection(
         settings.redis_location,
         timeout=settings.redis_timeout,
-        observe=observation.store("redis") if observation else ignore,
+        observe=telemetry.store("redis") if telemetry else ignore,
     )
     database = Database(
         settings.database_location,
         timeout=settings.database_timeout,
         pool_size=settings.database_pool_size,
-        observe=observation.store("database") if observation else ignore,
+        observe=telemetry.store("database") if telemetry else ignore,
     )
     return connection, database
 
 
 def _join(context: Context, connection: Connection, database: Database, clock: Clock, sender: Sender) -> None:
-    settings = context.settings
+    settings, events = context.settings, context.events
     users = UserStore(database)
     context.captcha = captchas.chosen(settings, CaptchaStore(connection).spend, clock)
-    limits = limits_of(settings, connection, clock)
+    limits = limits_of(settings, connection, events, clock)
+    codes, sessions = CodeStore(connection), SessionStore(connection)
+    logins = LoginStore(codes, LimitStore(connection, clock), sessions)
     guard = ConversionGuard(settings, ConversionStore(connection), users, limits, clock)
-    context.codes = Codes(settings, CodeStore(connection), limits, guard, clock)
-    context.delivery = Delivery(settings, context.codes, sender, limits, guard, context.captcha)
-    sessions = SessionStore(connection)
-    context.authorizations = Authorizations(settings, context.codes, users, sessions, clock)
-    context.sessions = Sessions(sessions, clock)
-    context.users = Users(users, context.sessions)
+    context.codes = Codes(settings, codes, logins, limits, guard, events, clock)
+    context.delivery = Delivery(settings, context.codes, sender, limits, guard, context.captcha, events)
+    context.authorizations = Authorizations(settings, context.codes, users, sessions, logins, events, clock)
+    context.sessions = Sessions(sessions, events, clock)
+    context.users = Users(users, context.sessions, events)
     context.health = Health({"redis": connection.ping, "database": database.ping}, timeout=settings.stores_timeout)
 
 
-def limits_of(settings: Settings, connection: Connection, clock: Clock) -> Limits:
+def limits_of(settings: Settings, connection: Connection, events: Events, clock: Clock) -> Limits:
     """The limits of section 5 of the contract."""
     hold = len(settings.sms_sender) * settings.sms_timeout + BESIDES_SMS
     cooldowns = CooldownStore(connection, settings.cooldown_steps, hold)
-    return Limits(settings, LimitStore(connection, clock), cooldowns, clock)
+    return Limits(settings, LimitStore(connection, clock), cooldowns, events, clock)
 
 
 def _sanic_config(settings: Settings) -> dict[str, str | bool | int | float | None]:

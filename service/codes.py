@@ -8,22 +8,21 @@ several peppers the first makes codes, and all are good for checking.
 import hmac
 import math
 import secrets
-from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from random import getrandbits
-from typing import NamedTuple, NoReturn
+from typing import NoReturn
 
 from config import Settings
-from service import audit, deadline
-from service.audit import Event
 from service.conversion import ConversionGuard
 from service.entities import Clock
 from service.errors import InvalidCode, ServiceUnavailable
+from service.events import Event, Events
 from service.limits import Limits
+from service.runtime import deadline
 from service.stores.budgets import Budget, Refusal
-from service.stores.codes import CodeStore, Ended, Verdict, places_of
-from service.stores.scripts import Step
+from service.stores.codes import CodeLease, CodeStore, Ended, Verdict
+from service.stores.logins import LoginStore
 
 LONGEST_LIFE = 600.0  # seconds; NIST SP 800-63B-4 section 3.1.3.2: out-of-band secrets are valid for 10 minutes at most
 LEAST_LEASE = 3.0  # seconds
@@ -37,33 +36,31 @@ class Code:
     life: float
 
 
-class Loan(NamedTuple):
-    """A right code, lent to one login until it is spent or released. `holder` is no secret, but nobody else's.
-
-    No `keys`: one of TEST_CODES, which is nobody's and is never spent.
-    """
-
-    mobile: str
-    holder: str
-    keys: Sequence[str]
-
-
 class Codes:
     """The life of a login code (section 4 of the contract). `service/delivery.py` sends it."""
 
     def __init__(
-        self, settings: Settings, store: CodeStore, limits: Limits, guard: ConversionGuard, clock: Clock
+        self,
+        settings: Settings,
+        store: CodeStore,
+        logins: LoginStore,
+        limits: Limits,
+        guard: ConversionGuard,
+        events: Events,
+        clock: Clock,
     ) -> None:
         self._settings = settings
         self._peppers = [hmac.new(pepper, digestmod="sha256") for pepper in settings.code_peppers]
         self._fixed = settings.fixed_codes
         self._store = store
+        self._logins = logins
         self._limits = limits
         self._guard = guard
+        self._events = events
         self._clock = clock
         # How long a login may take before its code can be tried again: more than any login takes, and no longer than
         # a person needs to type a code again whose first login broke down with the process or with Redis.
-        self._lease = max(LEAST_LEASE, 2 * settings.stores_timeout)
+        self._lease_life = max(LEAST_LEASE, 2 * settings.stores_timeout)
 
     def is_fixed(self, mobile: str) -> bool:
         """Whether this is a number of TEST_CODES, whose code is known."""
@@ -79,7 +76,7 @@ class Codes:
         # One made with another pepper or length is of no use to whom it is sent now.
         return code or await self._issue(mobile, nonce, afresh=True) or self._ended(mobile, self._settings.code_ttl)
 
-    async def take(self, mobile: str, code: str, ip: str) -> Loan:
+    async def verify(self, mobile: str, code: str, ip: str) -> CodeLease:
         """Judge one try. Raises InvalidCode: wrong, expired, spent, ended and never sent are one and the same.
 
         Only a try at a code that could be right counts as a wrong one: otherwise anybody could lock a number out
@@ -87,45 +84,39 @@ class Codes:
         """
         if self.is_fixed(mobile):
             return await self._take_fixed(mobile, code, ip)
-        tries = self._limits.tries(mobile)
-        loan = Loan(mobile, f"{getrandbits(64):016x}", places_of(mobile, tries))
-        attempt = self._limits.login_steps(ip)
-        verdict = None if attempt is None else await self._judged(loan, code, tries, attempt)
+        lease = CodeLease(mobile, f"{getrandbits(64):016x}", self._limits.tries(mobile))
+        verdict = await self._judged(lease, code, self._limits.logins(ip))
         if verdict is None:  # it seems that the address has no attempt left
             await self._limits.spend_login(mobile, ip)
-            verdict = await self._judged(loan, code, tries)
+            verdict = await self._judged(lease, code)
         if isinstance(verdict, Refusal):
             await self._limits.refuse_try(verdict, mobile, ip)
         if verdict is Verdict.LAST:
-            audit.record(Event.NUMBER_LOCKED, mobile=mobile)
+            self._events.record(Event.NUMBER_LOCKED, mobile=mobile)
         if verdict is not Verdict.RIGHT:
             raise InvalidCode
-        return loan
+        return lease
 
-    async def release(self, loan: Loan) -> None:
+    async def release(self, lease: CodeLease) -> None:
         """Give a code back unspent."""
-        if loan.keys:
-            await self._store.release(loan.mobile, loan.holder)
+        if lease.lease_id:
+            await self._store.release(lease.mobile, lease.lease_id)
 
-    def spending(self, loan: Loan) -> list[Step]:
-        """What spends a code, for a round trip that does more. It answers 0 where the loan has run out."""
-        return [self._store.spending(loan.keys, loan.holder)] if loan.keys else []
-
-    def note_spent(self, loan: Loan) -> None:
+    def note_spent(self, lease: CodeLease) -> None:
         """Count a code that has been spent."""
-        if not self.is_fixed(loan.mobile):
-            self._guard.note_used(loan.mobile)
+        if not self.is_fixed(lease.mobile):
+            self._guard.note_used(lease.mobile)
 
     async def settle(self) -> None:
         """Wait until all that nobody waits for is done."""
         await self._guard.settle()
 
-    async def _take_fixed(self, mobile: str, code: str, ip: str) -> Loan:
+    async def _take_fixed(self, mobile: str, code: str, ip: str) -> CodeLease:
         """Nothing is kept of these: whoever knows one may use it at any time, and nobody can end it for another."""
         await self._limits.spend_login(mobile, ip)
         if not hmac.compare_digest(code, self._fixed[mobile]):
             raise InvalidCode
-        return Loan(mobile, "", ())
+        return CodeLease(mobile, lease_id="")
 
     async def _issue(self, mobile: str, nonce: str, *, afresh: bool) -> Code | None:
         """None where the code that lies there is not one that these settings would send."""
@@ -152,23 +143,19 @@ class Codes:
         message = "Too many wrong codes for this number. Please wait."
         self._limits.refuse("code_attempts", math.ceil(wait), mobile, message)
 
-    async def _judged(
-        self, loan: Loan, code: str, tries: Sequence[Budget], after: Sequence[Step] = ()
-    ) -> Verdict | Refusal | None:
+    async def _judged(self, lease: CodeLease, code: str, address: tuple[Budget, ...] = ()) -> Verdict | Refusal | None:
         try:
-            return await self._store.take(
-                loan.keys,
-                ",".join(self._digest(pepper, loan.mobile, code) for pepper in self._peppers),
-                loan.holder,
+            return await self._logins.attempt(
+                lease,
+                ",".join(self._digest(pepper, lease.mobile, code) for pepper in self._peppers),
                 now=self._clock(),
-                lease=self._lease,
+                life=self._lease_life,
                 attempts=self._settings.code_attempts,
-                tries=tries,
-                after=after,
+                address=address,
             )
         except ServiceUnavailable:  # it may have been lent all the same
-            with suppress(ServiceUnavailable), deadline.tidying():
-                await self.release(loan)
+            with suppress(ServiceUnavailable), deadline.cleanup_allowance():
+                await self.release(lease)
             raise
 
     def _digits(self, pepper: hmac.HMAC, mobile: str, nonce: str) -> str:

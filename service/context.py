@@ -6,11 +6,12 @@ from config import Settings
 from service.authorizations import Authorizations
 from service.captchas import Captcha
 from service.codes import Codes
-from service.completion import Completion
 from service.delivery import Delivery
+from service.events import Events
 from service.health import Health
-from service.load import Load
-from service.observation import Observation
+from service.observability.telemetry import Telemetry
+from service.runtime.admission import AdmissionController
+from service.runtime.background import BackgroundTasks
 from service.sessions import Sessions
 from service.users import Users
 
@@ -22,11 +23,13 @@ class Context:
     authorizations: Authorizations
     captcha: Captcha | None  # None: off
     codes: Codes
-    completion: Completion
+    background: BackgroundTasks
     cors: Any  # sanic-ext's own, where CORS_ORIGINS is set
     delivery: Delivery
+    events: Events
+    fast_routes: Any  # FastRoutes of http/fastpath.py, which knows this class
     health: Health
-    load: Load
-    observation: Observation
+    admission: AdmissionController
+    telemetry: Telemetry
     sessions: Sessions
     users: Users

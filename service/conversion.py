@@ -8,9 +8,9 @@ import math
 from dataclasses import dataclass
 
 from config import Settings
-from service.completion import settled
 from service.entities import Clock
 from service.limits import PREFIX_DIGITS, Limits
+from service.runtime.background import settled
 from service.stores.budgets import ALL
 from service.stores.conversions import Conversion, ConversionStore
 from service.stores.users import UserStore

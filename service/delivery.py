@@ -8,17 +8,18 @@ import logging
 import math
 
 from config import Settings
-from service import audit, deadline, texts
-from service.audit import Event
+from service import sms_text
 from service.captchas import Captcha
 from service.codes import Code, Codes
-from service.completion import settled
 from service.conversion import Closed, ConversionGuard
 from service.entities import CodeSent, TextMessage
 from service.errors import CaptchaRequired, InvalidRequest, ServiceUnavailable, SmsUnavailable, TooManyRequests
+from service.events import TEST_CODE, Event, Events
 from service.limits import Limits, Reservation
+from service.runtime import deadline
+from service.runtime.background import settled
 from service.senders import Sender
-from service.texts import Template
+from service.sms_text import Template
 
 GUARDED = "guarded"  # of CAPTCHA_WHEN: while the conversion guard is closed
 
@@ -36,6 +37,7 @@ class Delivery:
         limits: Limits,
         guard: ConversionGuard,
         captcha: Captcha | None,
+        events: Events,
     ) -> None:
         self._allowed, self._blocked = settings.sms_allow_prefixes, settings.sms_block_prefixes
         self._template = Template(settings.sms_text, settings.sms_domain, settings.sms_app_hash)
@@ -44,6 +46,7 @@ class Delivery:
         self._limits = limits
         self._guard = guard
         self._captcha = captcha
+        self._events = events
         self._is_guarded = settings.captcha_when == GUARDED
         self._code_ttl = settings.code_ttl
 
@@ -65,7 +68,7 @@ class Delivery:
         reservation = await self._limits.reserve_code(mobile, ip)
         code = await self._issue(reservation)
         await self._send(reservation, code)
-        audit.record(Event.CODE_SENT, mobile=mobile)
+        self._events.record(Event.CODE_SENT, mobile=mobile)
         return CodeSent(mobile, math.floor(code.life), await self._note_sent(reservation))
 
     async def _verify(self, captcha: Captcha, mobile: str, ip: str, token: str, closed: Closed | None) -> None:
@@ -74,7 +77,7 @@ class Delivery:
                 self._guard.note_captcha(closed)
             raise CaptchaRequired
         try:
-            with deadline.stopped():
+            with deadline.paused():
                 await captcha.verify(token, ip)
         except InvalidRequest:
             await self._limits.spend_address(ip, mobile)  # or one address could ask the provider for ever
@@ -83,7 +86,7 @@ class Delivery:
     async def _send_nothing(self, mobile: str, ip: str) -> CodeSent:
         """A number of TEST_CODES: its code is known and always good, and asking for it costs the address alone."""
         await self._limits.spend_address(ip, mobile)
-        audit.record(Event.CODE_SENT, mobile=mobile, reason=audit.TEST_CODE)
+        self._events.record(Event.CODE_SENT, mobile=mobile, reason=TEST_CODE)
         return CodeSent(mobile, expires_in=self._code_ttl, resend_after=0)
 
     def _refuse_range(self, mobile: str) -> None:
@@ -99,28 +102,28 @@ class Delivery:
 
     async def _send(self, reservation: Reservation, code: Code) -> None:
         """Send the message. Whoever made a provider be asked has spent one of his address, whatever it answers."""
-        mobile, minutes = reservation.mobile, texts.minutes(code.life)
+        mobile, minutes = reservation.mobile, sms_text.minutes(code.life)
         text = self._template.filled(code.digits, minutes)
         try:
-            with deadline.stopped():
+            with deadline.paused():
                 await self._sender.send(TextMessage(mobile, code.digits, text, minutes))
         except TooManyRequests as refusal:
-            await self._limits.give_back(reservation)  # the cool-down goes on: nobody makes us ask again at once
+            await self._limits.refund(reservation)  # the cool-down goes on: nobody makes us ask again at once
             wait = max(refusal.retry_after, math.ceil(reservation.cooldown))
             self._limits.refuse("provider", wait, mobile)
         except SmsUnavailable as error:
             await self._limits.undo_cooldown(reservation)
             if error.definite:
-                await self._limits.give_back(reservation)
+                await self._limits.refund(reservation)
             else:  # it may arrive all the same, and be billed
                 await self._note_sent(reservation)
             raise
 
     async def _note_sent(self, reservation: Reservation) -> int:
-        """Count the code, and answer the seconds until the next. The message is out: nothing may fail any more."""
+        """Count the code, and return the seconds until the next. The message is out: nothing may fail any more."""
         try:
             await self._guard.note_sent(reservation.mobile)
-            return await self._limits.resend_after(reservation)
+            return await self._limits.confirm_sent(reservation)
         except ServiceUnavailable:
             log.warning("a code that was sent could not be counted")
             return math.ceil(reservation.cooldown)

@@ -1,9 +1,10 @@
 """Use case: say whether this process can do its work."""
 
-import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 
 from service.errors import ServiceUnavailable
+from service.runtime import deadline
+from service.runtime.background import settled
 
 Probe = Callable[[], Awaitable[None]]
 
@@ -17,13 +18,12 @@ class Health:
 
     async def readiness(self) -> dict[str, bool]:
         """Which stores answer, by name."""
-        answers = await asyncio.gather(*(self._answers(probe) for probe in self._probes.values()))
+        answers = await settled(*(self._answers(probe) for probe in self._probes.values()))
         return dict(zip(self._probes, answers, strict=True))
 
     async def _answers(self, probe: Probe) -> bool:
         try:
-            async with asyncio.timeout(self._timeout):
-                await probe()
-        except (ServiceUnavailable, TimeoutError):
+            await deadline.within(self._timeout, probe())
+        except ServiceUnavailable:
             return False
         return True

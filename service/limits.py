@@ -3,7 +3,6 @@
 Every limit is looked at before any is spent, so a refused request costs nothing. With Redis away all of them refuse.
 """
 
-import asyncio
 import logging
 import math
 from collections.abc import Iterator
@@ -12,16 +11,16 @@ from dataclasses import dataclass
 from typing import NoReturn
 
 from config import Settings
-from service import addresses, audit, deadline
-from service.audit import Event
-from service.completion import settled
+from service import addresses
 from service.entities import Clock
 from service.errors import ServiceUnavailable, TooManyRequests
+from service.events import Event, Events
+from service.runtime import deadline
+from service.runtime.background import settled
 from service.stores.budgets import ALL, Budget, Refusal, windows_of
 from service.stores.codes import owner
 from service.stores.cooldowns import CooldownStore
 from service.stores.limits import LimitStore
-from service.stores.scripts import Step
 from settings.fields import OFF
 
 PREFIX_DIGITS = 7  # an operator's block of numbers in China: ten thousand of them
@@ -46,18 +45,21 @@ class Reservation:
 class Limits:
     """A method returns where the request is allowed, and raises TooManyRequests with the seconds to wait where not."""
 
-    def __init__(self, settings: Settings, store: LimitStore, cooldowns: CooldownStore, clock: Clock) -> None:
+    def __init__(
+        self, settings: Settings, store: LimitStore, cooldowns: CooldownStore, events: Events, clock: Clock
+    ) -> None:
         limits = {name: getattr(settings, f"limit_{name}") for name in NAMES}
         self._windows = {name: windows_of(name, text) for name, text in limits.items() if text != OFF}
         self._store = store
         self._cooldowns = cooldowns
+        self._events = events
         self._clock = clock
 
-    async def look_at_code(self, mobile: str, ip: str) -> None:
+    async def check_code(self, mobile: str, ip: str) -> None:
         """Raise what `reserve_code` would. Spends nothing."""
         budgets = (*self._by_number(mobile), *self._by_address(ip))
         look, cooldown = self._store.look(budgets), self._cooldowns.look(mobile, self._clock())
-        refusal, running = await asyncio.gather(look, cooldown)
+        refusal, running = await settled(look, cooldown)
         if refusal and refusal.wait >= running.wait:
             self.refuse(refusal.name, refusal.wait, mobile)
         if running.wait:
@@ -71,7 +73,7 @@ class Limits:
 
     async def reserve_code(self, mobile: str, ip: str) -> Reservation:
         """Spend what the sending of one code costs."""
-        await self.look_at_code(mobile, ip)
+        await self.check_code(mobile, ip)
         now = self._clock()
         by_number, by_address = self._by_number(mobile), self._by_address(ip)
         cooldown = await self._cooldowns.start(mobile, now)
@@ -96,12 +98,12 @@ class Limits:
         """The number need not wait: its code was not sent, or nobody knows."""
         await self._take_back_cooldown(reservation.mobile, reservation.started)
 
-    async def give_back(self, reservation: Reservation) -> None:
+    async def refund(self, reservation: Reservation) -> None:
         """The provider did not take the message: only the address, which made us ask, has spent one."""
         await self._refund(reservation.by_number)
 
-    async def resend_after(self, reservation: Reservation) -> int:
-        """Confirm a reservation: the code was sent. Answers the whole seconds until the next may be asked for."""
+    async def confirm_sent(self, reservation: Reservation) -> int:
+        """Confirm a reservation: the code was sent. Returns the whole seconds until the next may be asked for."""
         await self._cooldowns.confirm(reservation.mobile, reservation.started)
         budgets = [budget for budget in reservation.by_number if budget.name == "codes_per_number"]
         refusal = await self._store.look(budgets)
@@ -111,13 +113,13 @@ class Limits:
         """For what sends nothing: a code of a test number, a wrong captcha, a refusal that tells something."""
         await self._spend(self._by_address(ip), mobile)
 
-    def login_steps(self, ip: str) -> list[Step] | None:
-        """What spends one attempt of the address along with something else; None where `spend_login` has to."""
-        return self._store.steps(self._logins(ip))
+    def logins(self, ip: str) -> tuple[Budget, ...]:
+        """The budgets of the address, which a try at a code spends first (`stores/logins.py`)."""
+        return self._budget("logins_per_ip", addresses.counted(ip))
 
     async def spend_login(self, mobile: str, ip: str) -> None:
         """Spend one attempt of the address."""
-        refusal = await self._store.spend(self._logins(ip))
+        refusal = await self._store.spend(self.logins(ip))
         if refusal:
             self.refuse(refusal.name, refusal.wait, mobile)
 
@@ -127,7 +129,7 @@ class Limits:
 
     async def refuse_try(self, refusal: Refusal, mobile: str, ip: str) -> NoReturn:
         """Raise TooManyRequests; the address gets back its attempt."""
-        await self._refund(self._logins(ip))
+        await self._refund(self.logins(ip))
         self.refuse(refusal.name, refusal.wait, mobile, LOCKED if refusal.is_long else None)
 
     async def forget(self, mobile: str) -> None:
@@ -137,7 +139,7 @@ class Limits:
 
     def note(self, name: str, mobile: str | None = None) -> None:
         """Note which limit refuses."""
-        audit.record(Event.LIMIT_HIT, mobile=mobile, reason=name)
+        self._events.record(Event.LIMIT_HIT, mobile=mobile, reason=name)
 
     def refuse(self, name: str, seconds: int, mobile: str | None = None, message: str | None = None) -> NoReturn:
         """Note which limit refuses, and raise TooManyRequests."""
@@ -146,7 +148,7 @@ class Limits:
 
     async def _refund(self, budgets: tuple[Budget, ...]) -> None:
         with _best_effort("what was spent for nothing could not be given back"):
-            await self._store.give_back(budgets)
+            await self._store.refund(budgets)
 
     async def _take_back_cooldown(self, mobile: str, started: float) -> None:
         with _best_effort("the cool-down of a code that was not sent could not be taken back"):
@@ -161,9 +163,6 @@ class Limits:
 
     def _by_address(self, ip: str) -> tuple[Budget, ...]:
         return self._budget("codes_per_ip", addresses.counted(ip))
-
-    def _logins(self, ip: str) -> tuple[Budget, ...]:
-        return self._budget("logins_per_ip", addresses.counted(ip))
 
     def _budget(self, name: str, who: str) -> tuple[Budget, ...]:
         """The budget of LIMIT_<name>, or nothing where it is off."""
@@ -180,7 +179,7 @@ class Limits:
 def _best_effort(otherwise: str) -> Iterator[None]:
     """For what undoes: where Redis has gone meanwhile, the failure that is being answered stays the answer."""
     try:
-        with deadline.tidying():
+        with deadline.cleanup_allowance():
             yield
     except ServiceUnavailable:
         log.warning(otherwise)

@@ -53,7 +53,7 @@ def recognises(state: RotationState, secret: bytes) -> bool:
     """Whether the secret is one that a holder of this session may have now. Changes nothing."""
     digest = tokens.digest(secret)
     held = [state.current, *state.pending, *([state.previous] if state.previous else [])]
-    return any([tokens.same(token.digest, digest) for token in held])  # noqa: C419 - a list: every one is compared
+    return any([tokens.equal(token.digest, digest) for token in held])  # noqa: C419 - a list: every one is compared
 
 
 def refresh(
@@ -68,15 +68,15 @@ def refresh(
     """Apply the rule to one presented secret. `nonce` is 16 fresh random bytes, used if a successor is born."""
     digest = tokens.digest(presented)
     succeed = partial(_succeed, presented=presented, now=now, nonce=nonce, rule=rule, seals=seals)
-    if tokens.same(state.current.digest, digest):
+    if tokens.equal(state.current.digest, digest):
         return succeed(state)
     for token in state.pending:
-        if not tokens.same(token.digest, digest):
+        if not tokens.equal(token.digest, digest):
             continue
         if now - token.created_at < rule.window:
             return _serve(state, token, now), presented
         return succeed(_confirm(state, token, now))
-    if state.previous and tokens.same(state.previous.digest, digest) and now - state.previous_retired_at < rule.grace:
+    if state.previous and tokens.equal(state.previous.digest, digest) and now - state.previous_retired_at < rule.grace:
         current = _remade(state.current, presented, seals)
         return (state, current) if current else succeed(state)
     return state, None
@@ -96,7 +96,7 @@ def _succeed(
 def _remade(token: RefreshToken, presented: bytes, seals: Sequence[Seal]) -> bytes | None:
     """The secret of a token that was made for this presenter, where one of the seals made it."""
     derived = _derived(bytes.fromhex(token.nonce), presented)
-    return next((secret for seal in seals if tokens.same(tokens.digest(secret := seal(derived)), token.digest)), None)
+    return next((secret for seal in seals if tokens.equal(tokens.digest(secret := seal(derived)), token.digest)), None)
 
 
 def _confirm(state: RotationState, token: RefreshToken, now: float) -> RotationState:

@@ -1,17 +1,18 @@
 """Use cases: list a user's sessions, end one, end all."""
 
-from service import audit, rotation, tokens
-from service.audit import Event
+from service import rotation, tokens
 from service.entities import Clock, EndReason, Explanation, Session
 from service.errors import NotFound
+from service.events import Event, Events
 from service.stores.sessions import SessionStore
 
 
 class Sessions:
     """The devices that a user is logged in on."""
 
-    def __init__(self, store: SessionStore, clock: Clock) -> None:
+    def __init__(self, store: SessionStore, events: Events, clock: Clock) -> None:
         self._store = store
+        self._events = events
         self._clock = clock
 
     async def of_user(self, user_id: int) -> list[Session]:
@@ -29,20 +30,20 @@ class Sessions:
     async def end_all(
         self, user_id: int, reason: EndReason, *, keep: str = "", block_logins: bool = False
     ) -> list[str]:
-        """End all sessions of this user but `keep`. Answers the ids of those that were live."""
+        """End all sessions of this user but `keep`. Returns the ids of those that were live."""
         now = self._clock()
         ended = await self._store.end_all(user_id, reason, now, keep=keep, block_logins=block_logins)
         for session_id in ended:
             self._note(user_id, session_id, reason)
         return ended
 
-    async def bar(self, user_id: int) -> list[str]:
+    async def block_logins(self, user_id: int) -> list[str]:
         """End all sessions of a user who has just been disabled, those of logins under way included."""
         return await self.end_all(user_id, EndReason.DISABLED, block_logins=True)
 
-    async def unbar(self, user_id: int) -> None:
+    async def unblock_logins(self, user_id: int) -> None:
         """Let sessions of this user be opened again."""
-        await self._store.unbar(user_id)
+        await self._store.unblock_logins(user_id)
 
     async def explain(self, text: str) -> Explanation:
         """Whether a token is live, whose it is, and if it is not, why."""
@@ -50,7 +51,7 @@ class Sessions:
         if token is None:
             return Explanation("", "it is not a token: 64 letters, digits, - and _ are expected")
         digest = tokens.digest(token.secret)
-        found = await self._store.find(token.user_id, token.session_id, tokens.serial(digest))
+        found = await self._store.find(token.user_id, token.session_id, tokens.key_suffix(digest))
         whose = (token.user_id, token.session_id)
         if found.ended:
             return Explanation("", f"its session was ended on purpose: {found.ended.value}", *whose)
@@ -58,14 +59,13 @@ class Sessions:
         session = found.session
         if session is None or now >= session.expires_at:
             return Explanation("", "no live session has it: expired, deleted, or never handed out")
-        if found.access and tokens.same(found.access.digest, digest):
+        if found.access and tokens.equal(found.access.digest, digest):
             return Explanation("access token", "" if now < found.access.expires_at else "it has expired", *whose)
         if rotation.recognises(session.refresh, token.secret):
             return Explanation("refresh token", "", *whose)
         why = "its session is live, but it is an access token that expired or was deleted, or a replaced refresh token"
         return Explanation("", why, *whose)
 
-    @staticmethod
-    def _note(user_id: int, session_id: str, reason: EndReason) -> None:
+    def _note(self, user_id: int, session_id: str, reason: EndReason) -> None:
         event = Event.LOGOUT if reason is EndReason.LOGGED_OUT else Event.SESSION_REVOKED
-        audit.record(event, user_id=user_id, session_id=session_id, reason=reason.value)
+        self._events.record(event, user_id=user_id, session_id=session_id, reason=reason.value)

@@ -48,12 +48,12 @@ class Token(NamedTuple):
     @property
     def text(self) -> str:
         """The 64 characters that a client holds."""
-        address = _address(self.user_id, self.session_id) ^ _pad(self.secret)
+        address = _address(self.user_id, self.session_id) ^ _mask(self.secret)
         raw = address.to_bytes(ADDRESS_BYTES, "big") + self.secret
         return b2a_base64(raw, newline=False).translate(_TO_URL).decode()
 
 
-class Drawn(NamedTuple):
+class SessionSecrets(NamedTuple):
     """What a new session needs of the random source: its id, 8 bytes as hexadecimal digits, and twice 24 bytes."""
 
     session_id: str
@@ -61,14 +61,14 @@ class Drawn(NamedTuple):
     refresh: bytes
 
     @classmethod
-    def now(cls) -> Self:
+    def generate(cls) -> Self:
         """All of it at once: each look into the random source is a call of the system."""
         drawn = secrets.token_bytes(SESSION_ID_BYTES + 2 * RANDOM_BYTES)
         access, refresh = SESSION_ID_BYTES, SESSION_ID_BYTES + RANDOM_BYTES
         return cls(drawn[:access].hex(), drawn[access:refresh], drawn[refresh:])
 
     def __repr__(self) -> str:
-        return f"Drawn(session_id={self.session_id!r})"
+        return f"SessionSecrets(session_id={self.session_id!r})"
 
 
 class TokenKeys:
@@ -99,7 +99,7 @@ def parse(text: str) -> Token | None:
         return None
     raw = a2b_base64(text.encode().translate(_FROM_URL))  # 64 characters of the alphabet always decode
     secret = raw[ADDRESS_BYTES:]
-    user_id, session_id = divmod(int.from_bytes(raw[:ADDRESS_BYTES], "big") ^ _pad(secret), 1 << 64)
+    user_id, session_id = divmod(int.from_bytes(raw[:ADDRESS_BYTES], "big") ^ _mask(secret), 1 << 64)
     return Token(user_id, f"{session_id:016x}", secret)
 
 
@@ -108,12 +108,12 @@ def digest(secret: bytes) -> str:
     return hashlib.sha256(b"digest" + secret).hexdigest()
 
 
-def serial(secret_digest: str) -> str:
+def key_suffix(secret_digest: str) -> str:
     """`<n>` of `token:{<user_id>}:<session_id>:<n>`: the start of the digest, so that it follows from the token."""
     return secret_digest[:16]
 
 
-def same(one: str, other: str) -> bool:
+def equal(one: str, other: str) -> bool:
     """Compare two digests in constant time."""
     return hmac.compare_digest(one, other)
 
@@ -133,6 +133,6 @@ def _address(user_id: int, session_id: str) -> int:
     return user_id << 64 | int(session_id, 16)
 
 
-def _pad(secret: bytes) -> int:
+def _mask(secret: bytes) -> int:
     """What the address is XORed with, as one big number: byte by byte it would take several times as long."""
     return int.from_bytes(hashlib.sha256(b"address" + secret).digest()[:ADDRESS_BYTES], "big")

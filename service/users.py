@@ -1,9 +1,9 @@
 """Use cases about a user: who, find, disable, enable."""
 
-from service import audit, mobiles
-from service.audit import Event
+from service import mobiles
 from service.entities import EndReason, User, UserStatus
 from service.errors import InvalidToken, NotFound, ServiceUnavailable
+from service.events import Event, Events
 from service.sessions import Sessions
 from service.stores.users import UserStore
 
@@ -16,9 +16,10 @@ def id_in(text: str) -> int | None:
 class Users:
     """People, and whether they may log in."""
 
-    def __init__(self, store: UserStore, sessions: Sessions) -> None:
+    def __init__(self, store: UserStore, sessions: Sessions, events: Events) -> None:
         self._store = store
         self._sessions = sessions
+        self._events = events
 
     async def who(self, user_id: int) -> User:
         """The user behind a live access token. Raises InvalidToken where the account is gone or disabled."""
@@ -39,14 +40,14 @@ class Users:
         return user
 
     async def disable(self, user: User) -> list[str]:
-        """Let the user log in no more, and end every session. Answers the ids of those that were live.
+        """Let the user log in no more, and end every session. Returns the ids of those that were live.
 
         Raises ServiceUnavailable, with a note where the first part has been done.
         """
         await self._store.set_status(user.id, UserStatus.DISABLED)
-        audit.record(Event.USER_DISABLED, user_id=user.id, mobile=user.mobile, reason=EndReason.DISABLED.value)
+        self._events.record(Event.USER_DISABLED, user_id=user.id, mobile=user.mobile, reason=EndReason.DISABLED.value)
         try:
-            return await self._sessions.bar(user.id)
+            return await self._sessions.block_logins(user.id)
         except ServiceUnavailable as error:
             error.add_note(f"user {user.id} can log in no more, but still has every session: disable once more")
             raise
@@ -54,5 +55,5 @@ class Users:
     async def enable(self, user: User) -> None:
         """Let the user log in again. The sessions that were ended stay ended."""
         await self._store.set_status(user.id, UserStatus.ACTIVE)
-        await self._sessions.unbar(user.id)
-        audit.record(Event.USER_ENABLED, user_id=user.id, mobile=user.mobile)
+        await self._sessions.unblock_logins(user.id)
+        self._events.record(Event.USER_ENABLED, user_id=user.id, mobile=user.mobile)

@@ -19,7 +19,7 @@ class Api:
 
     def __init__(self, client: Any, phone: Phone) -> None:
         self._client = client
-        self._phone = phone
+        self.phone = phone
 
     @property
     def app(self) -> Any:
@@ -30,8 +30,13 @@ class Api:
         return int(self._client.port)
 
     async def request(self, method: str, path: str, **options: Any) -> httpx.Response:
-        response: httpx.Response = await self._client._request(method, path, **options)
+        send = getattr(self._client, method.lower())  # pytest-sanic's client has one method for each of HTTP's
+        response: httpx.Response = await send(path, **options)
         return response
+
+    async def stop(self) -> None:
+        """Stop the server, as at the end of the test."""
+        await self._client.close()
 
     async def send_code(self, mobile: Any = MOBILE, **headers: str) -> httpx.Response:
         return await self.request("POST", f"{BASE}/sms/codes", json={"mobile": mobile}, headers=headers)
@@ -56,7 +61,7 @@ class Api:
         """Ask for a code and read it on the phone."""
         response = await self.send_code(mobile)
         assert response.status_code == 200, response.text
-        return self._phone.code(mobile)
+        return self.phone.code(mobile)
 
     async def log_in(self, mobile: str = MOBILE, **headers: str) -> dict[str, Any]:
         """Log in and answer the tokens."""

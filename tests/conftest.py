@@ -22,7 +22,6 @@ from typing import Any
 
 import pytest
 from _pytest.logging import LogCaptureHandler
-from limits.aio.storage.redis import redispy
 from pytest_sanic import utils as pytest_sanic_utils
 from sanic import Sanic
 from sanic.server.protocols.http_protocol import HttpProtocol
@@ -31,14 +30,14 @@ from sanic_routing import router as sanic_router
 import config
 from config import Settings
 from service.app import build, connections
+from service.embedded.redis_server import EmbeddedRedis
 from service.entities import TextMessage
 from service.errors import SmsUnavailable, TooManyRequests
-from service.routes.protocol import BoundedProtocol
-from service.routes.requests import App
+from service.http.protocol import BoundedProtocol
+from service.http.requests import App
 from service.senders import Failover
-from service.stores.connection import Connection
 from service.stores.database import Database
-from service.stores.embedded import EmbeddedRedis
+from service.stores.redis.connection import Connection
 from settings.limits import LimitSettings
 from tests import topologies
 from tests.client import Api
@@ -70,7 +69,7 @@ class Server(pytest_sanic_utils.TestServer):  # type: ignore[misc]
 
     async def start_server(self) -> None:
         listener = socket.create_server((self.host, 0))
-        protocol = BoundedProtocol if hasattr(self.app.ctx, "load") else HttpProtocol  # a test's own app
+        protocol = BoundedProtocol if hasattr(self.app.ctx, "admission") else HttpProtocol  # a test's own app
         self.server = await self.app.create_server(sock=listener, return_asyncio_server=True, protocol=protocol)
         gc.disable()  # sanic-routing parses source here: a collection meanwhile fails on CPython 3.11 (gh-106905)
         try:
@@ -287,16 +286,22 @@ async def database(stores: tuple[Connection, Database]) -> Database:
 
 
 @pytest.fixture
-def make_app(
-    make_settings: Callable[..., Settings], clock: Clock, outbox: Outbox, monkeypatch: pytest.MonkeyPatch
-) -> Callable[..., App]:
+async def redis(connection: Connection) -> Any:
+    """redis-py's client of the Redis that the apps use; of what it answers redis-py says too little."""
+    return connection.redis
+
+
+_apps = itertools.count()
+
+
+@pytest.fixture
+def make_app(make_settings: Callable[..., Settings], clock: Clock, outbox: Outbox) -> Callable[..., App]:
     """The app of production, with a clock and a phone of the test's own. Settings that are passed win."""
-    monkeypatch.setattr(redispy, "time", SimpleNamespace(time=clock))  # the `limits` library takes no clock
 
     def make(**overrides: Any) -> App:
         settings = make_settings(**overrides)
         sender = Failover([("outbox", outbox)], settings.sms_timeout, lambda *_: None)
-        app = build(settings, name=f"latch-{len(Sanic._app_registry)}", clock=clock, sender=sender)
+        app = build(settings, name=f"latch-{next(_apps)}", clock=clock, sender=sender)
         app.config.TOUCHUP = False
         return app
 

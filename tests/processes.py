@@ -22,8 +22,8 @@ import httpx
 import pytest
 
 import run as command_line
-from service import logs
 from service.commands.signals import STOPPING
+from service.observability import logs
 from settings.limits import LimitSettings
 from tests.client import BASE, MOBILE, bearer
 

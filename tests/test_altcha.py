@@ -109,11 +109,10 @@ async def test_a_challenge_is_good_for_five_minutes(start: Start, clock: Clock) 
     assert fields(await ask(api, late)) == REFUSED
 
 
-async def test_what_redis_keeps_of_a_used_one_outlives_it_and_then_goes(start: Start) -> None:
+async def test_what_redis_keeps_of_a_used_one_outlives_it_and_then_goes(start: Start, redis: Any) -> None:
     api = await start(**ON)
     challenge = await challenge_of(api)
     await ask(api, encoded(solved(challenge)))
-    redis = api.app.ctx.codes._store._connection.redis
     [key] = await redis.keys("challenge:*")
     assert key.decode() == f"challenge:{{{challenge['parameters']['nonce']}}}"
     assert LIFE < await redis.ttl(key) <= 2 * LIFE
@@ -187,7 +186,7 @@ FORGERIES = [
 
 @pytest.mark.parametrize("forge", FORGERIES, ids=lambda forge: forge.__name__)
 async def test_a_forged_solution_is_refused_and_costs_the_address_one(
-    start: Start, outbox: Outbox, forge: Callable[[dict[str, Any]], None]
+    start: Start, redis: Any, outbox: Outbox, forge: Callable[[dict[str, Any]], None]
 ) -> None:
     api = await start(**ON, limit_codes_per_ip="30/hour")
     payload = solved(await challenge_of(api))
@@ -195,7 +194,7 @@ async def test_a_forged_solution_is_refused_and_costs_the_address_one(
     forge(payload)
     assert fields(await ask(api, encoded(payload))) == REFUSED
     assert outbox.messages == []
-    assert await spent(api) == {"limit:codes_per_ip/127.0.0.1/30/1/hour": 1}
+    assert await spent(redis) == {"limit:codes_per_ip/127.0.0.1/30/1/hour": 1}
 
 
 ODD: list[tuple[tuple[str, ...], Any]] = [

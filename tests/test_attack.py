@@ -4,7 +4,11 @@ import asyncio
 import re
 from pathlib import Path
 
+import pytest
+
 from tests import attack
+
+pytestmark = pytest.mark.slow
 
 PAGE = (Path(__file__).parent.parent / "docs" / "abuse.md").read_text(encoding="utf-8")
 

@@ -18,7 +18,7 @@ from redis.retry import Retry
 
 import config
 from service.stores.codes import RELEASE
-from service.stores.connection import Connection
+from service.stores.redis.connection import Connection
 from tests.processes import free_port
 from tests.test_deployment import OF_MANY_SERVERS, REQUIRED, SECRETS, filled_example, strings_of
 from tests.topologies import wait_until

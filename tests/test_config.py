@@ -9,7 +9,7 @@ import pytest
 from pydantic import SecretStr
 
 from config import Settings, SettingsError, load, public
-from service.stores.pepper import with_kept_pepper
+from service.embedded.pepper import with_kept_pepper
 
 SECRET = "correct-horse-battery-staple"
 PEPPER = "a pepper of the right length"

@@ -1,16 +1,18 @@
 """What the documents say is what the code does."""
 
+import ast
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from pydantic import BaseModel
 
 from config import Settings
-from service.audit import WARNINGS, Event
 from service.entities import EndReason
-from service.routes.errors import REFRESH_STATUS, STATUS
+from service.events import Event
+from service.http.errors import REFRESH_STATUS, STATUS
+from service.observability.audit import WARNINGS
 from settings import reference
 
 ROOT = Path(__file__).parent.parent
@@ -61,14 +63,52 @@ def test_the_audit_page_lists_every_event_with_its_level() -> None:
 
 
 def test_every_page_has_a_place_in_the_site_and_a_line_on_its_first_page() -> None:
-    pages = {path.name for path in (ROOT / "docs").glob("*.md")}
-    named = re.findall(r"([\w-]+\.md)$", (ROOT / "mkdocs.yml").read_text(encoding="utf-8"), re.MULTILINE)
+    docs = ROOT / "docs"
+    pages = {str(path.relative_to(docs)) for path in docs.rglob("*.md")}
+    named = re.findall(r"([\w/-]+\.md)$", (ROOT / "mkdocs.yml").read_text(encoding="utf-8"), re.MULTILINE)
     assert sorted(named) == sorted(pages)
-    linked = re.findall(r"\]\(([\w-]+\.md)\)", (ROOT / "docs" / "index.md").read_text(encoding="utf-8"))
-    assert set(linked) == pages - {"index.md"}
+    linked = {f"{folder}{name}" for folder in ("", "decisions/") for name in _linked(docs / f"{folder}index.md")}
+    assert linked == pages - {"index.md"}
 
 
-DOCUMENTS = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *(ROOT / "examples").glob("*/README.md")]
+def _linked(page: Path) -> set[str]:
+    """The pages of its own folder, or of one below, that a page links to."""
+    return set(re.findall(r"\]\(([\w-]+(?:/[\w-]+)?\.md)\)", page.read_text(encoding="utf-8")))
+
+
+def _defined(path: Path) -> Iterator[str]:
+    """The functions and classes of a file, and what its classes define, as `Class.method`."""
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            yield node.name
+        if isinstance(node, ast.ClassDef):
+            inner = (part for part in node.body if isinstance(part, ast.FunctionDef | ast.AsyncFunctionDef))
+            yield from (f"{node.name}.{part.name}" for part in inner)
+
+
+DEFINED = {path: set(_defined(path)) for path in (ROOT / "service").rglob("*.py")}
+CLASSES = {name for names in DEFINED.values() for name in names if name[0].isupper()}
+FUNCTIONS = {f"{path.stem}.{name}" for path, names in DEFINED.items() for name in names}
+RECORDS = [ROOT / "docs" / "architecture.md", *(ROOT / "docs" / "decisions").glob("*.md")]
+
+
+@pytest.mark.parametrize("path", RECORDS, ids=lambda path: path.name)
+def test_functions_that_are_named_exist(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    dotted = set(re.findall(r"`([A-Za-z_]\w*\.[A-Za-z_]\w*)(?:\(\))?`", text))
+    named = {name for name in dotted if not name.endswith((".py", ".md", ".yml", ".lua"))}
+    assert named <= CLASSES | FUNCTIONS
+
+
+def test_the_steps_through_the_rooms_name_what_their_files_define() -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    steps = re.findall(r"^\| `(service/[\w/]+\.py)` \| (`[^|]+`) \|", page, re.MULTILINE)
+    assert len(steps) > 30
+    for name, functions in steps:
+        assert set(re.findall("`([^`]+)`", functions)) <= DEFINED[ROOT / name], name
+
+
+DOCUMENTS = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "examples").glob("*/README.md")]
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))

@@ -1,7 +1,7 @@
 """Real servers that break under a running app: 503 within a time, never a log-out, and all well again by itself.
 
 bench/faults.py does the same under load and prints what docs/reliability.md shows; here is what must never break.
-What the stores alone make of each fault is in tests/stores/test_connection.py and tests/stores/test_database.py.
+What the stores alone make of each fault is in tests/stores/redis/test_connection.py and tests/stores/test_database.py.
 """
 
 import asyncio
@@ -25,6 +25,8 @@ from tests.client import BASE, MOBILE, Api, bearer, error
 from tests.conftest import Clock, Start
 from tests.processes import PATIENCE, Service
 from tests.topologies import SLOTS
+
+pytestmark = pytest.mark.slow
 
 SOON = 6.0  # seconds; the promise is 2, and this machine may be slow
 STORES = {"redis_timeout": 1.0, "database_timeout": 1.0, "stores_timeout": 1.5}
@@ -79,7 +81,7 @@ async def eventually(question: Callable[[], Awaitable[httpx.Response]]) -> httpx
 async def log_in(api: Api, mobile: str = MOBILE) -> Tokens:
     """Log in, however often it takes on a machine that is slow or has just been mended."""
     await eventually(lambda: api.send_code(mobile))
-    code = api._phone.code(mobile)
+    code = api.phone.code(mobile)
     data: Tokens = (await eventually(lambda: api.post_login(mobile, code))).json()["data"]
     return data
 
@@ -105,7 +107,7 @@ async def test_a_redis_in_trouble_is_503_soon_and_costs_no_session(
     tokens, ended = await log_in(api), await log_in(api)
     await eventually(lambda: api.log_out(ended["token"]))
     await eventually(api.send_code)
-    code = api._phone.code(MOBILE)
+    code = api.phone.code(MOBILE)
 
     await asyncio.to_thread(breaks, node)
     try:

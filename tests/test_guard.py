@@ -58,7 +58,7 @@ def examples(sanic_client: Any) -> dict[str, Open]:
         server = await sanic_client(app, verify=False, trust_env=False)
 
         async def get(path: str, **options: Any) -> httpx.Response:
-            response: httpx.Response = await server._request("GET", path, **options)
+            response: httpx.Response = await server.get(path, **options)
             return response
 
         yield get

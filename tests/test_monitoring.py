@@ -10,7 +10,7 @@ import pytest
 import yaml  # type: ignore[import-untyped]
 
 from config import Settings
-from service.metrics import Metrics
+from service.observability.metrics import Metrics
 from tests.processes import ROOT
 from tests.test_docs import table
 
@@ -45,7 +45,7 @@ def exposed() -> dict[str, tuple[str, str, list[str]]]:
         if name := getattr(metric, "_name", ""):
             family = families[name]
             total = "_total" if family.type == "counter" else ""
-            found[name + total] = family.type, family.documentation, list(metric._labelnames)
+            found[name + total] = family.type, family.documentation, list(metric._labelnames)  # noqa: SLF001 - they are told in public once there is a value
     assert set(families) == {name.removesuffix("_total") for name in found}
     return found
 

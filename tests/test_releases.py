@@ -6,8 +6,8 @@ from datetime import date
 from itertools import pairwise
 
 from service import VERSION
-from service.routes.documents import VERSION as API_VERSION
-from service.routes.requests import BASE_PATH
+from service.http.requests import BASE_PATH
+from service.routes.openapi.documents import VERSION as API_VERSION
 from tests.processes import ROOT
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))

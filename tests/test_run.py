@@ -17,7 +17,7 @@ import pytest
 from redis import Redis
 
 from config import Settings
-from service import server
+from service.commands import server
 from tests.client import BASE, MOBILE, bearer
 from tests.processes import AS_SHIPPED, PATIENCE, ROOT, Service, free_port, run, run_here
 

@@ -5,8 +5,8 @@ from collections.abc import Callable
 import pytest
 
 from config import load
-from service import diagnosis
-from service.diagnosis import Level
+from service.commands import check
+from service.commands.check import Level
 from settings import redis_url
 from settings.providers import REQUIRED
 from settings.redis_url import Servers
@@ -158,7 +158,7 @@ def test_test_codes_are_read_as_pairs_and_never_printed() -> None:
 
 def warnings(**values: object) -> list[str]:
     settings = load(code_pepper=PEPPER, **values)
-    return [finding.text for finding in diagnosis.of_settings(settings) if finding.level is Level.WARN]
+    return [finding.text for finding in check.of_settings(settings) if finding.level is Level.WARN]
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,8 @@ from tests.client import BASE, MOBILE
 from tests.processes import PATIENCE, Service
 from tests.senders.conftest import WEBHOOK_SECRET
 
+pytestmark = pytest.mark.slow
+
 
 class SlowProvider(ThreadingHTTPServer):
     """An SMS provider that answers when it is told to."""

@@ -71,7 +71,7 @@ def test_nothing_repeats_from_token_to_token_of_one_session() -> None:
 
 
 def test_what_a_token_addresses_cannot_be_read_in_it() -> None:
-    token = KEYS.mint(Kind.ACCESS, 42, tokens.Drawn.now().session_id)
+    token = KEYS.mint(Kind.ACCESS, 42, tokens.SessionSecrets.generate().session_id)
     raw = base64.urlsafe_b64decode(token.text)
     assert bytes.fromhex(token.session_id) not in raw
     assert (42).to_bytes(8, "big") not in raw
@@ -96,7 +96,7 @@ def test_one_character_of_the_secret_changed_leads_to_another_user_and_session(
     damaged = parsed(text)
     assert abs(damaged.user_id - token.user_id) > 2**16
     assert damaged.session_id != token.session_id
-    assert tokens.serial(tokens.digest(damaged.secret)) != tokens.serial(tokens.digest(token.secret))
+    assert tokens.key_suffix(tokens.digest(damaged.secret)) != tokens.key_suffix(tokens.digest(token.secret))
 
 
 @pytest.mark.parametrize(
@@ -144,16 +144,16 @@ def test_the_digest_is_made_under_a_prefix_of_its_own(token: Token) -> None:
 @settings(deadline=None)
 @given(TOKENS)
 def test_the_serial_follows_from_the_token_alone(token: Token) -> None:
-    serial = tokens.serial(tokens.digest(parsed(token.text).secret))
-    assert serial == tokens.serial(tokens.digest(token.secret))
-    assert re.fullmatch(r"[0-9a-f]{16}", serial)
+    suffix = tokens.key_suffix(tokens.digest(parsed(token.text).secret))
+    assert suffix == tokens.key_suffix(tokens.digest(token.secret))
+    assert re.fullmatch(r"[0-9a-f]{16}", suffix)
 
 
 def test_digests_are_the_same_only_when_every_digit_is() -> None:
     digest = tokens.digest(b"secret")
-    assert tokens.same(digest, tokens.digest(b"secret"))
-    assert not tokens.same(digest, tokens.digest(b"other"))
-    assert not tokens.same(digest, digest[:-1])
+    assert tokens.equal(digest, tokens.digest(b"secret"))
+    assert not tokens.equal(digest, tokens.digest(b"other"))
+    assert not tokens.equal(digest, digest[:-1])
 
 
 def test_a_printed_token_shows_its_address_and_not_its_secret() -> None:
@@ -167,13 +167,13 @@ def test_a_printed_token_shows_its_address_and_not_its_secret() -> None:
 
 
 def test_session_ids_are_sixteen_hexadecimal_digits_and_do_not_repeat() -> None:
-    ids = {tokens.Drawn.now().session_id for _ in range(1000)}
+    ids = {tokens.SessionSecrets.generate().session_id for _ in range(1000)}
     assert len(ids) == 1000
     assert all(re.fullmatch(r"[0-9a-f]{16}", session_id) for session_id in ids)
 
 
 def test_what_a_session_draws_is_long_enough_never_repeats_and_is_not_printed() -> None:
-    drawn = [tokens.Drawn.now() for _ in range(1000)]
+    drawn = [tokens.SessionSecrets.generate() for _ in range(1000)]
     secrets = {secret for one in drawn for secret in (one.access, one.refresh)}
     assert len(secrets) == 2000
     assert {len(secret) for secret in secrets} == {tokens.RANDOM_BYTES}

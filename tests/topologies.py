@@ -18,7 +18,7 @@ import pytest
 from redis import Redis
 from redis.exceptions import RedisError
 
-from service.stores.embedded import _binary
+from service.embedded.redis_server import _binary
 from tests.certificates import Certificates, make
 from tests.processes import ROOT, free_port
 

@@ -42,7 +42,7 @@ class SiteVerify:
 
     def __init__(self, settings: Settings) -> None:
         self._provider = settings.captcha
-        self._url = httpx.URL(settings.captcha_url or SITEVERIFY[settings.captcha])
+        self.url = httpx.URL(settings.captcha_url or SITEVERIFY[settings.captcha])
         self._secret = settings.captcha_secret
         self._timeout = settings.captcha_timeout
         self._longest = LONGEST[settings.captcha]
@@ -76,7 +76,7 @@ class SiteVerify:
     async def _ask(self, form: dict[str, str]) -> dict[str, Any]:
         try:
             async with asyncio.timeout(self._timeout):
-                response = await self._client.post(self._url, data=form)
+                response = await self._client.post(self.url, data=form)
         except (TimeoutError, httpx.HTTPError) as error:
             log.warning("captcha: no answer from %s: %s", self._provider, type(error).__name__)
             raise ServiceUnavailable from error

@@ -13,9 +13,9 @@ from contextlib import suppress
 from enum import Enum
 from typing import Any
 
-from service.load import FAREWELL
-from service.routes.protocol import BoundedProtocol
-from service.routes.requests import App
+from service.http.protocol import BoundedProtocol
+from service.http.requests import App
+from service.runtime.admission import DRAIN_GRACE
 
 BACKLOG = 1024  # connections that wait to be accepted
 ORPHAN_GRACE = 10.0  # seconds for the requests in flight of a worker whose main process is gone
@@ -86,7 +86,7 @@ async def _hang_up(connections: set[Any], seconds: float) -> None:
     """Close what is idle, give the others so long to take their answers, and cut off the rest."""
     for connection in tuple(connections):
         connection.close_if_idle()
-    deadline = asyncio.get_running_loop().time() + min(seconds, FAREWELL)
+    deadline = asyncio.get_running_loop().time() + min(seconds, DRAIN_GRACE)
     while connections and asyncio.get_running_loop().time() < deadline:  # noqa: ASYNC110 - none of them tells
         await asyncio.sleep(PAUSE)
     for connection in tuple(connections):

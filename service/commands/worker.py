@@ -15,11 +15,11 @@ import time
 from multiprocessing.connection import Connection
 
 from config import Settings
-from service import logs
 from service.app import build
 from service.commands import http_server, signals
 from service.commands.http_server import ORPHAN_GRACE, Stop, StopRequest
-from service.routes.requests import App
+from service.http.requests import App
+from service.observability import logs
 
 LAST_RESORT = ORPHAN_GRACE + 5.0  # seconds after which an orphan ends, though its event loop hangs
 READY = b"ready"

@@ -46,7 +46,7 @@ class AppendOnlyFile:
                 raise Damaged(self._beyond_mending(path))
             with path.open("rb") as file:
                 file.seek(reach)
-                if _holds_commands_behind_the_damage(file.read()):
+                if holds_commands_behind_the_damage(file.read()):
                     raise Damaged(self._for_a_person(path, reach))
             self._cut(path, reach)
             return True
@@ -125,7 +125,7 @@ def _copy(path: Path, folder: Path) -> Path:
     return kept
 
 
-def _holds_commands_behind_the_damage(tail: bytes) -> bool:
+def holds_commands_behind_the_damage(tail: bytes) -> bool:
     """Whether more would be cut off than damage. Commands before it are those of a transaction that never ended."""
     at = 0
     while end := _end_of_command(tail, at):

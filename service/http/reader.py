@@ -12,9 +12,10 @@ _CR = 13
 class RequestReader:
     """Of one connection. A body is never looked at as a head: it is taken as long as its own head says."""
 
-    __slots__ = ("_chunked", "_owes_continue", "_seen", "head", "unread")
+    __slots__ = ("_chunked", "_owes_continue", "_seen", "head", "peer", "unread")
 
     def __init__(self) -> None:
+        self.peer = ""
         self.unread = bytearray()  # what has come and belongs to no request yet
         self.head: RequestHead | None = None  # of the request whose body is still to come
         self._chunked: ChunkedBody | None = None
@@ -38,7 +39,7 @@ class RequestReader:
             return None
         body = self._read_body(head)
         self.head = None if body is not None else head
-        return None if body is None else RawRequest(head, body)
+        return None if body is None else RawRequest(head, body, self.peer)
 
     def _read_head(self) -> RequestHead | None:
         """Empty lines before a request are passed over (RFC 9112 section 2.2)."""

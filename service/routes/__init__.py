@@ -3,7 +3,7 @@
 Knows neither the stores nor the senders. Statuses, headers and paths live here and nowhere else.
 """
 
-from service.routes.authorizations import authorizations
+from service.routes.authorizations import CHECK, LOG_IN, REFRESH, authorizations
 from service.routes.captcha import captcha
 from service.routes.codes import codes
 from service.routes.health import health
@@ -11,4 +11,5 @@ from service.routes.introspection import introspection
 from service.routes.sessions import sessions
 from service.routes.users import users
 
+FAST_ROUTES = (CHECK, REFRESH, LOG_IN)
 BLUEPRINTS = (authorizations, captcha, codes, introspection, sessions, users, health)

@@ -3,47 +3,57 @@
 from sanic import Blueprint, HTTPResponse
 from sanic_ext import openapi
 
-from service.entities import Device, Identity, TokenPair
+from service.entities import TokenPair
 from service.errors import InvalidRefreshToken, InvalidToken
-from service.routes import documents, payloads
-from service.routes.answers import Data, nothing, ok
-from service.routes.guards import authenticated, changes_state
-from service.routes.payloads import Credentials
-from service.routes.requests import BASE_PATH, App, Request, bearer, device
+from service.http import fastpath
+from service.http.fastpath import FastRoute
+from service.http.guards import changes_state
+from service.http.head import RawRequest
+from service.http.requests import BASE_PATH, App, Request, bearer, device
+from service.http.responses import Answer, Data, nothing, ok
+from service.routes import payloads
+from service.routes.openapi import documents
+from service.runtime.admission import RequestClass
 
-authorizations = Blueprint("authorizations", url_prefix=f"{BASE_PATH}/authorizations")
+PATH = f"{BASE_PATH}/authorizations"
+
+authorizations = Blueprint("authorizations", url_prefix=PATH)
 
 
-@authorizations.post("/")
-@openapi.definition(**documents.LOG_IN)
-@changes_state
-async def log_in(request: Request) -> HTTPResponse:
+async def log_in(app: App, raw: RawRequest) -> Answer:
     """Trade a code for a session."""
-    return ok(await logged_in(request.app, payloads.credentials(request), device(request)))
+    settings = app.ctx.settings
+    sent = payloads.credentials(raw, settings.code_length)
+    pair, is_new = await app.ctx.authorizations.log_in(sent.mobile, sent.code, device(raw, settings.trusted_proxies))
+    return ok({**_tokens(pair), "is_new_user": is_new})
 
 
-@authorizations.put("/")
-@openapi.definition(**documents.REFRESH)
-@changes_state
-async def refresh(request: Request) -> HTTPResponse:
+async def refresh(app: App, raw: RawRequest) -> Answer:
     """Trade a refresh token for fresh tokens."""
-    token = bearer(request)
+    token = bearer(raw)
     if token is None:
         raise InvalidRefreshToken
-    return ok(await refreshed(request.app, token))
+    return ok(_tokens(await app.ctx.authorizations.refresh(token)))
 
 
-@authorizations.get("/")
-@openapi.definition(**documents.CHECK)
-@authenticated
-async def check(_request: Request, identity: Identity) -> HTTPResponse:
+async def check(app: App, raw: RawRequest) -> Answer:
     """Say whose an access token is, for gateways and backends."""
-    data = {
-        "user_id": identity.user_id,
-        "session_id": identity.session_id,
-        "expires_in": identity.expires_in,
-    }
-    return ok(data, headers={"X-User-Id": str(identity.user_id), "X-Session-Id": identity.session_id})
+    token = bearer(raw)
+    if token is None:
+        raise InvalidToken(sent=False)
+    identity = await app.ctx.authorizations.check(token)
+    user_id, session_id = identity.user_id, identity.session_id
+    data = {"user_id": user_id, "session_id": session_id, "expires_in": identity.expires_in}
+    return ok(data, headers={"X-User-Id": str(user_id), "X-Session-Id": session_id})
+
+
+LOG_IN = FastRoute("POST", PATH, RequestClass.DATABASE, log_in, has_body=True, mutates=True)
+REFRESH = FastRoute("PUT", PATH, RequestClass.REFRESHES, refresh, mutates=True)
+CHECK = FastRoute("GET", PATH, RequestClass.SESSIONS, check)
+
+fastpath.add_to(authorizations, LOG_IN, openapi.definition(**documents.LOG_IN))
+fastpath.add_to(authorizations, REFRESH, openapi.definition(**documents.REFRESH))
+fastpath.add_to(authorizations, CHECK, openapi.definition(**documents.CHECK))
 
 
 @authorizations.delete("/")
@@ -51,22 +61,11 @@ async def check(_request: Request, identity: Identity) -> HTTPResponse:
 @changes_state
 async def log_out(request: Request) -> HTTPResponse:
     """End the session of the token sent."""
-    token = bearer(request)
+    token = bearer(request.raw)
     if token is None:
         raise InvalidToken(sent=False)
     await request.app.ctx.authorizations.log_out(token)
     return nothing()
-
-
-async def logged_in(app: App, credentials: Credentials, device: Device) -> Data:
-    """What a login is answered."""
-    pair, is_new = await app.ctx.authorizations.log_in(credentials.mobile, credentials.code, device)
-    return {**_tokens(pair), "is_new_user": is_new}
-
-
-async def refreshed(app: App, token: str) -> Data:
-    """What a refresh is answered."""
-    return _tokens(await app.ctx.authorizations.refresh(token))
 
 
 def _tokens(pair: TokenPair) -> Data:

@@ -6,9 +6,9 @@ from sanic_ext import openapi
 
 from service.captchas import Altcha
 from service.errors import NotFound
-from service.routes import documents
-from service.routes.answers import Answer
-from service.routes.requests import BASE_PATH, Request
+from service.http.requests import BASE_PATH, Request
+from service.http.responses import Answer
+from service.routes.openapi import documents
 
 captcha = Blueprint("captcha", url_prefix=f"{BASE_PATH}/captcha")
 

@@ -8,11 +8,12 @@ from sanic.exceptions import SanicException
 from sanic_ext import openapi
 
 from service.errors import Forbidden
-from service.routes import documents, payloads
-from service.routes.answers import ok
-from service.routes.errors import STATUS
-from service.routes.guards import changes_state
-from service.routes.requests import BASE_PATH, Request, client_ip
+from service.http.errors import STATUS
+from service.http.guards import changes_state
+from service.http.requests import BASE_PATH, Request, client_ip
+from service.http.responses import ok
+from service.routes import payloads
+from service.routes.openapi import documents
 
 codes = Blueprint("codes", url_prefix=f"{BASE_PATH}/sms/codes")
 
@@ -44,7 +45,9 @@ async def send_code(request: Request) -> HTTPResponse:
 
 
 async def _send(request: Request, asked: payloads.CodeRequest) -> HTTPResponse:
-    sent = await request.app.ctx.delivery.send_code(asked.mobile, client_ip(request), asked.captcha_token)
+    sent = await request.app.ctx.delivery.send_code(
+        asked.mobile, client_ip(request.raw, request.app.ctx.settings.trusted_proxies), asked.captcha_token
+    )
     return ok({"mobile": sent.mobile, "expires_in": sent.expires_in, "resend_after": sent.resend_after})
 
 

@@ -6,10 +6,10 @@ from sanic import Blueprint, HTTPResponse
 from sanic_ext import openapi
 
 from service.errors import ServiceUnavailable
-from service.routes import backend_documents
-from service.routes.answers import failure, ok
-from service.routes.errors import STATUS
-from service.routes.requests import Request, request_id
+from service.http.errors import STATUS
+from service.http.requests import Request, request_id
+from service.http.responses import failure, ok
+from service.routes.openapi import backend_documents
 
 health = Blueprint("health")
 
@@ -25,7 +25,7 @@ async def healthz(_request: Request) -> HTTPResponse:
 @openapi.definition(**backend_documents.READYZ)
 async def readyz(request: Request) -> HTTPResponse:
     """Redis and the database answer, or which of them does not; or the server is stopping."""
-    if request.app.ctx.load.stopping:
+    if request.app.ctx.admission.stopping:
         raise ServiceUnavailable("Not ready: stopping.")
     stores = {name: "ok" if up else "unavailable" for name, up in (await request.app.ctx.health.readiness()).items()}
     if all(state == "ok" for state in stores.values()):
@@ -42,6 +42,6 @@ async def readyz(request: Request) -> HTTPResponse:
 @openapi.definition(**backend_documents.METRICS)
 async def metrics(request: Request) -> HTTPResponse:
     """All workers' metrics in Prometheus' text format."""
-    metrics = request.app.ctx.observation.metrics
+    metrics = request.app.ctx.telemetry.metrics
     text = await asyncio.to_thread(metrics.exposition)
     return HTTPResponse(text, content_type=metrics.content_type)

@@ -7,13 +7,12 @@ from sanic import Blueprint, HTTPResponse
 from sanic.exceptions import SanicException
 from sanic_ext import openapi
 
-from service import audit
-from service.audit import Event
 from service.errors import InvalidRequest, InvalidToken, SessionEnded
-from service.routes import backend_documents
-from service.routes.answers import JSON
-from service.routes.errors import STATUS
-from service.routes.requests import BASE_PATH, Request, bearer
+from service.events import Event
+from service.http.errors import STATUS
+from service.http.requests import BASE_PATH, Request, bearer
+from service.http.responses import JSON
+from service.routes.openapi import backend_documents
 
 introspection = Blueprint("introspection", url_prefix=f"{BASE_PATH}/introspect")
 
@@ -41,11 +40,11 @@ async def introspect(request: Request) -> HTTPResponse:
 
 
 def _require_service_key(request: Request) -> None:
-    sent = bearer(request)
+    sent = bearer(request.raw)
     given = (sent or "").encode(errors="surrogateescape")
     keys = [key.get_secret_value().encode() for key in request.app.ctx.settings.service_keys]
     if not any([hmac.compare_digest(given, key) for key in keys]):  # noqa: C419 - a list: every one is compared
-        audit.record(Event.INTROSPECTION_REFUSED)
+        request.app.ctx.events.record(Event.INTROSPECTION_REFUSED)
         raise InvalidToken(sent=sent is not None)
 
 

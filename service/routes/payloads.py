@@ -11,7 +11,8 @@ from sanic.exceptions import SanicException
 from service import mobiles
 from service.captchas import FIELD, Captcha
 from service.errors import InvalidRequest
-from service.routes.requests import Request
+from service.http.head import RawRequest
+from service.http.requests import Request
 
 UNSUPPORTED_MEDIA_TYPE = 415
 JSON_TYPE = re.compile(r"application/([a-z0-9!#$&^_.-]+\+)?json", re.ASCII)
@@ -33,15 +34,9 @@ class CodeRequest:
     captcha_token: str
 
 
-def credentials(request: Request) -> Credentials:
+def credentials(raw: RawRequest, code_length: int) -> Credentials:
     """`{mobile, code}`. Raises InvalidRequest."""
-    _insist_on_json(request)
-    return credentials_in(request.body, request.app.ctx.settings.code_length)
-
-
-def credentials_in(body: bytes, code_length: int) -> Credentials:
-    """The same of the body alone."""
-    fields = _json_object(body)
+    fields = _json_object(raw)
     problems: dict[str, str] = {}
     mobile = _mobile(_string(fields, "mobile", problems), problems)
     code = _code(_string(fields, "code", problems), code_length, problems)
@@ -52,8 +47,7 @@ def credentials_in(body: bytes, code_length: int) -> Credentials:
 
 def code_request_in_body(request: Request) -> CodeRequest:
     """`{mobile, captcha_token}`. Raises InvalidRequest."""
-    _insist_on_json(request)
-    return _code_request(request, _json_object(request.body))
+    return _code_request(request, _json_object(request.raw))
 
 
 def code_request_in_address(request: Request, mobile: str) -> CodeRequest:
@@ -72,20 +66,17 @@ def _code_request(request: Request, fields: dict[str, Any]) -> CodeRequest:
 
 
 @lru_cache(maxsize=64)
-def is_json(content_type: str) -> bool:
+def _is_json(content_type: str) -> bool:
     """Whether a body of this `Content-Type` is taken. It need not be told."""
     media_type = content_type.partition(";")[0].strip().lower()
     return not media_type or JSON_TYPE.fullmatch(media_type) is not None
 
 
-def _insist_on_json(request: Request) -> None:
-    if not is_json(request.headers.getone("content-type", "")):
+def _json_object(raw: RawRequest) -> dict[str, Any]:
+    if not _is_json(raw.head.header(b"content-type")):
         raise SanicException("unsupported media type", status_code=UNSUPPORTED_MEDIA_TYPE)
-
-
-def _json_object(body: bytes) -> dict[str, Any]:
     try:
-        fields = orjson.loads(body)
+        fields = orjson.loads(raw.body)
     except orjson.JSONDecodeError:
         raise InvalidRequest({"body": "is not valid JSON"}) from None
     if not isinstance(fields, dict):

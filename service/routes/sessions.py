@@ -7,10 +7,10 @@ from sanic_ext import openapi
 
 from service.entities import EndReason, Identity, Session
 from service.errors import InvalidRequest
-from service.routes import documents
-from service.routes.answers import nothing, ok, timestamp
-from service.routes.guards import authenticated, changes_state
-from service.routes.requests import BASE_PATH, Request
+from service.http.guards import authenticated, changes_state
+from service.http.requests import BASE_PATH, Request
+from service.http.responses import nothing, ok, timestamp
+from service.routes.openapi import documents
 
 sessions = Blueprint("sessions", url_prefix=f"{BASE_PATH}/sessions")
 

@@ -4,10 +4,10 @@ from sanic import Blueprint, HTTPResponse
 from sanic_ext import openapi
 
 from service.entities import Identity
-from service.routes import documents
-from service.routes.answers import ok, timestamp
-from service.routes.guards import authenticated
-from service.routes.requests import BASE_PATH, Request
+from service.http.guards import authenticated
+from service.http.requests import BASE_PATH, Request
+from service.http.responses import ok, timestamp
+from service.routes.openapi import documents
 
 users = Blueprint("users", url_prefix=f"{BASE_PATH}/user")
 

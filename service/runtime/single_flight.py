@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Hashable
 from functools import partial
 from typing import Generic, TypeVar
 
-from service import deadline
+from service.runtime import deadline
 
 Result = TypeVar("Result")
 
@@ -31,7 +31,7 @@ class SingleFlight(Generic[Result]):
             last = next(reversed(runs.values()), None)
             task = runs[item] = asyncio.create_task(_after(last, work))
             task.add_done_callback(partial(self._leave, lane, item))
-        with deadline.stopped():
+        with deadline.paused():
             return await asyncio.shield(task)
 
     def _leave(self, lane: Hashable, item: Hashable, _: asyncio.Task[Result]) -> None:
@@ -43,6 +43,6 @@ class SingleFlight(Generic[Result]):
 
 async def _after(last: asyncio.Task[Result] | None, work: Callable[[], Awaitable[Result]]) -> Result:
     if last is not None:
-        with deadline.stopped():
+        with deadline.paused():
             await asyncio.wait([last])
     return await work()

@@ -39,7 +39,7 @@ class Failover:
     """A sender made of others. `timeout` is in seconds and of each; together they may take their number times that."""
 
     def __init__(self, senders: Sequence[tuple[str, Sender]], timeout: float, observe: Observe) -> None:
-        self._senders = tuple(senders)
+        self.senders = tuple(senders)
         self._timeout = timeout
         self._observe = observe
 
@@ -50,7 +50,7 @@ class Failover:
         """
         failure: Exception | None = None
         definite = True
-        for name, sender in self._senders:
+        for name, sender in self.senders:
             began = time.perf_counter()
             try:
                 async with asyncio.timeout(self._timeout):
@@ -74,7 +74,7 @@ class Failover:
 
     async def close(self) -> None:
         """Close the senders that hold connections, each whatever becomes of the others."""
-        for name, sender in self._senders:
+        for name, sender in self.senders:
             if isinstance(sender, Closing):
                 try:
                     await sender.close()

@@ -1,6 +1,6 @@
 """Captchas that were solved and used, in Redis: one key each, `challenge:{<nonce>}`, which goes by itself."""
 
-from service.stores.connection import Connection, milliseconds
+from service.stores.redis.connection import Connection, milliseconds
 
 
 class CaptchaStore:

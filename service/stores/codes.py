@@ -7,19 +7,29 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
-
-from redis.exceptions import ResponseError
+from typing import NamedTuple
 
 from service.stores.budgets import Budget, Refusal, Window
-from service.stores.connection import Connection, milliseconds
-from service.stores.limits import is_foreign
-from service.stores.scripts import Script, Step
+from service.stores.redis.connection import Connection, milliseconds
+from service.stores.redis.scripts import Script, ScriptCall
 
 LEAST_LIFE = 60.0  # seconds; a code with less left is not worth sending again
 ISSUE = Script("issue_code", repeatable=True)
-TAKE = Script("take_code", repeatable=False)  # a wrong try that is repeated would count twice
+VERIFY = Script("verify_code", repeatable=False)  # a wrong try that is repeated would count twice
 RELEASE = Script("release_code", repeatable=True)
-SPEND = Script("spend_code", repeatable=False)  # the second run could not tell "spent by me" from "gone"
+CONSUME = Script("consume_code", repeatable=False)  # the second run could not tell "spent by me" from "gone"
+
+
+class CodeLease(NamedTuple):
+    """A code, lent to one login until it is spent or released. `lease_id` is no secret, but nobody else's.
+
+    `tries` are the budgets of the number's wrong tries, those of `owner(mobile)`: a right code has them forgotten.
+    Without an id: one of TEST_CODES, which is nobody's and is never spent.
+    """
+
+    mobile: str
+    lease_id: str
+    tries: tuple[Budget, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,14 +49,14 @@ class Ended:
 
 
 class Verdict(IntEnum):
-    """What became of a try. UNJUDGED: there was no code to try, or it is ended, or lent to another login.
+    """What became of a try. NO_ACTIVE_CODE: there was no code to try, or it is ended, or lent to another login.
 
     LAST: wrong, and for more than a day the number has no further one.
     """
 
     LAST = -2
     WRONG = -1
-    UNJUDGED = 0
+    NO_ACTIVE_CODE = 0
     RIGHT = 1
 
 
@@ -81,35 +91,28 @@ class CodeStore:
         good, found, left, of = await self._connection.run(ISSUE, [_key(mobile)], arguments)
         return Issued(_text(found), left / 1000, _text(of)) if good else Ended(left / 1000)
 
-    async def take(
+    async def verify(
         self,
-        keys: Sequence[str],
+        lease: CodeLease,
         digest: str,
-        holder: str,
         *,
         now: float,
-        lease: float,
+        life: float,
         attempts: int,
-        tries: Sequence[Budget] = (),
-        after: Sequence[Step] = (),
+        after: Sequence[ScriptCall] = (),
     ) -> Verdict | Refusal | None:
-        """Judge one try; if it is right and nobody else holds the code, lend it to `holder` for `lease` seconds.
+        """Judge one try; if it is right and nobody else holds the code, lend it: `lease` holds for `life` seconds.
 
-        `digest` is that of the try, or several with commas between, one of which must be the code's.
-        `keys` are `places_of` the number. A wrong try spends one of each of the budgets `tries`; where one of them has
-        no room nothing is judged, and the one with the longest wait is answered. None where one of the steps `after`
-        which it is due answered nothing, or could not be done.
+        `digest` is that of the try, or several with commas between, one of which must be the code's. A wrong try spends
+        one of each of the budgets `lease.tries`; where one of them has no room nothing is judged, and the one with the
+        longest wait is returned. None if a script in `after` stopped the chain.
         """
-        arguments: list[str | int] = [digest, attempts, holder, milliseconds(now), milliseconds(lease)]
+        mobile, lease_id, tries = lease
+        arguments: list[str | int] = [digest, attempts, lease_id, milliseconds(now), milliseconds(life)]
         for budget in tries:
             for window in budget.windows:
                 arguments += (window.amount, window.seconds)
-        try:
-            answers = await self._connection.run_in_turn([*after, (TAKE, keys, arguments)])
-        except ResponseError as error:
-            if after and is_foreign(error):
-                return None
-            raise
+        answers = await self._connection.run_chain([*after, (VERIFY, _places(mobile, tries), arguments)])
         if len(answers) <= len(after):
             return None
         answer = answers[-1]
@@ -119,17 +122,17 @@ class CodeStore:
             return Verdict.LAST if _window(tries, -1 - answer).is_long else Verdict.WRONG
         return VERDICTS[answer]
 
-    async def release(self, mobile: str, holder: str) -> bool:
+    async def release(self, mobile: str, lease_id: str) -> bool:
         """Give the code back unspent."""
-        return bool(await self._connection.run(RELEASE, [_key(mobile)], [holder]))
+        return bool(await self._connection.run(RELEASE, [_key(mobile)], [lease_id]))
 
     async def forget(self, mobile: str) -> bool:
         """Delete the code, whoever holds it. False where there was none."""
         return bool(await self._connection.delete(_key(mobile)))
 
-    def spending(self, keys: Sequence[str], holder: str) -> Step:
-        """What deletes all that `places_of` a number names. It answers 0 where `holder` no longer has the code."""
-        return SPEND, keys, [holder]
+    def spending(self, lease: CodeLease) -> ScriptCall:
+        """What deletes the code and its number's wrong tries. It returns 0 where the lease has run out."""
+        return CONSUME, _places(lease.mobile, lease.tries), [lease.lease_id]
 
 
 def owner(mobile: str) -> str:
@@ -141,7 +144,7 @@ def _key(mobile: str) -> str:
     return f"code:{owner(mobile)}"
 
 
-def places_of(mobile: str, tries: Sequence[Budget] = ()) -> list[str]:
+def _places(mobile: str, tries: Sequence[Budget]) -> list[str]:
     """Where the code of a number lies, and where the wrong tries of `owner(mobile)` are counted."""
     keys = [_key(mobile)]
     for budget in tries:

@@ -13,8 +13,8 @@ from contextvars import Context
 from dataclasses import dataclass
 
 from service.errors import ServiceUnavailable
-from service.stores.connection import Connection
-from service.stores.scripts import Script
+from service.stores.redis.connection import Connection
+from service.stores.redis.scripts import Script
 
 COUNT = Script("count_conversion", repeatable=False)  # a second run would count twice
 LOOK = Script("count_conversion", repeatable=True)  # counts nothing
@@ -90,7 +90,7 @@ class ConversionStore:
     def _count(self, prefix: str, minute: int, *, sent: int, used: int) -> Awaitable[Conversion]:
         script = COUNT if sent or used else LOOK
         arguments = [minute, KEPT, sent, used]
-        return self._connection.run(script, [f"conversion:{{{prefix}}}"], arguments).read_by(lambda of: Conversion(*of))
+        return self._connection.run(script, [f"conversion:{{{prefix}}}"], arguments).then(lambda of: Conversion(*of))
 
 
 def _minute(now: float) -> int:

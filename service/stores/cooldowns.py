@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from service.stores.connection import Connection, milliseconds
-from service.stores.scripts import Script
+from service.stores.redis.connection import Connection, milliseconds
+from service.stores.redis.scripts import Script
 from settings.limits import COOLDOWN_REST
 
 START = Script("start_cooldown", repeatable=False)  # a second run would meet the cool-down of the first

@@ -13,8 +13,8 @@ from tortoise.context import TortoiseContext
 from tortoise.exceptions import DBConnectionError, IntegrityError, OperationalError
 from tortoise.migrations.executor import MigrationExecutor
 
-from service import deadline
 from service.errors import ServiceUnavailable
+from service.runtime import deadline
 from service.stores.meter import Meter, Observe, ignore, timed
 
 try:  # asyncpg is an extra; without it there is no PostgreSQL to fail
@@ -55,7 +55,7 @@ class Database:
 
     def __init__(self, url: str, *, timeout: float, pool_size: int, observe: Observe = ignore) -> None:
         self.meter = Meter(1 if url.startswith("sqlite") else pool_size, observe)
-        self._config = _config(url, timeout=timeout, pool_size=pool_size)
+        self.config = _config(url, timeout=timeout, pool_size=pool_size)
         self.timeout = timeout
         self._context = TortoiseContext()
         self._connecting: asyncio.Task[None] | None = None
@@ -63,7 +63,7 @@ class Database:
     async def open(self) -> None:
         """Load the models. Does not connect yet, so that a worker starts while the database is away."""
         with self._context:
-            await self._context.init(config=self._config)
+            await self._context.init(config=self.config)
             self._inside = copy_context()
 
     @property
@@ -83,7 +83,7 @@ class Database:
             await self._connected()
             return await work()
 
-        seconds = deadline.left(self.timeout)
+        seconds = deadline.remaining(self.timeout)
         try:
             return await _answer(connected(), seconds)
         except UNREACHABLE as error:
@@ -152,7 +152,7 @@ class Database:
         connecting.result()
 
     def _executor(self) -> MigrationExecutor:
-        return MigrationExecutor(self.client, {APP: self._config["apps"][APP]})
+        return MigrationExecutor(self.client, {APP: self.config["apps"][APP]})
 
 
 async def _answer(work: Coroutine[Any, Any, Answer], seconds: float) -> Answer:

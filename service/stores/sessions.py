@@ -14,9 +14,9 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from service.entities import AccessRecord, EndReason, Session
-from service.stores import records
-from service.stores.connection import Connection, milliseconds
-from service.stores.scripts import Script, Step
+from service.stores import session_records
+from service.stores.redis.connection import Connection, milliseconds
+from service.stores.redis.scripts import Script, ScriptCall
 
 OPEN = Script("open_session", repeatable=True)
 # Repeating a swap that went through finds a changed record, which the caller must handle in any case.
@@ -27,7 +27,7 @@ UNBAR = Script("unbar_user", repeatable=True)
 BARRED = 600.0  # seconds; longer than any login takes
 
 
-class Found(NamedTuple):
+class TokenLookup(NamedTuple):
     """What the three keys of one token said at one moment.
 
     `expires_at` is the session's, 0 where there is none; `raw` is its record as it stands, for a swap.
@@ -43,10 +43,10 @@ class Found(NamedTuple):
     @property
     def session(self) -> Session | None:
         """The whole session, put together where it is asked for: a check needs no more than its end."""
-        return records.load_session(self.raw, self.user_id, self.session_id)
+        return session_records.load_session(self.raw, self.user_id, self.session_id)
 
 
-class Opened(NamedTuple):
+class OpenResult(NamedTuple):
     """The ids of the sessions that made room for a new one, and whether all went through that was to follow."""
 
     replaced: list[str]
@@ -59,48 +59,47 @@ class SessionStore:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    async def find(self, user_id: int, session_id: str, serial: str) -> Found:
+    async def find(self, user_id: int, session_id: str, key_suffix: str) -> TokenLookup:
         """The three keys of one token in one round trip: one MGET. There is no session unless it is also listed."""
         token, session, listed = await self._connection.values(
-            _token_key(user_id, session_id, serial), _session_key(user_id, session_id), _sessions_key(user_id)
+            _token_key(user_id, session_id, key_suffix), _session_key(user_id, session_id), _sessions_key(user_id)
         )
-        record = records.load(session)
-        if session is None or record is None:
-            return Found()
-        if reason := records.ended_of(record):
-            return Found(ended=reason)
-        if session_id not in (listed or b"").decode(errors="replace").split(",") or not records.is_session(record):
-            return Found()
-        return Found(records.load_access(token), float(record["expires_at"]), None, session, user_id, session_id)
+        if session is None:
+            return TokenLookup()
+        ended, expires_at = session_records.glance(session)
+        if ended or not expires_at or session_id.encode() not in (listed or b"").split(b","):
+            return TokenLookup(ended=ended)
+        access = session_records.load_access(token)
+        return TokenLookup(access, expires_at, None, session, user_id, session_id)
 
     async def open(
-        self, session: Session, serial: str, access: AccessRecord, *, cap: int, then: Sequence[Step] = ()
-    ) -> Opened | None:
+        self, session: Session, key_suffix: str, access: AccessRecord, *, cap: int, then: Sequence[ScriptCall] = ()
+    ) -> OpenResult | None:
         """Write a new session and its access token, and do the steps that follow.
 
         None, and nothing written, while the user is barred.
         """
         now = session.created_at
-        opening: Step = (
+        opening: ScriptCall = (
             OPEN,
-            [*_keys(session, serial), _barred_key(session.user_id)],
+            [*_keys(session, key_suffix), _barred_key(session.user_id)],
             [
                 session.session_id,
-                records.dump_session(session),
+                session_records.dump_session(session),
                 milliseconds(session.expires_at - now),
-                records.dump_access(access),
+                session_records.dump_access(access),
                 milliseconds(access.expires_at - now),
                 cap,
-                records.tombstone(EndReason.REPLACED, now),
+                session_records.tombstone(EndReason.REPLACED, now),
             ],
         )
-        replaced, *followed = await self._connection.run_in_turn([opening, *then])
+        replaced, *followed = await self._connection.run_chain([opening, *then])
         if not isinstance(replaced, list):
             return None
         ids = [session_id.decode(errors="replace") for session_id in replaced]
-        return Opened(ids, followed == [1] * len(then))
+        return OpenResult(ids, followed == [1] * len(then))
 
-    async def replace(self, raw: bytes, session: Session, serial: str, access: AccessRecord) -> bool | bytes:
+    async def replace(self, raw: bytes, session: Session, key_suffix: str, access: AccessRecord) -> bool | bytes:
         """Write a refreshed session if its record still is `raw`.
 
         True when written, False when it is no longer live, or the record that somebody else has written meanwhile
@@ -109,13 +108,13 @@ class SessionStore:
         now = session.refreshed_at
         answer = await self._connection.run(
             REFRESH,
-            _keys(session, serial),
+            _keys(session, key_suffix),
             [
                 session.session_id,
                 raw,
-                records.dump_session(session),
+                session_records.dump_session(session),
                 milliseconds(session.expires_at - now),
-                records.dump_access(access),
+                session_records.dump_access(access),
                 milliseconds(access.expires_at - now),
             ],
         )
@@ -123,12 +122,12 @@ class SessionStore:
 
     def reload(self, raw: bytes, user_id: int, session_id: str) -> Session | None:
         """The session in a record that `replace` answered."""
-        return records.load_session(raw, user_id, session_id)
+        return session_records.load_session(raw, user_id, session_id)
 
     async def end(self, user_id: int, session_id: str, reason: EndReason, now: float) -> bool:
         """End one session, leaving a tombstone. False where it was not live."""
         keys = [_session_key(user_id, session_id), _sessions_key(user_id)]
-        return bool(await self._connection.run(END, keys, [session_id, records.tombstone(reason, now)]))
+        return bool(await self._connection.run(END, keys, [session_id, session_records.tombstone(reason, now)]))
 
     async def end_all(
         self, user_id: int, reason: EndReason, now: float, *, keep: str = "", block_logins: bool = False
@@ -139,10 +138,10 @@ class SessionStore:
         """
         keys = [_sessions_key(user_id), _session_key(user_id, ""), _barred_key(user_id)]
         blocked = milliseconds(BARRED) if block_logins else 0
-        ended = await self._connection.run(END_ALL, keys, [records.tombstone(reason, now), keep, blocked])
+        ended = await self._connection.run(END_ALL, keys, [session_records.tombstone(reason, now), keep, blocked])
         return [session_id.decode(errors="replace") for session_id in ended]
 
-    async def unbar(self, user_id: int) -> None:
+    async def unblock_logins(self, user_id: int) -> None:
         """Open sessions of this user again."""
         await self._connection.run(UNBAR, [_barred_key(user_id)], [])
 
@@ -154,13 +153,14 @@ class SessionStore:
             return []
         values = await self._connection.read("MGET", *(_session_key(user_id, session_id) for session_id in ids))
         found = (
-            records.load_session(value, user_id, session_id) for session_id, value in zip(ids, values, strict=True)
+            session_records.load_session(value, user_id, session_id)
+            for session_id, value in zip(ids, values, strict=True)
         )
         return [session for session in found if session]
 
 
-def _token_key(user_id: int, session_id: str, serial: str) -> str:
-    return f"token:{{{user_id}}}:{session_id}:{serial}"
+def _token_key(user_id: int, session_id: str, key_suffix: str) -> str:
+    return f"token:{{{user_id}}}:{session_id}:{key_suffix}"
 
 
 def _session_key(user_id: int, session_id: str) -> str:
@@ -180,9 +180,9 @@ def key_names(session: Session) -> tuple[str, str]:
     return _session_key(session.user_id, session.session_id), _sessions_key(session.user_id)
 
 
-def _keys(session: Session, serial: str) -> list[str]:
+def _keys(session: Session, key_suffix: str) -> list[str]:
     return [
         _session_key(session.user_id, session.session_id),
         _sessions_key(session.user_id),
-        _token_key(session.user_id, session.session_id, serial),
+        _token_key(session.user_id, session.session_id, key_suffix),
     ]

@@ -8,11 +8,11 @@ from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 from models import User as UserRow
-from service import deadline
 from service.entities import User, UserStatus
 from service.errors import ServiceUnavailable
+from service.runtime import deadline
+from service.stores.batcher import Batch, Batcher, PendingCall
 from service.stores.database import Database
-from service.stores.gathering import Asked, Batch, Gathering
 from service.stores.meter import timed
 
 log = logging.getLogger(__name__)
@@ -51,7 +51,7 @@ class UserStore:
         self._database = database
         self.meter = database.meter
         self._apart: set[asyncio.Task[None]] = set()
-        self._logins: Gathering[_Login, User] = Gathering(self._log_in_all, most=MOST)
+        self._logins: Batcher[_Login, User] = Batcher(self._log_in_all, most=MOST)
 
     @timed(lambda _: "INSERT")
     async def log_in(self, mobile: str, now: datetime) -> User:
@@ -60,7 +60,7 @@ class UserStore:
         A disabled user is answered unchanged; letting nobody in is the caller's part.
         """
         try:
-            return await self._logins.ask(_Login(mobile, now), deadline.left(self._database.timeout))
+            return await self._logins.submit(_Login(mobile, now), deadline.remaining(self._database.timeout))
         except TimeoutError as error:
             log.warning("the database cannot serve: a login waited too long")
             raise ServiceUnavailable from error
@@ -89,14 +89,14 @@ class UserStore:
             self._apart.add(task)
             task.add_done_callback(self._apart.discard)
 
-    async def _log_in_alone(self, one: Asked[_Login, User]) -> None:
+    async def _log_in_alone(self, one: PendingCall[_Login, User]) -> None:
         try:
             async with asyncio.timeout_at(one.until):
                 await self._upsert({one.item.mobile: one})
         except Exception as error:  # noqa: BLE001 - as above
             one.fail(error)
 
-    async def _upsert(self, asked: Mapping[str, Asked[_Login, User]]) -> None:
+    async def _upsert(self, asked: Mapping[str, PendingCall[_Login, User]]) -> None:
         """In the order of the numbers, so that no two workers wait for each other's rows."""
         values: list[object] = [ACTIVE]
         postgres = self._database.is_postgres

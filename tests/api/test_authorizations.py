@@ -6,9 +6,10 @@ import secrets
 import httpx
 import pytest
 
+from service.stores.database import Database
 from service.tokens import Token
 from tests.client import MOBILE, Api, bearer, error
-from tests.conftest import Clock, Outbox, Start
+from tests.conftest import Clock, Start
 
 
 async def test_login_answers_what_the_contract_says(api: Api) -> None:
@@ -272,9 +273,8 @@ async def test_a_refresh_with_a_body_ignores_it(api: Api) -> None:
     assert response.status_code == 200
 
 
-async def test_a_disabled_user_cannot_log_in_and_the_code_is_not_spent(api: Api, outbox: Outbox) -> None:
+async def test_a_disabled_user_cannot_log_in_and_the_code_is_not_spent(api: Api, database: Database) -> None:
     await api.log_in()
-    database = api.app.ctx.users._store._database
     await database.rows("UPDATE users SET status = 'disabled'", [])
     code = await api.new_code()
     for _ in range(8):  # more often than CODE_ATTEMPTS
@@ -283,9 +283,8 @@ async def test_a_disabled_user_cannot_log_in_and_the_code_is_not_spent(api: Api,
     assert (await api.post_login(MOBILE, code)).status_code == 200
 
 
-async def test_a_user_who_is_gone_or_disabled_is_not_told_who_they_are(api: Api) -> None:
+async def test_a_user_who_is_gone_or_disabled_is_not_told_who_they_are(api: Api, database: Database) -> None:
     tokens = await api.log_in()
-    database = api.app.ctx.users._store._database
     await database.rows("UPDATE users SET status = 'disabled'", [])
     assert error(await api.who(tokens["token"])) == (401, "invalid_token")
     await database.rows("DELETE FROM users", [])

@@ -3,6 +3,7 @@
 import asyncio
 import re
 import time
+from typing import Any
 
 import pytest
 
@@ -48,7 +49,7 @@ async def test_wrong_spent_and_never_sent_are_one_and_the_same_answer(api: Api) 
 
 def other_than(api: Api, mobile: str) -> str:
     """A wrong code for this number."""
-    return f"{(int(api._phone.code(mobile)) + 1) % 10**6:06}"
+    return f"{(int(api.phone.code(mobile)) + 1) % 10**6:06}"
 
 
 async def test_the_code_of_one_number_does_not_open_another(api: Api) -> None:
@@ -106,7 +107,7 @@ async def test_a_resend_makes_the_code_good_for_its_whole_life_but_never_past_te
     sent = await api.send_code()
     # The key has hardly aged: Redis has a clock of its own.
     assert 299 - (time.monotonic() - start) <= sent.json()["data"]["expires_in"] <= 300
-    assert api._phone.code(MOBILE) == code
+    assert api.phone.code(MOBILE) == code
 
 
 async def test_a_refusing_provider_is_503_and_the_next_try_sends_the_code(api: Api, outbox: Outbox) -> None:
@@ -125,13 +126,13 @@ async def test_a_hanging_provider_is_given_up(start: Start, outbox: Outbox) -> N
     assert error(await api.send_code()) == (503, "sms_unavailable")
 
 
-async def test_of_a_hundred_wrong_guesses_at_once_exactly_so_many_are_judged(api: Api) -> None:
+async def test_of_a_hundred_wrong_guesses_at_once_exactly_so_many_are_judged(api: Api, redis: Any) -> None:
     code = await api.new_code()
     guesses = [f"{(int(code) + n + 1) % 10**6:06}" for n in range(100)]
     answers = await asyncio.gather(*(api.post_login(MOBILE, guess) for guess in guesses))
     assert {error(answer) for answer in answers} == {(400, "invalid_code")}
-    [key] = await api.app.ctx.codes._store._connection.redis.keys("code:*")
-    attempts = await api.app.ctx.codes._store._connection.redis.hget(key, "attempts")
+    [key] = await redis.keys("code:*")
+    attempts = await redis.hget(key, "attempts")
     assert int(attempts) == 5
     assert error(await api.post_login(MOBILE, code)) == (400, "invalid_code")
 

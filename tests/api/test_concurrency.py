@@ -2,8 +2,8 @@
 
 import asyncio
 
-from service import deadline
 from service.entities import TokenPair
+from service.runtime import deadline
 from tests.client import Api, error
 from tests.conftest import Clock
 
@@ -27,14 +27,14 @@ async def test_hundreds_of_refreshes_of_one_session_are_all_served_and_waiting_s
     clock.wait(30)
 
     async def request(token: str) -> TokenPair:
-        deadline.begin(0.5)  # far less than hundreds take that begin anew whenever another is written
+        deadline.start(0.5)  # far less than hundreds take that begin anew whenever another is written
         pair: TokenPair = await authorizations.refresh(token)
         return pair
 
     for _ in range(5):
         answers = await asyncio.gather(*(request(token) for token in [first, second] * 250))
         assert {pair.refresh_token for pair in answers} == {second}
-    assert len(authorizations._refreshes) == 0
+    assert authorizations.refreshes_in_flight == 0
 
 
 async def test_bursts_of_refreshes_hour_after_hour_never_log_a_client_out(api: Api, clock: Clock) -> None:

@@ -2,18 +2,11 @@
 
 from typing import Any
 
-import pytest
 from redis.asyncio import Redis
 
 from service import tokens as tokens_module
 from tests.client import Api, error
 from tests.conftest import Clock
-
-
-@pytest.fixture
-def redis(api: Api) -> Redis:
-    connection: Redis = api.app.ctx.codes._store._connection.redis
-    return connection
 
 
 def session_key(tokens: dict[str, Any]) -> str:
@@ -23,8 +16,8 @@ def session_key(tokens: dict[str, Any]) -> str:
 def token_key(tokens: dict[str, Any]) -> str:
     token = tokens_module.parse(tokens["token"])
     assert token
-    serial = tokens_module.serial(tokens_module.digest(token.secret))
-    return f"token:{{{tokens['user_id']}}}:{tokens['session_id']}:{serial}"
+    key_suffix = tokens_module.key_suffix(tokens_module.digest(token.secret))
+    return f"token:{{{tokens['user_id']}}}:{tokens['session_id']}:{key_suffix}"
 
 
 async def test_a_deleted_token_is_dead_and_its_device_refreshes(api: Api, redis: Redis) -> None:

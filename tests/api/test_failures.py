@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 
 from service.errors import ServiceUnavailable
-from service.stores.lines import Line
-from service.stores.scripts import Script
+from service.stores.codes import CodeStore
+from service.stores.database import Database
+from service.stores.redis.pipeline import PipelinedConnection
+from service.stores.redis.scripts import Script
 from tests.client import MOBILE, Api, bearer, error
 from tests.conftest import Outbox, Start
 
@@ -30,9 +32,8 @@ async def test_without_redis_every_route_that_needs_it_is_503_and_never_401_or_4
         assert response.headers["retry-after"] == "1"
 
 
-async def test_without_the_database_a_login_is_503_and_the_code_still_works(api: Api) -> None:
+async def test_without_the_database_a_login_is_503_and_the_code_still_works(api: Api, database: Database) -> None:
     code = await api.new_code()
-    database = api.app.ctx.users._store._database
     await database.rows("ALTER TABLE users RENAME TO users_away", [])
     for _ in range(8):  # more often than CODE_ATTEMPTS
         assert error(await api.post_login(MOBILE, code)) == (503, "service_unavailable")
@@ -40,9 +41,8 @@ async def test_without_the_database_a_login_is_503_and_the_code_still_works(api:
     assert (await api.post_login(MOBILE, code)).status_code == 200
 
 
-async def test_without_the_database_checks_refreshes_and_log_outs_go_on(api: Api) -> None:
+async def test_without_the_database_checks_refreshes_and_log_outs_go_on(api: Api, database: Database) -> None:
     tokens = await api.log_in()
-    database = api.app.ctx.users._store._database
     await database.rows("ALTER TABLE users RENAME TO users_away", [])
     assert error(await api.who(tokens["token"])) == (503, "service_unavailable")
     assert await api.is_live(tokens["token"])
@@ -50,9 +50,8 @@ async def test_without_the_database_checks_refreshes_and_log_outs_go_on(api: Api
     assert (await api.log_out(fresh["token"])).status_code == 204
 
 
-async def test_a_session_that_cannot_be_opened_leaves_the_code_good(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_session_that_cannot_be_opened_leaves_the_code_good(api: Api, redis: Any) -> None:
     code = await api.new_code()
-    redis = api.app.ctx.codes._store._connection.redis
     await redis.config_set("maxmemory", 1)  # full: every write is refused, those of scripts too
     try:
         assert error(await api.post_login(MOBILE, code)) == (503, "service_unavailable")
@@ -62,16 +61,15 @@ async def test_a_session_that_cannot_be_opened_leaves_the_code_good(api: Api, mo
 
 
 async def test_a_code_that_cannot_be_spent_takes_the_session_back_and_stays_good(
-    api: Api, monkeypatch: pytest.MonkeyPatch
+    api: Api, redis: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     code = await api.new_code()
-    store = api.app.ctx.codes._store
-    spending = store.spending
-    broken = Script("spend_code", repeatable=False, source="error('-OOM there is no room')")
-    monkeypatch.setattr(store, "spending", lambda *of: (broken, *spending(*of)[1:]))
-    assert error(await api.post_login(MOBILE, code)) == (503, "service_unavailable")
-    monkeypatch.setattr(store, "spending", spending)
-    assert not await store._connection.redis.keys("sessions:*")
+    spending = CodeStore.spending
+    broken = Script("consume_code", repeatable=False, source="error('-OOM there is no room')")
+    with monkeypatch.context() as patch:
+        patch.setattr(CodeStore, "spending", lambda *of: (broken, *spending(*of)[1:]))
+        assert error(await api.post_login(MOBILE, code)) == (503, "service_unavailable")
+    assert not await redis.keys("sessions:*")
     assert (await api.post_login(MOBILE, code)).status_code == 200
 
 
@@ -79,32 +77,31 @@ async def test_a_right_code_whose_judgement_was_lost_can_be_tried_again_at_once(
     api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     code = await api.new_code()
-    store = api.app.ctx.codes._store
-    take = store.take
+    verify = CodeStore.verify
 
     async def lose(*arguments: Any, **options: Any) -> None:
-        await take(*arguments, **options)
+        await verify(*arguments, **options)
         raise ServiceUnavailable
 
-    monkeypatch.setattr(store, "take", lose)
-    assert error(await api.post_login(MOBILE, code)) == (503, "service_unavailable")
-    monkeypatch.setattr(store, "take", take)
+    with monkeypatch.context() as patch:
+        patch.setattr(CodeStore, "verify", lose)
+        assert error(await api.post_login(MOBILE, code)) == (503, "service_unavailable")
     assert (await api.post_login(MOBILE, code)).status_code == 200
 
 
 async def test_a_request_waits_no_longer_for_many_operations_than_for_one(
-    start: Start, monkeypatch: pytest.MonkeyPatch
+    start: Start, redis: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    seconds, flush = 0.0, PipelinedConnection.flush
+
+    async def slowly(connection: PipelinedConnection, calls: Any) -> None:
+        await asyncio.sleep(seconds)
+        await flush(connection, calls)
+
+    monkeypatch.setattr(PipelinedConnection, "flush", slowly)
     api = await start(redis_timeout=10, stores_timeout=0.5)
     code = await api.new_code()
-    redis = api.app.ctx.codes._store._connection.redis
-    exchange = Line._exchange
-
-    async def slowly(line: Line, calls: Any) -> None:
-        await asyncio.sleep(0.3)
-        await exchange(line, calls)
-
-    monkeypatch.setattr(Line, "_exchange", slowly)
+    seconds = 0.3
     assert error(await api.post_login(MOBILE, code)) == (503, "service_unavailable")
     assert not await redis.keys("sessions:*")
 

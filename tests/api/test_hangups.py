@@ -2,10 +2,12 @@
 
 import asyncio
 import random
+from typing import Any
 
 import orjson
 import pytest
 
+from service.stores.database import Database
 from tests.client import BASE, Api
 from tests.conftest import Outbox, Start
 
@@ -37,14 +39,17 @@ def login_body(mobile: str, code: str) -> bytes:
 
 
 @pytest.mark.parametrize("in_pieces", [False, True])
-async def test_logins_whose_clients_hang_up_leave_no_harm(api: Api, outbox: Outbox, in_pieces: bool) -> None:  # noqa: FBT001
+async def test_logins_whose_clients_hang_up_leave_no_harm(
+    api: Api,
+    redis: Any,
+    database: Database,
+    in_pieces: bool,  # noqa: FBT001
+) -> None:
     mobiles = [f"138{n:08}" for n in range(ROUNDS)]
     for mobile in mobiles:
         code = await api.new_code(mobile)
         await hang_up(api, "POST", f"{BASE}/authorizations", login_body(mobile, code), in_pieces=in_pieces)
-    await api.app.ctx.completion.drain(5)
-    database = api.app.ctx.users._store._database
-    redis = api.app.ctx.codes._store._connection.redis
+    await api.app.ctx.background.drain(5)
     for mobile in mobiles:
         spent = not await redis.exists(f"code:{{{mobile}}}")
         users = await database.rows("SELECT id FROM users WHERE mobile = ?", [mobile])
@@ -79,7 +84,7 @@ async def test_a_refresh_whose_client_hangs_up_can_be_repeated(api: Api) -> None
     tokens = await api.log_in()
     for turn in range(50):
         await hang_up(api, "PUT", f"{BASE}/authorizations", token=tokens["refresh_token"], in_pieces=turn % 2 == 0)
-    await api.app.ctx.completion.drain(5)
+    await api.app.ctx.background.drain(5)
     assert (await api.refresh(tokens["refresh_token"])).status_code == 200
 
 
@@ -90,7 +95,7 @@ async def test_a_code_request_whose_client_hangs_up_sends_the_code_all_the_same(
     outbox.before = slow
     await hang_up(api, "POST", f"{BASE}/sms/codes", b'{"mobile": "13800138000"}')
     await asyncio.sleep(0.01)
-    await api.app.ctx.completion.drain(5)
+    await api.app.ctx.background.drain(5)
     outbox.before = None
     assert (await api.post_login("13800138000", outbox.code("13800138000"))).status_code == 200
 

@@ -268,12 +268,12 @@ async def test_another_request_id_is_replaced(api: Api, sent: str) -> None:
     assert response.headers["x-request-id"] == response.json()["request_id"] != sent
 
 
-async def test_a_device_name_of_odd_bytes_is_stored_readably(api: Api) -> None:
+async def test_a_device_name_of_odd_bytes_is_stored_readably(api: Api, redis: Any) -> None:
     body = {"mobile": MOBILE, "code": await api.new_code()}
     headers = httpx.Headers([(b"x-device-name", b"Zo\xc3\xab's phone \xff" + b"x" * 200)])
     response = await api.request("POST", LOGIN, json=body, headers=headers)
     assert response.status_code == 200
-    connection = api.app.ctx.codes._store._connection
-    record = orjson.loads(await connection.redis.get((await connection.redis.keys("session:*"))[0]))
+    [key] = await redis.keys("session:*")
+    record = orjson.loads(await redis.get(key))
     assert record["device"]["name"] == ("Zoë's phone \ufffd" + "x" * 200)[:64]
     assert record["device"]["ip"] == "127.0.0.1"

@@ -6,14 +6,20 @@ from typing import Any
 import httpx
 import pytest
 
-from service import operations
+from service.commands import sessions
+from service.conversion import ConversionGuard
 from service.errors import ServiceUnavailable
+from service.stores import conversions
+from service.stores.codes import CodeStore
+from service.stores.limits import LimitStore
+from service.stores.redis.scripts import Script
 from tests.api.test_codes import other_than
 from tests.client import MOBILE, Api, error
 from tests.conftest import LIMITS, Clock, Outbox, Start
 
 ONLY_COOLDOWN = {"limit_code_cooldown": "60,60,120,300"}
 HOUR = 3600
+NO_ROOM = Script("count_conversion", repeatable=False, source="error('-OOM there is no room')")
 
 
 def number(n: int, prefix: str = "1380013") -> str:
@@ -27,9 +33,8 @@ def wait_of(response: httpx.Response) -> int:
     return int(response.json()["retry_after"])
 
 
-async def spent(api: Api) -> dict[str, Any]:
+async def spent(redis: Any) -> dict[str, Any]:
     """What Redis holds of limits: how many moments in each list, and the state of each cool-down."""
-    redis = api.app.ctx.codes._store._connection.redis
     lists = {key.decode(): await redis.llen(key) for key in await redis.keys("limit:*")}
     cooldowns = {key.decode(): await redis.hmget(key, "count", "last") for key in await redis.keys("cooldown:*")}
     return {**lists, **cooldowns}
@@ -120,33 +125,33 @@ async def test_logins_from_one_address(start: Start, clock: Clock) -> None:
     assert error(await api.post_login(MOBILE, "000000")) == (400, "invalid_code")
 
 
-async def test_wrong_tries_live_across_codes_and_success_forgets_them(start: Start, clock: Clock) -> None:
+async def test_wrong_tries_live_across_codes_and_success_forgets_them(start: Start, redis: Any, clock: Clock) -> None:
     api = await start(limit_tries_per_number="4/day", code_attempts=2)
     for _ in range(2):
         await api.new_code()
         for _ in range(2):
             assert error(await api.post_login(MOBILE, other_than(api, MOBILE))) == (400, "invalid_code")
         clock.wait(301)
-        await api.app.ctx.codes._store.forget(MOBILE)  # its key lives by the clock of Redis
+        await redis.delete(f"code:{{{MOBILE}}}")  # its key lives by the clock of Redis
     code = await api.new_code()
     assert wait_of(await api.post_login(MOBILE, code)) == 24 * HOUR - 602 + 1
     clock.wait(24 * HOUR)
     assert error(await api.post_login(MOBILE, other_than(api, MOBILE))) == (400, "invalid_code")
     assert (await api.post_login(MOBILE, await api.new_code())).status_code == 200
-    assert not [key for key in await spent(api) if "tries" in key]
+    assert not [key for key in await spent(redis) if "tries" in key]
 
 
 async def test_after_a_hundred_wrong_tries_within_ninety_days_the_number_needs_support(
-    start: Start, clock: Clock, caplog: pytest.LogCaptureFixture
+    start: Start, redis: Any, clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
     api = await start(limit_tries_per_number=LIMITS["limit_tries_per_number"], code_attempts=100)
     days = 0
     while "number_locked" not in caplog.text:
-        await api.app.ctx.codes._store.forget(MOBILE)  # its key lives by the clock of Redis
+        await redis.delete(f"code:{{{MOBILE}}}")  # its key lives by the clock of Redis
         await api.send_code()
         for _ in range(20):
             assert error(await api.post_login(MOBILE, other_than(api, MOBILE))) == (400, "invalid_code")
-        refused = await api.post_login(MOBILE, api._phone.code(MOBILE))
+        refused = await api.post_login(MOBILE, api.phone.code(MOBILE))
         days += 1
         if days < 5:
             assert (wait_of(refused), "support" in refused.json()["message"]) == (24 * HOUR + 1, False)
@@ -155,11 +160,11 @@ async def test_after_a_hundred_wrong_tries_within_ninety_days_the_number_needs_s
     assert wait_of(refused) > 85 * 24 * HOUR
     assert refused.json()["message"] == "Too many wrong codes for this number. Please contact support."
     clock.wait(24 * HOUR + 1)  # those of a day would be back
-    wait_of(await api.post_login(MOBILE, api._phone.code(MOBILE)))
+    wait_of(await api.post_login(MOBILE, api.phone.code(MOBILE)))
     [locked] = [record for record in caplog.records if record.message == "number_locked"]
     assert (locked.levelname, vars(locked)["mobile"]) == ("WARNING", "138****8000")
     assert "latch_numbers_locked_total 1.0" in (await api.request("GET", "/metrics")).text
-    async with operations.opened(api.app.ctx.settings) as does:
+    async with sessions.opened(api.app.ctx.settings) as does:
         await does.unlock(MOBILE, as_json=False)
     assert (await api.log_in())["token"]
 
@@ -198,13 +203,13 @@ async def test_of_many_requests_for_one_number_at_once_one_is_sent(start: Start,
 
 
 async def test_of_many_numbers_at_once_the_budget_is_sent_and_the_refused_spend_nothing(
-    start: Start, outbox: Outbox
+    start: Start, redis: Any, outbox: Outbox
 ) -> None:
     api = await start(**{**LIMITS, "limit_codes_total": "10/hour", "limit_codes_per_ip": "50/hour"})
     answers = await asyncio.gather(*(api.send_code(number(n)) for n in range(60)))
     assert sorted(answer.status_code for answer in answers) == [200] * 10 + [429] * 50
     assert len(outbox.messages) == 10
-    left = await spent(api)
+    left = await spent(redis)
     assert left["limit:codes_total/all/10/1/hour"] == 10
     assert left["limit:codes_per_ip/127.0.0.1/50/1/hour"] == 10
     assert left["limit:codes_per_prefix/1380013/300/1/hour"] == 10
@@ -222,104 +227,107 @@ async def test_of_many_numbers_at_once_the_budget_is_sent_and_the_refused_spend_
     ],
     ids=lambda limit: next(iter(limit)),
 )
-async def test_a_refused_code_costs_nothing_else(start: Start, outbox: Outbox, limit: dict[str, str]) -> None:
+async def test_a_refused_code_costs_nothing_else(
+    start: Start, redis: Any, outbox: Outbox, limit: dict[str, str]
+) -> None:
     generous = {**dict.fromkeys(LIMITS, "100/hour"), "limit_code_cooldown": "off"}
     api = await start(**{**generous, **limit})
     await api.send_code()
-    before = await spent(api)
+    before = await spent(redis)
     wait_of(await api.send_code())
-    assert await spent(api) == before
+    assert await spent(redis) == before
     assert len(outbox.messages) == 1
 
 
-async def test_a_refused_login_costs_nothing_else(start: Start) -> None:
+async def test_a_refused_login_costs_nothing_else(start: Start, redis: Any) -> None:
     api = await start(limit_logins_per_ip="2/minute", limit_tries_per_number="1/day")
     await api.new_code()
     await api.post_login(MOBILE, other_than(api, MOBILE))
-    before = await spent(api)
+    before = await spent(redis)
     assert wait_of(await api.post_login(MOBILE, other_than(api, MOBILE))) == 24 * HOUR + 1
-    assert await spent(api) == before
+    assert await spent(redis) == before
 
 
-async def test_a_login_spends_every_window_of_its_address_or_none(start: Start, clock: Clock) -> None:
+async def test_a_login_spends_every_window_of_its_address_or_none(start: Start, redis: Any, clock: Clock) -> None:
     api = await start(limit_logins_per_ip="2/minute;3/hour")
     minute, hour = (f"limit:logins_per_ip/127.0.0.1/{span}" for span in ("2/1/minute", "3/1/hour"))
     for _ in range(2):
         assert error(await api.post_login(MOBILE, "000000")) == (400, "invalid_code")
     assert wait_of(await api.post_login(MOBILE, "000000")) == 61
-    assert await spent(api) == {minute: 2, hour: 2}
+    assert await spent(redis) == {minute: 2, hour: 2}
     clock.wait(61)
     assert error(await api.post_login(MOBILE, "000000")) == (400, "invalid_code")
     assert wait_of(await api.post_login(MOBILE, "000000")) == HOUR - 61 + 1
-    assert (await spent(api))[hour] == 3
+    assert (await spent(redis))[hour] == 3
     clock.wait(61)
-    before = await spent(api)
+    before = await spent(redis)
     wait_of(await api.post_login(MOBILE, "000000"))
-    assert await spent(api) == before
+    assert await spent(redis) == before
 
 
-async def test_an_address_without_room_has_no_try_judged(start: Start) -> None:
+async def test_an_address_without_room_has_no_try_judged(start: Start, redis: Any) -> None:
     api = await start(limit_logins_per_ip="1/minute", limit_tries_per_number="9/day")
     code = await api.new_code()
     assert error(await api.post_login("13900139000", "000000")) == (400, "invalid_code")
-    before = await spent(api)
+    before = await spent(redis)
     for guess in (other_than(api, MOBILE), code):
         wait_of(await api.post_login(MOBILE, guess))
-    assert await spent(api) == before
-    record = await api.app.ctx.codes._store._connection.redis.hgetall(f"code:{{{MOBILE}}}")
+    assert await spent(redis) == before
+    record = await redis.hgetall(f"code:{{{MOBILE}}}")
     assert record[b"attempts"] == b"0"
     assert b"holder" not in record
 
 
-async def test_what_an_operator_left_in_the_place_of_an_addresss_limit_shuts_nobody_out(start: Start) -> None:
+async def test_what_an_operator_left_in_the_place_of_an_addresss_limit_shuts_nobody_out(
+    start: Start, redis: Any
+) -> None:
     api = await start(limit_logins_per_ip="2/minute")
     key = "limit:logins_per_ip/127.0.0.1/2/1/minute"
-    await api.app.ctx.codes._store._connection.redis.set(key, "x")
+    await redis.set(key, "x")
     assert (await api.post_login(MOBILE, await api.new_code())).status_code == 200
-    assert await spent(api) == {key: 1}
+    assert await spent(redis) == {key: 1}
 
 
 async def test_a_provider_that_refuses_costs_the_number_nothing_and_the_address_one(
-    start: Start, outbox: Outbox
+    start: Start, redis: Any, outbox: Outbox
 ) -> None:
     api = await start(**LIMITS)
     outbox.refuses = True
     for _ in range(7):
         assert error(await api.send_code()) == (503, "sms_unavailable")
-    assert await spent(api) == {"limit:codes_per_ip/127.0.0.1/30/1/hour": 7}
+    assert await spent(redis) == {"limit:codes_per_ip/127.0.0.1/30/1/hour": 7}
     outbox.refuses = False
     assert (await api.send_code()).json()["data"]["resend_after"] == 60
 
 
 async def test_a_number_that_its_provider_spares_costs_the_address_one_and_is_not_asked_again_at_once(
-    start: Start, outbox: Outbox, caplog: pytest.LogCaptureFixture
+    start: Start, redis: Any, outbox: Outbox, caplog: pytest.LogCaptureFixture
 ) -> None:
     api = await start(**LIMITS)
     outbox.too_many = 1800
     assert wait_of(await api.send_code()) == 1800
     assert wait_of(await api.send_code()) == 60
     assert outbox.asked == 1
-    left = await spent(api)
+    left = await spent(redis)
     assert left.pop("cooldown:{13800138000}")
     assert left == {"limit:codes_per_ip/127.0.0.1/30/1/hour": 1}
     hits = [vars(record)["reason"] for record in caplog.records if record.message == "limit_hit"]
     assert hits == ["provider", "code_cooldown"]
 
 
-@pytest.mark.parametrize("broken", ["spend", "issue"])
+@pytest.mark.parametrize(("store", "broken"), [(LimitStore, "spend"), (CodeStore, "issue")])
 async def test_a_redis_that_goes_in_the_middle_leaves_nothing_spent(
-    start: Start, outbox: Outbox, monkeypatch: pytest.MonkeyPatch, broken: str
+    start: Start, redis: Any, outbox: Outbox, monkeypatch: pytest.MonkeyPatch, store: type, broken: str
 ) -> None:
     api = await start(**LIMITS)
-    codes = api.app.ctx.codes
 
     async def gone(*_: Any, **__: Any) -> None:
         raise ServiceUnavailable
 
     with monkeypatch.context() as patch:
-        patch.setattr(api.app.ctx.delivery._limits._store if broken == "spend" else codes._store, broken, gone)
+        patch.setattr(store, broken, gone)
         assert error(await api.send_code()) == (503, "service_unavailable")
-    assert await spent(api) == {}
+    assert await spent(redis) == {}
     assert (await api.send_code()).status_code == 200
     assert len(outbox.messages) == 1
 
@@ -334,7 +342,7 @@ async def test_a_redis_that_goes_while_a_try_is_judged_leaves_the_try_unspent(
         raise ServiceUnavailable
 
     with monkeypatch.context() as patch:
-        patch.setattr(api.app.ctx.codes._store, "take", gone)
+        patch.setattr(CodeStore, "verify", gone)
         assert error(await api.post_login(MOBILE, code)) == (503, "service_unavailable")
     assert (await api.post_login(MOBILE, code)).status_code == 200
 
@@ -347,18 +355,17 @@ async def test_what_is_counted_beside_the_message_or_the_login_cannot_undo_it(
     async def gone(*_: Any, **__: Any) -> None:
         raise ServiceUnavailable
 
-    guard = api.app.ctx.codes._guard
-    monkeypatch.setattr(guard, "note_sent", gone)
+    monkeypatch.setattr(ConversionGuard, "note_sent", gone)
     response = await api.send_code()
     assert response.json()["data"]["resend_after"] == 60
-    monkeypatch.setattr(guard._store, "_count", gone)
-    assert (await api.post_login(MOBILE, api._phone.code(MOBILE))).status_code == 200
+    monkeypatch.setattr(conversions, "COUNT", NO_ROOM)
+    assert (await api.post_login(MOBILE, api.phone.code(MOBILE))).status_code == 200
     await api.app.ctx.codes.settle()
     assert "codes that were used could not be counted" in caplog.text
 
 
 async def test_a_provider_that_may_have_sent_the_message_costs_the_number_its_budget_but_no_cool_down(
-    start: Start, outbox: Outbox
+    start: Start, redis: Any, outbox: Outbox
 ) -> None:
     async def hang() -> None:
         await asyncio.sleep(30)
@@ -368,7 +375,7 @@ async def test_a_provider_that_may_have_sent_the_message_costs_the_number_its_bu
     for _ in range(5):
         assert error(await api.send_code()) == (503, "sms_unavailable")
     assert wait_of(await api.send_code()) == HOUR + 1
-    assert await spent(api) == {
+    assert await spent(redis) == {
         "limit:codes_per_ip/127.0.0.1/30/1/hour": 5,
         "limit:codes_per_number/13800138000/5/1/hour": 5,
         "limit:codes_per_number/13800138000/10/1/day": 5,
@@ -378,15 +385,17 @@ async def test_a_provider_that_may_have_sent_the_message_costs_the_number_its_bu
     }
 
 
-async def test_a_code_ended_by_wrong_tries_costs_no_message(start: Start, outbox: Outbox, clock: Clock) -> None:
+async def test_a_code_ended_by_wrong_tries_costs_no_message(
+    start: Start, redis: Any, outbox: Outbox, clock: Clock
+) -> None:
     api = await start(**LIMITS)
     await api.new_code()
     for _ in range(5):
         await api.post_login(MOBILE, other_than(api, MOBILE))
     clock.wait(61)
-    before = await spent(api)
+    before = await spent(redis)
     assert 298 <= wait_of(await api.send_code()) <= 300
-    assert await spent(api) == before
+    assert await spent(redis) == before
     assert len(outbox.messages) == 1
 
 
@@ -404,16 +413,16 @@ async def test_the_defaults_let_a_person_log_in_again_and_again(start: Start, cl
         clock.wait(121)
 
 
-async def test_an_operator_unlocks_a_number(start: Start, capsys: pytest.CaptureFixture[str]) -> None:
+async def test_an_operator_unlocks_a_number(start: Start, redis: Any, capsys: pytest.CaptureFixture[str]) -> None:
     api = await start(**{**LIMITS, "limit_tries_per_number": "1/day"})
     code = await api.new_code()
     await api.post_login(MOBILE, other_than(api, MOBILE))
     wait_of(await api.post_login(MOBILE, code))
     settings = api.app.ctx.settings
-    async with operations.opened(settings) as does:
+    async with sessions.opened(settings) as does:
         assert await does.unlock(MOBILE, as_json=False) == 0
     assert "138****8000" in capsys.readouterr().out
-    assert [key for key in await spent(api) if MOBILE in key] == []
+    assert [key for key in await spent(redis) if MOBILE in key] == []
     assert (await api.log_in())["token"]
 
 

@@ -61,21 +61,22 @@ async def test_a_refresh_token_of_another_session_ends_neither(api: Api) -> None
     assert await api.is_live(other["token"])
 
 
-async def without_tag(api: Api, of: dict[str, Any]) -> str:
+async def without_tag(redis: Any, of: dict[str, Any]) -> str:
     """The refresh token of a session, as it would be had it been made before there were tags."""
     token = Token(of["user_id"], of["session_id"], secrets.token_bytes(32))
     tagged = tokens.parse(of["refresh_token"])
     assert tagged
-    redis = api.app.ctx.authorizations._sessions._connection.redis
     key = f"session:{{{of['user_id']}}}:{of['session_id']}"
     record = (await redis.get(key)).replace(tokens.digest(tagged.secret).encode(), tokens.digest(token.secret).encode())
     await redis.set(key, record, keepttl=True)
     return token.text
 
 
-async def test_a_refresh_token_without_a_tag_works_and_using_it_long_after_ends_nothing(api: Api, clock: Clock) -> None:
+async def test_a_refresh_token_without_a_tag_works_and_using_it_long_after_ends_nothing(
+    api: Api, redis: Any, clock: Clock
+) -> None:
     logged_in = await api.log_in()
-    untagged = await without_tag(api, logged_in)
+    untagged = await without_tag(redis, logged_in)
     _, mine = await stale_and_live(api, clock, {**logged_in, "refresh_token": untagged})
     assert error(await api.refresh(untagged)) == (403, "invalid_refresh_token")
     assert await api.is_live(mine["token"])
@@ -86,20 +87,13 @@ async def test_a_refresh_token_without_a_tag_works_and_using_it_long_after_ends_
 
 async def test_a_pending_successor_of_before_there_were_tags_is_served_again(api: Api, clock: Clock) -> None:
     mine = await api.log_in()
-    authorizations = api.app.ctx.authorizations
     with pytest.MonkeyPatch.context() as before:
-        before.setattr(authorizations._keys, "seals", lambda *_: [rotation.unsealed])
+        before.setattr(TokenKeys, "seals", lambda *_: [rotation.unsealed])
         first = (await api.refresh(mine["refresh_token"])).json()["data"]["refresh_token"]
     clock.wait(30)
     assert (await api.refresh(mine["refresh_token"])).json()["data"]["refresh_token"] == first
     clock.wait(61)
     assert (await api.refresh(first)).status_code == 200
-
-
-async def on_other_keys(api: Api, *keys: str) -> None:
-    """The same service, started again with these keys."""
-    authorizations = api.app.ctx.authorizations
-    authorizations._keys = TokenKeys([key.encode() for key in keys])
 
 
 async def test_while_a_key_is_changed_successors_stay_the_same_and_thieves_are_caught(
@@ -108,7 +102,7 @@ async def test_while_a_key_is_changed_successors_stay_the_same_and_thieves_are_c
     api = await start(token_key=OLD)
     stale, mine = await stale_and_live(api, clock, await api.log_in())
     successor = (await api.refresh(mine["refresh_token"])).json()["data"]["refresh_token"]
-    await on_other_keys(api, NEW, OLD)
+    api = await start(token_key=f"{NEW},{OLD}")
     assert (await api.refresh(mine["refresh_token"])).json()["data"]["refresh_token"] == successor
     assert (await api.refresh(stale)).json()["reason"] == "reused"
 
@@ -117,7 +111,7 @@ async def test_a_key_that_is_lost_logs_nobody_out_and_takes_the_judgement_with_i
     api = await start(token_key=OLD)
     stale, mine = await stale_and_live(api, clock, await api.log_in())
     successor = (await api.refresh(mine["refresh_token"])).json()["data"]["refresh_token"]
-    await on_other_keys(api, NEW)
+    api = await start(token_key=NEW)
     another = (await api.refresh(mine["refresh_token"])).json()["data"]["refresh_token"]
     assert another != successor
     assert error(await api.refresh(stale)) == (403, "invalid_refresh_token")
@@ -132,7 +126,7 @@ async def test_what_previous_is_answered_survives_a_lost_key(start: Start, clock
     second = (await api.refresh(first)).json()["data"]["refresh_token"]
     clock.wait(60)
     await api.refresh(second)  # it is current, and the first is previous
-    await on_other_keys(api, NEW)
+    api = await start(token_key=NEW)
     third = (await api.refresh(first)).json()["data"]["refresh_token"]
     assert (await api.refresh(first)).json()["data"]["refresh_token"] == third
     assert (await api.refresh(third)).status_code == 200

@@ -7,7 +7,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from service import VERSION
 from service.entities import EndReason
-from service.outcomes import OUTCOMES, Attempt
+from service.events import OUTCOMES, Attempt
 from tests.client import BASE, MOBILE, Api, bearer
 from tests.conftest import LIMITS, Clock, Start
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from openapi_spec_validator import validate
 
-from service.routes.errors import STATUS
+from service.http.errors import STATUS
 from tests.client import Api
 
 METHODS = {"get", "post", "put", "delete", "patch"}

@@ -135,12 +135,12 @@ async def test_of_many_questions_at_once_an_address_gets_no_more_answers_than_it
     assert sorted(map(wait_of, answers)) == [60] * PER_ADDRESS + [3601] * (30 - PER_ADDRESS)
 
 
-async def test_the_guards_refusal_costs_the_address_one_and_nothing_else(start: Start) -> None:
+async def test_the_guards_refusal_costs_the_address_one_and_nothing_else(start: Start, redis: Any) -> None:
     api = await closed_guard(start, limit_codes_total="100/hour", limit_code_cooldown="60")
-    before = await spent(api)
+    before = await spent(redis)
     wait_of(await api.send_code(number(10, WALKED), **from_("192.0.2.1")))
     address = f"limit:codes_per_ip/192.0.2.1/{PER_ADDRESS}/1/hour"
-    assert await spent(api) == {**before, address: 1}
+    assert await spent(redis) == {**before, address: 1}
 
 
 async def test_a_wrong_code_and_a_message_that_was_not_sent_do_not_count(start: Start, outbox: Outbox) -> None:
@@ -155,11 +155,11 @@ async def test_a_wrong_code_and_a_message_that_was_not_sent_do_not_count(start: 
     wait_of(await api.send_code(number(3, WALKED)))
 
 
-async def test_the_guard_can_be_switched_off_and_then_keeps_nothing(start: Start) -> None:
+async def test_the_guard_can_be_switched_off_and_then_keeps_nothing(start: Start, redis: Any) -> None:
     api = await start(sms_min_conversion=0, sms_conversion_min_sent=1)
     for n in range(5):
         assert (await api.send_code(number(n, WALKED))).status_code == 200
-    assert await api.app.ctx.codes._store._connection.redis.keys("conversion:*") == []
+    assert await redis.keys("conversion:*") == []
 
 
 # --- Fixed codes for app-store review -------------------------------------------------------------------------------
@@ -194,7 +194,7 @@ async def test_reviewers_log_in_to_a_test_number_on_several_devices_at_once(star
     assert all([await api.is_live(each["token"]) for each in tokens])
 
 
-async def test_a_stranger_cannot_lock_a_test_number_nor_a_reviewer_a_stranger(start: Start) -> None:
+async def test_a_stranger_cannot_lock_a_test_number_nor_a_reviewer_a_stranger(start: Start, redis: Any) -> None:
     api = await start(
         test_codes=f"{MOBILE}=246810", limit_tries_per_number="3/day", limit_logins_per_ip="9/minute", trusted_proxies=1
     )
@@ -203,7 +203,6 @@ async def test_a_stranger_cannot_lock_a_test_number_nor_a_reviewer_a_stranger(st
         assert error(await api.post_login(MOBILE, "000000", **stranger)) == (400, "invalid_code")
     assert wait_of(await api.post_login(MOBILE, "000000", **stranger)) == 61
     assert (await api.post_login(MOBILE, "246810", **reviewer)).status_code == 200
-    redis = api.app.ctx.codes._store._connection.redis
     assert not [key for pattern in ("code:*", "limit:tries*") for key in await redis.keys(pattern)]
 
 

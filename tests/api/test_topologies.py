@@ -1,14 +1,31 @@
 """The main job on each kind of REDIS_URL: one server, a Sentinel's master, a Cluster."""
 
-from service import diagnosis
-from service.diagnosis import Level
-from tests.client import BASE, MOBILE, bearer, error
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from service.app import connections
+from service.commands import check
+from service.commands.check import Level
+from service.stores.database import Database
+from service.stores.redis.connection import Connection
+from tests.client import BASE, MOBILE, Api, bearer, error
 from tests.conftest import LIMITS, Start
+
+
+@asynccontextmanager
+async def stores_of(api: Api) -> AsyncIterator[tuple[Connection, Database]]:
+    """Connections of our own to the stores that an app was started with."""
+    connection, database = connections(api.app.ctx.settings)
+    await database.open()
+    yield connection, database
+    await connection.close()
+    await database.close()
 
 
 async def test_a_person_logs_in_refreshes_lists_and_logs_out(any_redis: str, start: Start) -> None:
     api = await start(redis_url=any_redis, **LIMITS)
-    await api.app.ctx.codes._store._connection.redis.flushall()
+    async with stores_of(api) as (connection, _):
+        await connection.redis.flushall()
     tokens = await api.log_in()
     assert (await api.who(tokens["token"])).json()["data"]["mobile"] == MOBILE
     fresh = (await api.refresh(tokens["refresh_token"])).json()["data"]
@@ -22,8 +39,8 @@ async def test_a_person_logs_in_refreshes_lists_and_logs_out(any_redis: str, sta
 
 async def test_check_finds_it_well(any_redis: str, start: Start) -> None:
     api = await start(redis_url=any_redis)
-    connection, database = api.app.ctx.codes._store._connection, api.app.ctx.authorizations._users._database
-    findings = await diagnosis.findings(api.app.ctx.settings, connection, database)
+    async with stores_of(api) as (connection, database):
+        findings = await check.findings(api.app.ctx.settings, connection, database)
     assert not [finding.text for finding in findings if finding.level is Level.BAD]
     told = " ".join(finding.text for finding in findings)
     assert "answers, version" in told

@@ -4,7 +4,6 @@ from typing import Any
 
 import pytest
 
-from service.stores.connection import Connection
 from tests.client import BASE, MOBILE, Api, bearer
 from tests.conftest import LIMITS, Clock, Start
 
@@ -12,11 +11,6 @@ from tests.conftest import LIMITS, Clock, Start
 NO_NUMBERS = ["abc", "", "nan", "inf", "-inf", "1e308", "1e3", "0x7fffffff", "-1", "1.5", "007", "9" * 16, "9" * 400]
 NO_MOMENTS = ["abc", "", "nan", "inf", "-inf", "1e308", "1e400", "0x7fffffffffff", "9" * 30, "99999999999.0"]
 MOBILES = [f"1390000{n:04}" for n in range(len(NO_NUMBERS))]  # one for each
-
-
-@pytest.fixture
-async def redis(connection: Connection) -> Any:
-    return connection.redis
 
 
 async def log_in_again(api: Api, clock: Clock, mobile: str) -> None:
@@ -55,7 +49,7 @@ async def test_a_cool_down_with_an_unreadable_number_holds_up_no_code(
     start: Start, redis: Any, clock: Clock, field: str
 ) -> None:
     api = await start(limit_code_cooldown="60")
-    phone: Any = api._phone
+    phone: Any = api.phone
     for value, mobile in zip(NO_NUMBERS, MOBILES, strict=True):
         await api.new_code(mobile)
 

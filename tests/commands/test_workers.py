@@ -15,6 +15,8 @@ from tests.commands.workers_that_fail import fail, ready_and_deaf
 from tests.processes import PATIENCE, Service, free_port
 from tests.test_stopping import SlowProvider, provider, ready_workers, request_in_flight, until
 
+pytestmark = pytest.mark.slow
+
 __all__ = ["provider"]
 
 

@@ -9,7 +9,7 @@ import pytest
 from redis import Redis
 
 from service.embedded import append_only
-from service.stores.embedded import EmbeddedRedis, EmbeddedRedisError
+from service.embedded.redis_server import EmbeddedRedis, EmbeddedRedisError
 
 SET = b"*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$3\r\nnew\r\n"
 ONE_GOOD = b"*2\r\n$6\r\nSELECT\r\n$1\r\n0\r\n" + SET
@@ -29,7 +29,6 @@ def server(folder: Path) -> Iterator[EmbeddedRedis]:
     server = EmbeddedRedis(folder, folder / "redis.sock")
     yield server
     server.stop()
-    server._client.close()
 
 
 @pytest.fixture
@@ -179,4 +178,4 @@ def test_without_room_for_a_copy_nothing_is_cut_off(
     ],
 )
 def test_commands_count_where_they_stand_behind_damage_and_not_before(tail: bytes, is_more: bool) -> None:  # noqa: FBT001
-    assert append_only._holds_commands_behind_the_damage(tail) is is_more
+    assert append_only.holds_commands_behind_the_damage(tail) is is_more

@@ -10,10 +10,10 @@ import orjson
 import pytest
 from opentelemetry.sdk.trace import TracerProvider
 
-from service.load import Kind
-from service.routes import timed_protocol
-from service.tracing import Tracing
-from tests.api.test_load import answer, until
+from service.http import timed_protocol
+from service.observability.tracing import Tracing
+from service.runtime.admission import RequestClass
+from tests.api.test_overload import answer, until
 from tests.client import BASE, Api, bearer
 from tests.conftest import Outbox, Start
 from tests.http.judge import judge, sequences
@@ -68,13 +68,13 @@ def ends_well(data: bytes) -> bool:
 
 
 async def busy(api: Api) -> None:
-    for kind in Kind:
-        while api.app.ctx.load._held[kind] < api.app.ctx.settings.max_in_flight:
-            assert api.app.ctx.load.take(kind)
+    for kind in RequestClass:
+        while api.app.ctx.admission.acquire(kind):
+            pass
 
 
 async def tracing(api: Api) -> None:
-    api.app.ctx.observation.tracing = Tracing(TracerProvider(shutdown_on_exit=False))
+    api.app.ctx.telemetry.tracing = Tracing(TracerProvider(shutdown_on_exit=False))
 
 
 async def idle(_api: Api) -> None:
@@ -92,7 +92,10 @@ async def test_as_many_answers_as_llhttp_sees_requests(start: Start, made: objec
         else:
             waiting += 1
     assert waiting < 30
-    await until(lambda: api.app.ctx.load._waiting == type(api.app.ctx.load._waiting)())
+    await until(lambda: api.app.ctx.admission.waiting == 0)
+    for kind in RequestClass if made is busy else ():
+        for _ in range(api.app.ctx.settings.max_in_flight):
+            api.app.ctx.admission.release(kind)
 
 
 async def test_it_matters_nowhere_how_a_sequence_is_cut(api: Api) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from service import deadline
+from service.runtime import deadline
 from service.runtime.single_flight import SingleFlight
 
 Work = Callable[[], Awaitable[str]]
@@ -147,12 +147,12 @@ async def test_waiting_for_others_spends_no_deadline(flights: SingleFlight[str])
         return "slow"
 
     async def asks_the_stores() -> str:
-        return f"{deadline.left(10):.1f}"
+        return f"{deadline.remaining(10):.1f}"
 
     async def request(item: str, work: Work) -> str:
-        deadline.begin(0.2)
+        deadline.start(0.2)
         answer = await flights.run("lane", item, work)
-        deadline.left(10)  # raises where the time is up
+        deadline.remaining(10)  # raises where the time is up
         return answer
 
     began = time.monotonic()

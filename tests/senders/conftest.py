@@ -13,8 +13,8 @@ import pytest
 
 import config
 from config import Settings
-from service import logs
 from service.entities import TextMessage
+from service.observability import logs
 from service.senders.aliyun import AliyunSender
 from service.senders.failover import Sender
 from service.senders.tencent import TencentSender

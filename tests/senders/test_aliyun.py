@@ -9,8 +9,7 @@ from urllib.parse import quote
 import pytest
 
 from service.errors import SmsUnavailable, TooManyRequests
-from service.senders.aliyun import AliyunSender
-from tests.senders.conftest import MESSAGE, MOBILE, Make, Provider, Received, settings_for
+from tests.senders.conftest import MESSAGE, MOBILE, Make, Provider, Received
 
 SENT = {"Message": "OK", "RequestId": "F655A8D5", "Code": "OK", "BizId": "9006197469364984400"}
 
@@ -98,8 +97,3 @@ async def test_an_error_of_the_gateway_is_a_failure_with_its_name_and_not_tried_
         await make("aliyun").send(MESSAGE)
     assert caught.value.reason == code
     assert len(provider.received) == 1
-
-
-def test_the_endpoint_is_the_production_one_over_https() -> None:
-    client = AliyunSender(settings_for())._client
-    assert (client._protocol, client._endpoint) == ("https", "dysmsapi.aliyuncs.com")

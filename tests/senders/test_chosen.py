@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 
 from config import Settings, SettingsError
-from service import diagnosis, senders
+from service import senders
 from service.app import build
-from service.diagnosis import Finding, Level
-from service.senders import PACKAGES
-from service.stores.connection import Connection
+from service.commands import check
+from service.commands.check import Finding, Level
+from service.senders import PACKAGES, Failover
+from service.stores.redis.connection import Connection
 from settings.providers import REQUIRED
 from tests.client import BASE
 from tests.senders.conftest import MOBILE, WEBHOOK_SECRET, settings_for
@@ -27,14 +28,16 @@ SDKS = {"aliyun": "alibabacloud_dysmsapi20170525", "tencent": "tencentcloud", "t
 @pytest.mark.parametrize("name", REQUIRED)
 async def test_every_name_makes_its_sender(name: str) -> None:
     sender = senders.chosen(settings_for(sms_sender=name), lambda *_: None)
-    [(made, inner)] = sender._senders  # type: ignore[attr-defined]
+    assert isinstance(sender, Failover)
+    [(made, inner)] = sender.senders
     assert (made, type(inner).__name__) == (name, f"{name.capitalize()}Sender")
     await senders.close(sender)
 
 
 async def test_several_are_made_in_their_order() -> None:
     sender = senders.chosen(settings_for(sms_sender="twilio,webhook,file"), lambda *_: None)
-    assert [name for name, _ in sender._senders] == ["twilio", "webhook", "file"]  # type: ignore[attr-defined]
+    assert isinstance(sender, Failover)
+    assert [name for name, _ in sender.senders] == ["twilio", "webhook", "file"]
     await senders.close(sender)
 
 
@@ -63,7 +66,7 @@ def test_a_missing_sdk_is_told_with_what_to_type(name: str, monkeypatch: pytest.
         senders.chosen(settings, lambda *_: None)
     assert str(caught.value).startswith(f"SMS_SENDER: {name} needs a package")
     assert str(caught.value).endswith(command)
-    [bad] = [finding for finding in diagnosis.of_settings(settings) if finding.level is Level.BAD]
+    [bad] = [finding for finding in check.of_settings(settings) if finding.level is Level.BAD]
     assert bad.text == str(caught.value)
 
 
@@ -89,17 +92,17 @@ def test_a_request_is_not_cut_off_while_the_senders_are_still_tried(named: str, 
 
 
 def test_the_numbers_with_fixed_codes_are_warned_of_masked() -> None:
-    found = diagnosis.of_settings(settings_for(test_codes=f"{MOBILE}=246810,13900139000=135790"))
+    found = check.of_settings(settings_for(test_codes=f"{MOBILE}=246810,13900139000=135790"))
     text = "TEST_CODES: who knows the fixed code logs in as 138****8000, 139****9000"
     assert Finding(Level.WARN, text) in found
 
 
 def test_the_settings_as_they_ship_are_warned_of_in_nothing() -> None:
-    assert [finding.level for finding in diagnosis.of_settings(settings_for())] == [Level.GOOD]
+    assert [finding.level for finding in check.of_settings(settings_for())] == [Level.GOOD]
 
 
 def test_a_long_text_is_warned_of() -> None:
-    found = diagnosis.of_settings(settings_for(sms_text="{code} " + "x" * 160))
+    found = check.of_settings(settings_for(sms_text="{code} " + "x" * 160))
     assert [finding.level for finding in found] == [Level.GOOD, Level.WARN]
 
 

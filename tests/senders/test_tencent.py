@@ -5,14 +5,15 @@ import hashlib
 import hmac
 import json
 import threading
+import time
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from service.errors import SmsUnavailable, TooManyRequests
-from service.senders.tencent import THREADS, TencentSender
-from tests.senders.conftest import MESSAGE, MOBILE, Make, Provider, Received, settings_for
+from service.senders.tencent import THREADS
+from tests.senders.conftest import MESSAGE, MOBILE, Make, Provider, Received
 
 
 def status(code: str) -> dict[str, Any]:
@@ -129,6 +130,9 @@ async def test_a_hanging_provider_takes_few_threads_and_what_waits_for_one_is_ne
     assert len(provider.received) <= THREADS
 
 
-def test_the_endpoint_is_the_production_one_over_https() -> None:
-    http = TencentSender(settings_for())._client.profile.httpProfile
-    assert (http.scheme, http.endpoint, http.reqTimeout) == ("https", "sms.tencentcloudapi.com", 2.0)
+async def test_the_sdk_gives_up_by_itself_in_the_time_of_the_settings(make: Make, provider: Provider) -> None:
+    provider.behaviour = "hang"
+    start = time.monotonic()
+    with pytest.raises(SmsUnavailable):
+        await make("tencent", sms_timeout=0.3).send(MESSAGE)
+    assert 0.3 <= time.monotonic() - start < 10  # it would hang for 30 s

@@ -6,8 +6,7 @@ from typing import Any
 import pytest
 
 from service.errors import SmsUnavailable, TooManyRequests
-from service.senders.twilio import TwilioSender
-from tests.senders.conftest import MESSAGE, MOBILE, Make, Provider, settings_for
+from tests.senders.conftest import MESSAGE, MOBILE, Make, Provider
 
 ACCOUNT = "AC" + "0" * 32
 SERVICE = "MG" + "1" * 32
@@ -93,9 +92,3 @@ async def test_a_message_that_failed_at_once_is_a_failure(make: Make, provider: 
     with pytest.raises(SmsUnavailable) as caught:
         await make("twilio").send(MESSAGE)
     assert caught.value.reason == "code 30008, status 201"
-
-
-async def test_the_endpoint_is_the_production_one_over_https() -> None:
-    sender = TwilioSender(settings_for())
-    assert sender._connected().api.base_url == "https://api.twilio.com"
-    await sender.close()

@@ -9,8 +9,8 @@ import asyncpg
 import pytest
 from redis.asyncio import RedisCluster
 
-from service.stores import clients
-from service.stores.connection import Connection
+from service.stores.redis import client
+from service.stores.redis.connection import Connection
 from tests import topologies
 
 KINDS = {
@@ -53,9 +53,9 @@ def place(request: pytest.FixtureRequest) -> Place:
 @pytest.fixture
 async def redis(place: Place, loop: Any) -> AsyncIterator[Any]:
     """A client of an empty Redis that may do everything; of what it answers redis-py says too little."""
-    client, close = clients.client(place.administrators, timeout=10, pool_size=10)
-    await on_every_server(client, "FLUSHALL")
-    yield client
+    found, close = client.client(place.administrators, timeout=10, pool_size=10)
+    await on_every_server(found, "FLUSHALL")
+    yield found
     await close()
 
 

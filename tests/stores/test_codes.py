@@ -8,15 +8,18 @@ import pytest
 
 from config import Settings
 from service.app import limits_of
-from service.codes import Codes, Loan
+from service.codes import Codes
 from service.conversion import ConversionGuard
 from service.errors import InvalidCode
+from service.events import Events
 from service.stores.budgets import Budget, Refusal, windows_of
-from service.stores.codes import CodeStore, Ended, Issued, Verdict, owner, places_of
-from service.stores.connection import Connection
+from service.stores.codes import CodeLease, CodeStore, Ended, Issued, Verdict, owner
 from service.stores.conversions import ConversionStore
 from service.stores.database import Database
-from service.stores.scripts import Step
+from service.stores.limits import LimitStore
+from service.stores.logins import LoginStore
+from service.stores.redis.connection import Connection
+from service.stores.sessions import SessionStore
 from service.stores.users import UserStore
 from tests.conftest import Clock
 from tests.stores.conftest import keys_of
@@ -35,6 +38,7 @@ class Number:
     """The code of one number, with the settings as they ship and a clock moved by hand."""
 
     def __init__(self, connection: Connection, redis: Server, clock: Clock) -> None:
+        self.connection = connection
         self.store = CodeStore(connection)
         self.redis = redis
         self.clock = clock
@@ -44,20 +48,20 @@ class Number:
             MOBILE, nonce, digest, now=self.clock(), life=LIFE, longest=LONGEST, attempts=ATTEMPTS
         )
 
-    async def take(self, digest: str = DIGEST, holder: str = "me") -> bool:
-        return await self.judge(digest, holder) is Verdict.RIGHT
+    async def verify(self, digest: str = DIGEST, lease_id: str = "me") -> bool:
+        return await self.judge(digest, lease_id) is Verdict.RIGHT
 
     async def judge(
-        self, digest: str = DIGEST, holder: str = "me", tries: Sequence[Budget] = (), attempts: int = ATTEMPTS
+        self, digest: str = DIGEST, lease_id: str = "me", tries: Sequence[Budget] = (), attempts: int = ATTEMPTS
     ) -> Verdict | Refusal:
-        verdict = await self.store.take(
-            places_of(MOBILE, tries), digest, holder, now=self.clock(), lease=LEASE, attempts=attempts, tries=tries
+        verdict = await self.store.verify(
+            CodeLease(MOBILE, lease_id, (*tries,)), digest, now=self.clock(), life=LEASE, attempts=attempts
         )
         assert verdict is not None
         return verdict
 
-    async def spend(self, holder: str, tries: Sequence[Budget] = ()) -> bool:
-        return await done(self.store, self.store.spending(places_of(MOBILE, tries), holder))
+    async def spend(self, lease_id: str, tries: Sequence[Budget] = ()) -> bool:
+        return await spent(self.connection, CodeLease(MOBILE, lease_id, (*tries,)))
 
     async def wait(self, seconds: int) -> None:
         """Let time pass, on our clock and on the server's."""
@@ -71,13 +75,8 @@ class Number:
         return int(await self.redis.hget(KEY, "attempts"))
 
 
-async def done(store: CodeStore, step: Step) -> bool:
-    return await store._connection.run_in_turn([step]) == [1]
-
-
-async def spent(codes: Codes, loan: Loan) -> bool:
-    [spending] = codes.spending(loan)
-    return await done(codes._store, spending)
+async def spent(connection: Connection, lease: CodeLease) -> bool:
+    return await connection.run_chain([CodeStore(connection).spending(lease)]) == [1]
 
 
 @pytest.fixture
@@ -102,11 +101,11 @@ async def test_a_new_code_has_the_nonce_that_was_passed_and_the_life_that_was_wa
 async def test_a_resend_keeps_the_code_and_the_count_of_tries(number: Number) -> None:
     await number.issue()
     for _ in range(3):
-        await number.take("wrong")
+        await number.verify("wrong")
     assert await number.issue("another nonce", "another digest") == Issued(NONCE, LIFE, DIGEST)
     assert await number.tries() == 3
-    assert not await number.take("another digest")
-    assert await number.take()
+    assert not await number.verify("another digest")
+    assert await number.verify()
 
 
 async def test_a_resend_lengthens_the_life_but_never_past_the_longest(number: Number) -> None:
@@ -132,7 +131,7 @@ async def test_a_resend_never_shortens_the_life(number: Number) -> None:
 async def test_an_expired_code_is_gone_and_the_next_one_is_new(number: Number) -> None:
     await number.issue()
     await number.wait(LIFE)
-    assert not await number.take()
+    assert not await number.verify()
     assert await number.issue("second", "digest of the second") == Issued("second", LIFE, "digest of the second")
     assert await number.tries() == 0
 
@@ -146,7 +145,7 @@ async def test_parallel_requests_get_one_code(number: Number) -> None:
 async def test_an_ended_code_answers_how_long_to_wait_and_does_not_live_longer_for_it(number: Number) -> None:
     await number.issue()
     for _ in range(ATTEMPTS):
-        await number.take("wrong")
+        await number.verify("wrong")
     await number.wait(100)
     answer = await number.issue()
     assert isinstance(answer, Ended)
@@ -161,70 +160,70 @@ async def test_an_ended_code_answers_how_long_to_wait_and_does_not_live_longer_f
 
 async def test_a_right_try_is_lent_the_code(number: Number) -> None:
     await number.issue()
-    assert await number.take()
+    assert await number.verify()
 
 
 async def test_a_try_without_a_code_is_wrong_and_leaves_nothing(number: Number) -> None:
-    assert not await number.take()
+    assert not await number.verify()
     assert await keys_of(number.redis) == set()
 
 
 async def test_a_try_at_another_number_is_wrong(number: Number) -> None:
     await number.issue()
-    assert not await number.store.take(
-        places_of("13900139000"), DIGEST, "me", now=number.clock(), lease=LEASE, attempts=ATTEMPTS
+    assert not await number.store.verify(
+        CodeLease("13900139000", "me"), DIGEST, now=number.clock(), life=LEASE, attempts=ATTEMPTS
     )
 
 
 async def test_a_try_before_the_last_is_still_judged(number: Number) -> None:
     await number.issue()
     for _ in range(ATTEMPTS - 1):
-        assert not await number.take("wrong")
-    assert await number.take()
+        assert not await number.verify("wrong")
+    assert await number.verify()
 
 
 async def test_of_a_hundred_parallel_guesses_exactly_as_many_are_judged_as_are_allowed(number: Number) -> None:
     await number.issue()
-    answers = await asyncio.gather(*(number.take(f"wrong {n}", f"guesser {n}") for n in range(100)))
+    answers = await asyncio.gather(*(number.verify(f"wrong {n}", f"guesser {n}") for n in range(100)))
     assert not any(answers)
     assert await number.tries() == ATTEMPTS
-    assert not await number.take()
+    assert not await number.verify()
 
 
 async def test_the_right_guess_among_a_hundred_counts_only_among_the_first(number: Number) -> None:
     await number.issue()
     guesses = [DIGEST if n == 50 else f"wrong {n}" for n in range(100)]
-    answers = [await number.take(guess, f"guesser {n}") for n, guess in enumerate(guesses)]
+    answers = [await number.verify(guess, f"guesser {n}") for n, guess in enumerate(guesses)]
     assert not any(answers)
 
 
 async def test_of_fifty_parallel_right_tries_exactly_one_is_lent_the_code(number: Number) -> None:
     await number.issue()
-    answers = await asyncio.gather(*(number.take(holder=f"holder {n}") for n in range(50)))
+    answers = await asyncio.gather(*(number.verify(lease_id=f"holder {n}") for n in range(50)))
     assert answers.count(True) == 1
     assert await number.tries() == 0
 
 
 async def test_a_wrong_try_counts_while_the_code_is_lent(number: Number) -> None:
     await number.issue()
-    await number.take()
-    assert not await number.take("wrong", "other")
+    await number.verify()
+    assert not await number.verify("wrong", "other")
     assert await number.tries() == 1
 
 
 async def test_guesses_that_end_a_lent_code_do_not_take_it_from_its_holder(number: Number) -> None:
     await number.issue()
-    assert await number.take()
+    assert await number.verify()
     for _ in range(ATTEMPTS):
-        await number.take("wrong", "guesser")
+        await number.verify("wrong", "guesser")
     assert await number.spend("me")
 
 
 async def test_a_try_does_not_change_the_life_of_the_code(number: Number) -> None:
     await number.issue()
     await number.wait(100)
-    await number.take("wrong")
-    await number.take()
+    await number.verify("wrong")
+    await number.verify()
     await number.store.release(MOBILE, "me")
     assert 200 - STALL < await number.life() <= 200
 
@@ -246,7 +245,7 @@ async def test_a_wrong_try_spends_one_of_each_budget_and_a_right_one_nothing(num
     assert await number.judge("wrong", tries=[tries]) is Verdict.WRONG
     assert await left_of(number, tries) == [1, 1]
     assert await number.judge(tries=[tries]) is Verdict.RIGHT
-    assert await number.judge(tries=[tries], holder="other") is Verdict.UNJUDGED
+    assert await number.judge(tries=[tries], lease_id="other") is Verdict.NO_ACTIVE_CODE
     assert await left_of(number, tries) == [1, 1]
     assert all([await number.redis.ttl(key) > 60 - STALL for key in tries.keys])
 
@@ -293,10 +292,10 @@ async def test_of_parallel_guesses_one_is_told_that_it_locks_the_number(number: 
 
 async def test_where_there_is_nothing_to_judge_no_try_is_spent_and_none_is_refused(number: Number) -> None:
     tries = budget("1/day")
-    assert await number.judge("wrong", tries=[tries]) is Verdict.UNJUDGED
+    assert await number.judge("wrong", tries=[tries]) is Verdict.NO_ACTIVE_CODE
     await number.issue()
     assert await number.judge("wrong", tries=[tries], attempts=1) is Verdict.WRONG
-    assert await number.judge("wrong", tries=[tries], attempts=1) is Verdict.UNJUDGED
+    assert await number.judge("wrong", tries=[tries], attempts=1) is Verdict.NO_ACTIVE_CODE
     assert await left_of(number, tries) == [1]
 
 
@@ -339,47 +338,47 @@ async def test_what_an_operator_left_where_tries_are_counted_locks_nobody_out(
 
 async def test_a_lent_code_is_free_again_when_the_lease_has_run_out(number: Number) -> None:
     await number.issue()
-    assert await number.take(holder="first")
+    assert await number.verify(lease_id="first")
     await number.wait(LEASE - 1)
-    assert not await number.take(holder="second")
+    assert not await number.verify(lease_id="second")
     await number.wait(1)
-    assert await number.take(holder="second")
+    assert await number.verify(lease_id="second")
     assert not await number.spend("first")
     assert await number.spend("second")
 
 
 async def test_a_released_code_can_be_taken_again_at_once(number: Number) -> None:
     await number.issue()
-    assert await number.take(holder="first")
+    assert await number.verify(lease_id="first")
     assert await number.store.release(MOBILE, "first")
-    assert await number.take(holder="second")
+    assert await number.verify(lease_id="second")
     assert not await number.store.release(MOBILE, "first")
     assert await number.tries() == 0
 
 
 async def test_a_spent_code_is_gone(number: Number) -> None:
     await number.issue()
-    await number.take()
+    await number.verify()
     assert await number.spend("me")
     assert await keys_of(number.redis) == set()
-    assert not await number.take()
+    assert not await number.verify()
     assert not await number.spend("me")
 
 
 async def test_a_code_is_spent_once_however_many_try(number: Number) -> None:
     await number.issue()
-    await number.take()
+    await number.verify()
     answers = await asyncio.gather(*(number.spend("me") for _ in range(20)))
     assert answers.count(True) == 1
 
 
-@pytest.mark.parametrize("holder", ["other", "", "ME"])
-async def test_nobody_else_can_release_or_spend_a_lent_code(number: Number, holder: str) -> None:
+@pytest.mark.parametrize("lease_id", ["other", "", "ME"])
+async def test_nobody_else_can_release_or_spend_a_lent_code(number: Number, lease_id: str) -> None:
     await number.issue()
-    await number.take(holder="me")
-    assert not await number.store.release(MOBILE, holder)
-    assert not await number.spend(holder)
-    assert not await number.take(holder="third")
+    await number.verify(lease_id="me")
+    assert not await number.store.release(MOBILE, lease_id)
+    assert not await number.spend(lease_id)
+    assert not await number.verify(lease_id="third")
     assert await number.spend("me")
 
 
@@ -388,7 +387,7 @@ async def test_a_code_that_is_not_lent_can_be_neither_released_nor_spent(number:
         assert not await number.store.release(MOBILE, "me")
         assert not await number.spend("me")
         await number.issue()
-    assert await number.take()
+    assert await number.verify()
 
 
 # --- What Redis holds -----------------------------------------------------------------------------------------------
@@ -409,22 +408,24 @@ def codes_with(
 
     def make(**overrides: Any) -> Codes:
         settings = make_settings(**overrides)
-        limits = limits_of(settings, connection, clock)
+        limits = limits_of(settings, connection, Events(), clock)
         guard = ConversionGuard(settings, ConversionStore(connection), UserStore(database), limits, clock)
-        return Codes(settings, CodeStore(connection), limits, guard, clock)
+        codes = CodeStore(connection)
+        logins = LoginStore(codes, LimitStore(connection, clock), SessionStore(connection))
+        return Codes(settings, codes, logins, limits, guard, Events(), clock)
 
     return make
 
 
-async def test_redis_holds_no_code(codes_with: Callable[..., Codes], redis: Server) -> None:
+async def test_redis_holds_no_code(codes_with: Callable[..., Codes], connection: Connection, redis: Server) -> None:
     # Ten digits, that none of the hexadecimal ones holds them by chance.
     codes = codes_with(code_length=10, sms_min_conversion=0)
     code = (await codes.issue(MOBILE)).digits
     assert code not in await dump(redis)
-    await codes.release(await codes.take(MOBILE, code, IP))
-    loan = await codes.take(MOBILE, code, IP)
+    await codes.release(await codes.verify(MOBILE, code, IP))
+    lease = await codes.verify(MOBILE, code, IP)
     assert code not in await dump(redis)
-    assert await spent(codes, loan)
+    assert await spent(connection, lease)
     assert await keys_of(redis) == set()
 
 
@@ -432,30 +433,30 @@ async def test_what_redis_holds_opens_nothing_without_the_pepper(codes_with: Cal
     code = await codes_with().issue(MOBILE)
     thief = codes_with(code_pepper="the pepper of somebody else")
     with pytest.raises(InvalidCode):
-        await thief.take(MOBILE, code.digits, IP)
+        await thief.verify(MOBILE, code.digits, IP)
 
 
 OLD_PEPPER, NEW_PEPPER = "the pepper of yesterday", "the pepper of tomorrow"
 
 
 async def test_while_the_pepper_is_changed_a_code_on_its_way_works_and_is_sent_again(
-    codes_with: Callable[..., Codes], redis: Server
+    codes_with: Callable[..., Codes], connection: Connection, redis: Server
 ) -> None:
     old = await codes_with(code_pepper=OLD_PEPPER).issue(MOBILE)
     codes = codes_with(code_pepper=f"{NEW_PEPPER}, {OLD_PEPPER}")
     assert (await codes.issue(MOBILE)).digits == old.digits
     for n in range(2):
         with pytest.raises(InvalidCode):
-            await codes.take(MOBILE, str((int(old.digits) + 1 + n) % 10**6).zfill(6), IP)
+            await codes.verify(MOBILE, str((int(old.digits) + 1 + n) % 10**6).zfill(6), IP)
     assert int(await redis.hget(KEY, "attempts") or 0) == 2
-    assert await spent(codes, await codes.take(MOBILE, old.digits, IP))
+    assert await spent(connection, await codes.verify(MOBILE, old.digits, IP))
 
 
 async def test_the_first_pepper_makes_new_codes(codes_with: Callable[..., Codes]) -> None:
     code = await codes_with(code_pepper=f"{NEW_PEPPER},{OLD_PEPPER}").issue(MOBILE)
     with pytest.raises(InvalidCode):
-        await codes_with(code_pepper=OLD_PEPPER).take(MOBILE, code.digits, IP)
-    assert await codes_with(code_pepper=NEW_PEPPER).take(MOBILE, code.digits, IP)
+        await codes_with(code_pepper=OLD_PEPPER).verify(MOBILE, code.digits, IP)
+    assert await codes_with(code_pepper=NEW_PEPPER).verify(MOBILE, code.digits, IP)
 
 
 @pytest.mark.parametrize(
@@ -466,7 +467,11 @@ async def test_the_first_pepper_makes_new_codes(codes_with: Callable[..., Codes]
     ],
 )
 async def test_a_code_of_other_settings_is_replaced_by_one_that_works_and_its_tries_count_on(
-    codes_with: Callable[..., Codes], redis: Server, before: dict[str, Any], after: dict[str, Any]
+    codes_with: Callable[..., Codes],
+    connection: Connection,
+    redis: Server,
+    before: dict[str, Any],
+    after: dict[str, Any],
 ) -> None:
     old = await codes_with(**before).issue(MOBILE)
     await redis.hset(KEY, "attempts", "3")
@@ -475,21 +480,21 @@ async def test_a_code_of_other_settings_is_replaced_by_one_that_works_and_its_tr
     assert new.digits != old.digits
     if len(new.digits) == len(old.digits):
         with pytest.raises(InvalidCode):
-            await codes.take(MOBILE, old.digits, IP)
+            await codes.verify(MOBILE, old.digits, IP)
     assert int(await redis.hget(KEY, "attempts") or 0) >= 3
-    assert await spent(codes, await codes.take(MOBILE, new.digits, IP))
+    assert await spent(connection, await codes.verify(MOBILE, new.digits, IP))
 
 
 async def test_a_code_that_nobody_could_type_in_time_is_made_anew_and_its_tries_count_on(number: Number) -> None:
     await number.issue()
-    await number.take("wrong")
+    await number.verify("wrong")
     for wait in (290, 290):
         number.clock.wait(wait)  # the key's own life does not pass: it is Redis' clock
     await number.redis.pexpire(KEY, 20_000)
     assert await number.issue("second", "other") == Issued("second", LIFE, "other")
     assert await number.tries() == 1
-    assert not await number.take()
-    assert await number.take("other")
+    assert not await number.verify()
+    assert await number.verify("other")
 
 
 @pytest.mark.parametrize(
@@ -507,8 +512,8 @@ async def test_a_damaged_code_counts_as_none_and_the_next_one_mends_it(
 ) -> None:
     number = Number(connection, redis, clock)
     await number.redis.execute_command(*garbage)
-    assert not await number.take()
+    assert not await number.verify()
     assert not await number.store.release(MOBILE, "me")
     assert not await number.spend("me")
     assert await number.issue() == Issued(NONCE, LIFE, DIGEST)
-    assert await number.take()
+    assert await number.verify()

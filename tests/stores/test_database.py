@@ -122,7 +122,7 @@ async def test_the_migrations_make_what_the_models_say() -> None:
 
 
 async def test_what_the_tooling_migrates_is_what_the_service_uses(tmp_path: Path) -> None:
-    config = Database(f"sqlite://{tmp_path}/x", timeout=1, pool_size=1)._config
+    config = Database(f"sqlite://{tmp_path}/x", timeout=1, pool_size=1).config
     assert {name: config[name] for name in ("apps", "use_tz", "timezone")} == {
         name: TORTOISE[name] for name in ("apps", "use_tz", "timezone")
     }

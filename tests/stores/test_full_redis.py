@@ -8,8 +8,8 @@ import pytest
 
 from service.entities import EndReason
 from service.errors import ServiceUnavailable
-from service.stores.connection import Connection
-from service.stores.sessions import Found, SessionStore
+from service.stores.redis.connection import Connection
+from service.stores.sessions import SessionStore, TokenLookup
 from tests.stores.conftest import keys_of, on_every_server
 from tests.stores.test_sessions import LIFE, LIST, NOW, STALL, USER, Login, find, listed, opened, replaced_by, swap
 
@@ -49,7 +49,7 @@ async def test_one_session_ends_and_the_others_live_on(
     assert [(await find(store, login)).session for login in (one, other)] == [one.session, other.session]
     assert await listed(redis) == [one.id, other.id]
     assert LIFE * 1000 - STALL < await redis.pttl(LIST) <= LIFE * 1000
-    assert await find(store, two) == Found(ended=reason)
+    assert await find(store, two) == TokenLookup(ended=reason)
     assert json.loads(await redis.get(two.session_key)) == {"ended": reason.value, "ended_at": NOW + 5}
     assert LIFE * 1000 - STALL < await redis.pttl(two.session_key) <= LIFE * 1000
 
@@ -63,7 +63,7 @@ async def test_the_last_session_ends(store: SessionStore, three: list[Login], re
 async def test_all_sessions_end(store: SessionStore, three: list[Login], redis: Server) -> None:
     ids = [login.id for login in three]
     assert await store.end_all(USER, EndReason.REVOKED, NOW) == ids
-    assert [await find(store, login) for login in three] == [Found(ended=EndReason.REVOKED)] * 3
+    assert [await find(store, login) for login in three] == [TokenLookup(ended=EndReason.REVOKED)] * 3
     assert not await redis.exists(LIST, BARRED)
 
 
@@ -93,9 +93,9 @@ async def test_a_user_who_is_disabled_is_barred_in_the_same_step(
     assert 0 < await redis.pttl(f"barred:{{{user_id}}}") <= 600_000
     await on_every_server(redis, "CONFIG", "SET", "maxmemory", "0")
     login = Login(user_id=user_id)
-    assert await store.open(login.session, login.serial, login.access, cap=10) is None
-    await store.unbar(user_id)
-    assert await store.open(login.session, login.serial, login.access, cap=10) is not None
+    assert await store.open(login.session, login.key_suffix, login.access, cap=10) is None
+    await store.unblock_logins(user_id)
+    assert await store.open(login.session, login.key_suffix, login.access, cap=10) is not None
 
 
 async def test_a_login_at_the_cap_takes_the_room_of_the_session_that_it_replaces(
@@ -103,7 +103,7 @@ async def test_a_login_at_the_cap_takes_the_room_of_the_session_that_it_replaces
 ) -> None:
     fresh = Login(at=NOW + 10)
     assert await replaced_by(store, fresh, cap=3) == [three[0].id]
-    assert await find(store, three[0]) == Found(ended=EndReason.REPLACED)
+    assert await find(store, three[0]) == TokenLookup(ended=EndReason.REPLACED)
     assert [(await find(store, login)).session for login in three[1:]] == [login.session for login in three[1:]]
     assert (await find(store, fresh)).session == fresh.session
     assert await listed(redis) == [three[1].id, three[2].id, fresh.id]

@@ -10,8 +10,8 @@ from redis.asyncio import Redis
 
 from service import rotation, tokens
 from service.entities import AccessRecord, Device, EndReason, Session
-from service.stores.connection import Connection
-from service.stores.sessions import Found, SessionStore
+from service.stores.redis.connection import Connection
+from service.stores.sessions import SessionStore, TokenLookup
 from service.tokens import Kind, TokenKeys
 from tests.stores.conftest import Place, keys_of
 
@@ -40,7 +40,7 @@ class Login:
     """One session and one access token of it, as the use cases make them."""
 
     def __init__(self, *, at: float = NOW, life: float = LIFE, user_id: int = USER) -> None:
-        session_id = tokens.Drawn.now().session_id
+        session_id = tokens.SessionSecrets.generate().session_id
         self.refresh_secret = KEYS.mint(Kind.REFRESH, user_id, session_id).secret
         self.session = Session(
             user_id=user_id,
@@ -61,8 +61,8 @@ class Login:
         return self.session.session_id
 
     @property
-    def serial(self) -> str:
-        return tokens.serial(self.access.digest)
+    def key_suffix(self) -> str:
+        return tokens.key_suffix(self.access.digest)
 
     @property
     def session_key(self) -> str:
@@ -70,7 +70,7 @@ class Login:
 
     @property
     def token_key(self) -> str:
-        return f"token:{{{self.session.user_id}}}:{self.id}:{self.serial}"
+        return f"token:{{{self.session.user_id}}}:{self.id}:{self.key_suffix}"
 
     def refreshed(self, at: float) -> "Login":
         """This login a while later: the session as refreshed, with a fresh access token."""
@@ -86,7 +86,7 @@ class Login:
 
 async def replaced_by(store: SessionStore, login: Login, cap: int) -> list[str]:
     """The ids of the sessions that make room for this one."""
-    done = await store.open(login.session, login.serial, login.access, cap=cap)
+    done = await store.open(login.session, login.key_suffix, login.access, cap=cap)
     assert done
     assert done.is_followed  # by nothing
     return done.replaced
@@ -98,12 +98,12 @@ async def opened(store: SessionStore, cap: int = CAP, **values: Any) -> Login:
     return login
 
 
-async def find(store: SessionStore, login: Login) -> Found:
-    return await store.find(login.session.user_id, login.id, login.serial)
+async def find(store: SessionStore, login: Login) -> TokenLookup:
+    return await store.find(login.session.user_id, login.id, login.key_suffix)
 
 
 async def swap(store: SessionStore, raw: bytes, login: Login) -> bool | bytes:
-    return await store.replace(raw, login.session, login.serial, login.access)
+    return await store.replace(raw, login.session, login.key_suffix, login.access)
 
 
 async def keys(redis: Server) -> set[str]:
@@ -125,14 +125,14 @@ async def test_what_was_opened_is_found_as_it_was(store: SessionStore) -> None:
 
 async def test_what_was_never_opened_is_not_found(store: SessionStore) -> None:
     await opened(store)
-    assert await find(store, Login()) == Found()
+    assert await find(store, Login()) == TokenLookup()
 
 
 async def test_a_find_is_one_command_of_three_keys(store: SessionStore, redis: Server, place: Place) -> None:
     if not isinstance(redis, Redis) or place.kind == "sentinel":
         pytest.skip("MONITOR shows one server, and this URL names none")
     login = await opened(store)
-    await find(store, login)  # the line is up
+    await find(store, login)  # the connection is open
     async with Redis.from_url(place.administrators, protocol=2) as watcher, watcher.monitor() as monitor:
         await find(store, login)
         await redis.echo("done")
@@ -144,13 +144,13 @@ async def test_a_find_is_one_command_of_three_keys(store: SessionStore, redis: S
 
 async def test_a_session_is_found_by_its_refresh_token_without_an_access_token(store: SessionStore) -> None:
     login = await opened(store)
-    found = await store.find(USER, login.id, tokens.serial(tokens.digest(login.refresh_secret)))
+    found = await store.find(USER, login.id, tokens.key_suffix(tokens.digest(login.refresh_secret)))
     assert (found.access, found.session) == (None, login.session)
 
 
 async def test_a_session_of_another_user_is_not_found(store: SessionStore) -> None:
     login = await opened(store)
-    assert await store.find(USER + 1, login.id, login.serial) == Found()
+    assert await store.find(USER + 1, login.id, login.key_suffix) == TokenLookup()
 
 
 # --- The keys -------------------------------------------------------------------------------------------------------
@@ -158,7 +158,7 @@ async def test_a_session_of_another_user_is_not_found(store: SessionStore) -> No
 
 async def test_the_keys_are_those_of_the_contract_and_share_one_hash_tag(store: SessionStore, redis: Server) -> None:
     login = await opened(store)
-    assert await keys(redis) == {f"token:{{42}}:{login.id}:{login.serial}", f"session:{{42}}:{login.id}", LIST}
+    assert await keys(redis) == {f"token:{{42}}:{login.id}:{login.key_suffix}", f"session:{{42}}:{login.id}", LIST}
     assert {await redis.type(key) for key in await keys(redis)} == {b"string"}
 
 
@@ -174,7 +174,7 @@ async def test_no_key_and_no_value_holds_a_secret(store: SessionStore, redis: Se
     login = Login()
     token = KEYS.mint(Kind.ACCESS, USER, login.id)
     access = AccessRecord(tokens.digest(token.secret), NOW, NOW + ACCESS_LIFE)
-    await store.open(login.session, tokens.serial(access.digest), access, cap=CAP)
+    await store.open(login.session, tokens.key_suffix(access.digest), access, cap=CAP)
     dump = b" ".join([key + b" " + await redis.get(key) for key in (key.encode() for key in await keys(redis))])
     for secret in (token.secret, login.refresh_secret):
         assert secret not in dump
@@ -223,7 +223,7 @@ async def test_a_deleted_token_is_dead_and_the_session_lives(store: SessionStore
 async def test_a_deleted_session_is_gone_and_the_others_stay(store: SessionStore, redis: Server) -> None:
     one, other = await opened(store), await opened(store)
     await redis.delete(one.session_key)
-    assert await find(store, one) == Found()
+    assert await find(store, one) == TokenLookup()
     assert (await find(store, other)).session == other.session
 
 
@@ -232,16 +232,16 @@ async def test_a_deleted_list_ends_every_session_and_a_later_login_brings_none_b
 ) -> None:
     before = [await opened(store) for _ in range(3)]
     await redis.delete(LIST)
-    assert [await find(store, login) for login in before] == [Found()] * 3
+    assert [await find(store, login) for login in before] == [TokenLookup()] * 3
     after = await opened(store)
     assert (await find(store, after)).session == after.session
-    assert [await find(store, login) for login in before] == [Found()] * 3
+    assert [await find(store, login) for login in before] == [TokenLookup()] * 3
 
 
 async def test_a_session_taken_from_the_list_is_dead(store: SessionStore, redis: Server) -> None:
     one, other = await opened(store), await opened(store)
     await redis.set(LIST, other.id, keepttl=True)
-    assert await find(store, one) == Found()
+    assert await find(store, one) == TokenLookup()
     assert (await find(store, other)).session == other.session
 
 
@@ -315,7 +315,7 @@ async def test_an_ended_session_tells_why_for_the_rest_of_its_life(
     login = await opened(store)
     await redis.expire(login.session_key, 1000)
     assert await store.end(USER, login.id, reason, NOW + 5) is True
-    assert await find(store, login) == Found(ended=reason)
+    assert await find(store, login) == TokenLookup(ended=reason)
     assert 1_000_000 - STALL < await redis.pttl(login.session_key) <= 1_000_000
     assert json.loads(await redis.get(login.session_key)) == {"ended": reason.value, "ended_at": NOW + 5}
     assert not await redis.exists(LIST)
@@ -355,7 +355,7 @@ async def test_at_the_cap_the_least_recently_refreshed_makes_room(store: Session
     assert await swap(store, (await find(store, first)).raw, first.refreshed(NOW + 10)) is True
     fourth = Login(at=NOW + 20)
     assert await replaced_by(store, fourth, cap=3) == [second.id]
-    assert await find(store, second) == Found(ended=EndReason.REPLACED)
+    assert await find(store, second) == TokenLookup(ended=EndReason.REPLACED)
     assert json.loads(await redis.get(second.session_key))["ended_at"] == NOW + 20
     assert await listed(redis) == [third.id, first.id, fourth.id]
 
@@ -509,7 +509,7 @@ async def test_a_session_with_a_time_that_is_none_is_not_there_and_the_users_oth
     login, other = await opened(store), await opened(store)
     record = re.sub(b'"%b":[0-9.]+' % part, b'"%b":%b' % (part, time), await redis.get(login.session_key))
     await redis.set(login.session_key, record, keepttl=True)
-    assert await find(store, login) == Found()
+    assert await find(store, login) == TokenLookup()
     assert await store.of_user(USER) == [other.session]
     assert await store.end_all(USER, EndReason.REVOKED, NOW) == [login.id, other.id]
 
@@ -537,7 +537,7 @@ async def test_a_garbled_list_holds_no_session_and_the_next_login_mends_it(
 ) -> None:
     login = await opened(store)
     await redis.set(LIST, garbage)
-    assert await find(store, login) == Found()
+    assert await find(store, login) == TokenLookup()
     assert await store.end(USER, login.id, EndReason.REVOKED, NOW) is False
     assert await swap(store, b"", login.refreshed(NOW + 1)) is False
     fresh = await opened(store)
@@ -593,7 +593,7 @@ async def test_a_session_that_an_operator_made_persistent_ends_like_any_other(
     login = await opened(store)
     await redis.persist(login.session_key)
     assert await store.end(USER, login.id, EndReason.REVOKED, NOW) is True
-    assert await find(store, login) == Found(ended=EndReason.REVOKED)
+    assert await find(store, login) == TokenLookup(ended=EndReason.REVOKED)
 
 
 async def test_a_garbled_record_is_answered_to_a_refresh_and_reloads_as_nothing(

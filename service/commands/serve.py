@@ -1,0 +1,57 @@
+"""`run.py serve`: what comes before serving, the serving, and the exit code."""
+
+import asyncio
+import logging
+import socket
+from argparse import Namespace
+from collections.abc import Sequence
+
+from config import Settings, SettingsError
+from service.commands import check, migrate, server, signals
+from service.commands.check import Finding, Level
+from service.embedded.data_dir import owned
+from service.embedded.running import embedded_redis
+
+DONE, FAILED = 0, 1
+
+log = logging.getLogger(__name__)
+
+
+def run(settings: Settings, _: Namespace) -> int:
+    """Serve until SIGINT, SIGTERM or SIGHUP. A start that fails leaves a Redis that it has found running."""
+    signals.interrupt_once()  # until the server's own handlers stand
+    _say(check.of_settings(settings))
+    try:
+        with owned(settings.data_dir), server.bound(settings) as listener, embedded_redis(settings) as redis:
+            if not _serve(listener, settings):
+                return FAILED
+            redis.keep()
+    except KeyboardInterrupt:
+        log.info("stopped before it served")
+    return DONE
+
+
+def _serve(listener: socket.socket, settings: Settings) -> bool:
+    """Whether the service has ended because somebody stopped it."""
+    try:
+        return _prepare(settings) and server.serve_on(listener, settings)
+    except KeyboardInterrupt:
+        log.info("stopped before it served")
+        return True
+
+
+def _prepare(settings: Settings) -> bool:
+    if not settings.redis_is_embedded:
+        _say(asyncio.run(check.diagnose(settings, redis_alone=True)))
+    return asyncio.run(migrate.database_is_current(settings))
+
+
+def _say(findings: Sequence[Finding]) -> None:
+    """Warn once, and not once per worker. Raises SettingsError where nobody could be served."""
+    for finding in findings:
+        if finding.away:
+            log.warning("%s; serving all the same, and answering 503 until it does", finding.text)
+        elif finding.level is Level.BAD:
+            raise SettingsError(finding.text)
+        elif finding.level is Level.WARN:
+            log.warning(finding.text)

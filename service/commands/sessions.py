@@ -1,0 +1,212 @@
+"""The operator's commands: what `run.py sessions | revoke | disable | enable | explain` do, and what they print.
+
+To the terminal what `routes/` is to HTTP. They speak to the stores directly, so they work while the service is down.
+"""
+
+import asyncio
+import sys
+import time
+from argparse import Namespace
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import asdict
+from datetime import UTC, datetime
+
+import orjson
+
+from config import Settings
+from service import mobiles
+from service.app import connections, limits_of
+from service.embedded.running import running_redis
+from service.entities import EndReason, Session, User
+from service.errors import NotFound
+from service.events import Event, Events
+from service.limits import Limits
+from service.observability import audit
+from service.sessions import Sessions
+from service.stores.codes import CodeStore
+from service.stores.sessions import SessionStore, key_names
+from service.stores.users import UserStore
+from service.users import Users, id_in
+
+DONE, FAILED = 0, 1
+COLUMNS = ("ID", "DEVICE", "IP", "CREATED", "LAST REFRESH", "EXPIRES", "KEY")
+
+Confirm = Callable[[str], bool]
+
+
+def run(settings: Settings, chosen: Namespace) -> int:
+    """One of the operator's commands, on the Redis and the database of the settings, served or not.
+
+    Returns its exit code.
+    """
+    with running_redis(settings):
+        return asyncio.run(_run(settings, chosen))
+
+
+async def _run(settings: Settings, chosen: Namespace) -> int:
+    who, as_json = chosen.subject, chosen.json
+    async with opened(settings) as does:
+        if chosen.name == "sessions":
+            return await does.list_sessions(who, as_json=as_json)
+        if chosen.name == "revoke":
+            return await does.revoke(who, chosen.session, _confirmation(chosen), as_json=as_json)
+        if chosen.name == "disable":
+            return await does.disable(who, _confirmation(chosen), as_json=as_json)
+        if chosen.name == "enable":
+            return await does.enable(who, as_json=as_json)
+        if chosen.name == "unlock":
+            return await does.unlock(who, as_json=as_json)
+        return await does.explain(sys.stdin.readline().strip() if who == "-" else who, as_json=as_json)
+
+
+def _confirmation(chosen: Namespace) -> Callable[[str], bool]:
+    def confirm(question: str) -> bool:
+        if chosen.yes:
+            return True
+        print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)
+        return sys.stdin.readline().strip().lower() in {"y", "yes"}
+
+    return confirm
+
+
+class Operations:
+    """One command each. They print to standard output and return an exit code; NotFound and ServiceUnavailable rise."""
+
+    def __init__(self, users: Users, sessions: Sessions, limits: Limits, codes: CodeStore, events: Events) -> None:
+        self._users = users
+        self._sessions = sessions
+        self._limits = limits
+        self._codes = codes
+        self._events = events
+
+    async def list_sessions(self, who: str, *, as_json: bool) -> int:
+        """A user's live sessions, with the keys that end them."""
+        user_id, user = await self._whose(who)
+        found = await self._sessions.of_user(user_id)
+        if as_json:
+            _print_json({"user_id": user_id, "sessions": [_described(session) for session in found]})
+        else:
+            status = f", {user.status.value}" if user else ""
+            print(f"{_named(user_id, user)}{status}: {_count(found)}")
+            _print_table([COLUMNS, *(tuple(_described(session).values()) for session in found)] if found else [])
+        return DONE
+
+    async def revoke(self, who: str, session_id: str | None, confirm: Confirm, *, as_json: bool) -> int:
+        """End one session of a user, or all."""
+        user_id, user = await self._whose(who)
+        if session_id:
+            await self._sessions.end(user_id, session_id, EndReason.REVOKED)
+            return _ended(user_id, [session_id], as_json=as_json)
+        found = await self._sessions.of_user(user_id)
+        if found and not confirm(f"End {_count(found)} of {_named(user_id, user)}?"):
+            return FAILED
+        return _ended(user_id, await self._sessions.end_all(user_id, EndReason.REVOKED), as_json=as_json)
+
+    async def disable(self, who: str, confirm: Confirm, *, as_json: bool) -> int:
+        """Let a user log in no more, and end every session."""
+        user = await self._users.find(who)
+        if not confirm(f"Disable {_named(user.id, user)}, and end every session?"):
+            return FAILED
+        return _ended(user.id, await self._users.disable(user), as_json=as_json)
+
+    async def enable(self, who: str, *, as_json: bool) -> int:
+        """Let a user log in again."""
+        user = await self._users.find(who)
+        await self._users.enable(user)
+        if as_json:
+            _print_json({"user_id": user.id, "status": "active"})
+        else:
+            print(f"user {user.id} may log in again")
+        return DONE
+
+    async def unlock(self, who: str, *, as_json: bool) -> int:
+        """Forget a number's wrong tries, codes and cool-down. It may be that of no user yet."""
+        mobile = mobiles.normalise(who) or (await self._users.find(who)).mobile
+        await self._limits.forget(mobile)
+        await self._codes.forget(mobile)
+        self._events.record(Event.NUMBER_UNLOCKED, mobile=mobile)
+        if as_json:
+            _print_json({"mobile": mobile, "unlocked": True})
+        else:
+            print(f"{mobiles.mask(mobile)} may ask for a code, and try it, as if it had never done so")
+        return DONE
+
+    async def explain(self, token: str, *, as_json: bool) -> int:
+        """Say whether a token is live; FAILED if it is not."""
+        explained = await self._sessions.explain(token)
+        if as_json:
+            _print_json({"live": explained.live, **asdict(explained)})
+        else:
+            whose = f" of user {explained.user_id}, session {explained.session_id}" if explained.user_id else ""
+            print(f"a live {explained.kind}{whose}" if explained.live else f"not live{whose}: {explained.why}")
+        return DONE if explained.live else FAILED
+
+    async def _whose(self, who: str) -> tuple[int, User | None]:
+        """A user's id and row. Without a row, whoever has a live session can be named by id. Raises NotFound."""
+        try:
+            user = await self._users.find(who)
+        except NotFound:
+            user_id = id_in(who)
+            if user_id is None or not await self._sessions.of_user(user_id):
+                raise
+            return user_id, None
+        return user.id, user
+
+
+@asynccontextmanager
+async def opened(settings: Settings) -> AsyncIterator[Operations]:
+    """The commands, connected to the stores of the settings."""
+    connection, database = connections(settings)
+    await database.open()
+    try:
+        events = Events(audit.write_line)
+        sessions = Sessions(SessionStore(connection), events, time.time)
+        limits = limits_of(settings, connection, events, time.time)
+        users = Users(UserStore(database), sessions, events)
+        yield Operations(users, sessions, limits, CodeStore(connection), events)
+    finally:
+        await connection.close()
+        await database.close()
+
+
+def _named(user_id: int, user: User | None) -> str:
+    return f"user {user_id}, {mobiles.mask(user.mobile) if user else 'who is in the database no more'}"
+
+
+def _ended(user_id: int, ids: Sequence[str], *, as_json: bool) -> int:
+    if as_json:
+        _print_json({"user_id": user_id, "ended": ids})
+    else:
+        print(f"user {user_id}: ended {_count(ids)}{': ' if ids else ''}{', '.join(ids)}")
+    return DONE
+
+
+def _described(session: Session) -> dict[str, str]:
+    return {
+        "id": session.session_id,
+        "device": session.device.name,
+        "ip": session.device.ip,
+        "created_at": _time(session.created_at),
+        "refreshed_at": _time(session.refreshed_at),
+        "expires_at": _time(session.expires_at),
+        "key": key_names(session)[0],
+    }
+
+
+def _time(moment: float) -> str:
+    return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _count(sessions: Sequence[object]) -> str:
+    return f"{len(sessions)} session{'' if len(sessions) == 1 else 's'}"
+
+
+def _print_table(rows: Sequence[Sequence[str]]) -> None:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def _print_json(value: object) -> None:
+    sys.stdout.write(orjson.dumps(value, option=orjson.OPT_APPEND_NEWLINE).decode())

@@ -1,0 +1,132 @@
+"""What happens and is worth telling: security events, and what became of each login and each refresh.
+
+Use cases record it once, in one place. What is done with it is for the followers: the audit line, the metrics. The
+names do not change (docs/audit.md).
+"""
+
+from collections.abc import Callable
+from enum import StrEnum
+from typing import NamedTuple
+
+from service.errors import (
+    InvalidCode,
+    InvalidRefreshToken,
+    ServiceError,
+    ServiceUnavailable,
+    SessionEnded,
+    TooManyRequests,
+    UserDisabled,
+)
+
+TEST_CODE = "test_code"  # the reason of events of the numbers in TEST_CODES, which get no messages
+
+
+class Event(StrEnum):
+    """A security event. The value is its name in the log."""
+
+    CODE_SENT = "code_sent"
+    LIMIT_HIT = "limit_hit"
+    LOGIN = "login"
+    LOGIN_REFUSED = "login_refused"
+    REFRESH = "refresh"
+    LOGOUT = "logout"
+    SESSION_REVOKED = "session_revoked"
+    SESSION_REPLACED = "session_replaced"
+    REFRESH_TOKEN_REUSED = "refresh_token_reused"  # noqa: S105 - the name of an event
+    USER_DISABLED = "user_disabled"
+    USER_ENABLED = "user_enabled"
+    NUMBER_LOCKED = "number_locked"
+    NUMBER_UNLOCKED = "number_unlocked"
+    INTROSPECTION_REFUSED = "introspection_refused"
+
+
+class Attempt(StrEnum):
+    """What is tried. Its reason is its outcome, one of OUTCOMES."""
+
+    LOGIN = "login_attempt"
+    REFRESH = "refresh_attempt"
+
+
+OK, REUSED, ERROR = "ok", "reused", "error"  # the last one is a bug of ours
+FAILURES = {
+    InvalidCode.code: "invalid_code",
+    UserDisabled.code: "user_disabled",
+    TooManyRequests.code: "too_many_requests",
+    ServiceUnavailable.code: "unavailable",
+    InvalidRefreshToken.code: "invalid",
+    SessionEnded.code: "ended",
+}
+OUTCOMES = {
+    Attempt.LOGIN: (OK, "invalid_code", "user_disabled", "too_many_requests", "unavailable", ERROR),
+    Attempt.REFRESH: (OK, REUSED, "ended", "invalid", "unavailable", ERROR),
+}
+
+
+class Details(NamedTuple):
+    """Whom an event is about, and why it happened. `mobile` is the whole number: a follower masks what it writes."""
+
+    user_id: int | None = None
+    session_id: str | None = None
+    mobile: str | None = None
+    reason: str | None = None
+
+
+Follower = Callable[[Event | Attempt, Details], None]  # called on the path of a request: quick, and raises nothing
+
+
+class Events:
+    """One per app, and one per command of the operator."""
+
+    def __init__(self, *followers: Follower) -> None:
+        self._followers = followers
+
+    def follow(self, follower: Follower) -> None:
+        """Call this with every event and every attempt from now on."""
+        self._followers = (*self._followers, follower)
+
+    def unfollow(self, follower: Follower) -> None:
+        """Call it no more."""
+        self._followers = tuple(other for other in self._followers if other != follower)
+
+    def record(
+        self,
+        event: Event | Attempt,
+        *,
+        user_id: int | None = None,
+        session_id: str | None = None,
+        mobile: str | None = None,
+        reason: str | None = None,
+    ) -> None:
+        """Tell all followers, in the order in which they came."""
+        details = Details(user_id, session_id, mobile, reason)
+        for follower in self._followers:
+            follower(event, details)
+
+    def attempt(self, attempt: Attempt) -> "Trial":
+        """Record what becomes of the block: OK, or why it failed. Nothing where it is cancelled."""
+        return Trial(self, attempt)
+
+
+class Trial:
+    """A context manager; one made by `contextlib` would take three times as long."""
+
+    __slots__ = ("_attempt", "_events")
+
+    def __init__(self, events: Events, attempt: Attempt) -> None:
+        self._events = events
+        self._attempt = attempt
+
+    def __enter__(self) -> None:
+        """Nothing is to be recorded yet."""
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        if error is None:
+            self._events.record(self._attempt, reason=OK)
+        elif isinstance(error, Exception):
+            self._events.record(self._attempt, reason=_outcome(error))
+
+
+def _outcome(error: Exception) -> str:
+    if isinstance(error, SessionEnded) and error.just_now:
+        return REUSED
+    return FAILURES.get(error.code, ERROR) if isinstance(error, ServiceError) else ERROR

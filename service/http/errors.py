@@ -1,0 +1,136 @@
+"""From errors to answers: the one table of statuses, and the handler that Sanic calls for whatever was raised."""
+
+import asyncio
+import logging
+from typing import Any
+
+from sanic import HTTPResponse
+from sanic.constants import HTTP_METHODS
+from sanic.exceptions import SanicException
+from sanic.handlers import ErrorHandler
+
+from service.errors import (
+    InvalidRequest,
+    InvalidToken,
+    NotFound,
+    ServiceError,
+    ServiceUnavailable,
+    SessionEnded,
+    TooManyRequests,
+)
+from service.http.requests import Request, request_id
+from service.http.responses import Answer, failure
+
+STATUS = {
+    "invalid_request": 400,
+    "invalid_code": 400,
+    "invalid_token": 401,
+    "session_ended": 401,  # 403 on a refresh, see REFRESH_STATUS
+    "invalid_refresh_token": 403,
+    "user_disabled": 403,
+    "forbidden": 403,
+    "captcha_required": 403,
+    "not_found": 404,
+    "method_not_allowed": 405,
+    "payload_too_large": 413,
+    "unsupported_media_type": 415,
+    "too_many_requests": 429,
+    "internal_error": 500,
+    "sms_unavailable": 503,
+    "service_unavailable": 503,
+}
+# The apps in the field refresh on every 401: a 401 from the refresh itself would make them loop.
+REFRESH_STATUS = {"session_ended": 403}
+# What is refused before it reaches a route. Any other 4xx of Sanic's is an `invalid_request`.
+REFUSALS = {
+    408: (InvalidRequest.code, "The request did not come whole in time."),
+    404: (NotFound.code, NotFound.message),
+    405: ("method_not_allowed", "This address does not take this method."),
+    413: ("payload_too_large", "The request is too large."),
+    431: ("payload_too_large", "The head of the request is too large."),
+    415: ("unsupported_media_type", "The body should be JSON, with Content-Type: application/json."),
+    503: (ServiceUnavailable.code, ServiceUnavailable.message),
+}
+REALM = 'Bearer realm="latch"'
+
+log = logging.getLogger(__name__)
+
+
+class EnvelopeErrorHandler(ErrorHandler):
+    """Puts every error in the envelope, also those of requests that never reached a route."""
+
+    def default(self, request: Request, exception: Exception) -> HTTPResponse:  # type: ignore[override]
+        """Answer whatever was raised."""
+        if isinstance(exception, asyncio.CancelledError):  # the client went away in the middle of its request
+            return failure(
+                request_id(request), STATUS[InvalidRequest.code], InvalidRequest.code, InvalidRequest.message
+            )
+        if isinstance(exception, SanicException) and exception.status_code != STATUS["internal_error"]:
+            return _refusal(request, exception)
+        return answer_to_any(exception, request.method, request_id(request))
+
+    @staticmethod
+    def log(request: Request, exception: Exception) -> None:  # type: ignore[override]
+        """Sanic's own logging of exceptions would repeat ours, and print addresses with numbers in them."""
+
+
+def answer_to_any(error: Exception, method: str, sent_id: str) -> Answer:
+    """What a request is answered where this was raised: what is no ServiceError is a bug of ours."""
+    if isinstance(error, ServiceError):
+        return answer_to(error, method, sent_id)
+    if isinstance(error, SanicException) and error.status_code in REFUSALS:
+        return refusal_of(error.status_code, sent_id)
+    log.error("unexpected %s", type(error).__name__, exc_info=error)
+    return failure(sent_id, STATUS["internal_error"], ServiceError.code, ServiceError.message)
+
+
+def answer_to(error: ServiceError, method: str, sent_id: str) -> Answer:
+    """What a request of this method and id is answered."""
+    statuses = {**STATUS, **REFRESH_STATUS} if method == "PUT" else STATUS
+    status = statuses[error.code]
+    headers: dict[str, str] = {}
+    extra: dict[str, Any] = {}
+    if status == STATUS["invalid_token"]:
+        headers["WWW-Authenticate"] = _challenge(error)
+    if isinstance(error, InvalidRequest) and error.fields:
+        extra["fields"] = error.fields
+    if isinstance(error, SessionEnded):
+        extra["reason"] = error.reason
+    if isinstance(error, TooManyRequests | ServiceUnavailable):
+        headers["Retry-After"] = str(error.retry_after)
+    if isinstance(error, TooManyRequests):
+        extra["retry_after"] = error.retry_after
+    return failure(sent_id, status, error.code, error.message, headers=headers, extra=extra)
+
+
+def refusal_of(status: int, sent_id: str, *, has_body: bool = True) -> Answer:
+    """What is answered to bytes that are no request, to one that is too large, and to one that does not come whole."""
+    code, message = REFUSALS.get(status, (InvalidRequest.code, InvalidRequest.message))
+    return failure(sent_id, status, code, message) if has_body else Answer(status=status)
+
+
+def _challenge(error: ServiceError) -> str:
+    """RFC 6750 section 3: no error attribute where no token was sent."""
+    if isinstance(error, InvalidToken) and not error.sent:
+        return REALM
+    return f'{REALM}, error="invalid_token", error_description="{error.message}"'
+
+
+def _refusal(request: Request, exception: SanicException) -> HTTPResponse:
+    status = exception.status_code
+    code, message = REFUSALS.get(status, (InvalidRequest.code, InvalidRequest.message))
+    headers = {}
+    if status == STATUS["method_not_allowed"]:
+        headers["Allow"] = ", ".join(method for method in HTTP_METHODS if _takes(request, method))
+    if code == ServiceUnavailable.code:
+        headers["Retry-After"] = str(ServiceUnavailable.retry_after)
+    return failure(request_id(request), status if status in REFUSALS else STATUS[code], code, message, headers=headers)
+
+
+def _takes(request: Request, method: str) -> bool:
+    """Whether the address takes the method. Sanic's own list is missing where the address holds a parameter."""
+    try:
+        route, _, _ = request.app.router.get(request.path, method, None)
+    except SanicException:
+        return False
+    return not getattr(route.ctx, "refuses", False)

@@ -1,0 +1,1 @@
+"""The OpenAPI description of every route, and the page that shows it. Read by sanic-ext."""

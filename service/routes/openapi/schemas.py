@@ -1,0 +1,111 @@
+"""The vocabulary of the OpenAPI document: values with examples, envelopes, failures with their statuses."""
+
+from typing import Any
+
+from sanic_ext.extensions.openapi.definitions import RequestBody, Response
+
+from service.entities import EndReason
+from service.errors import (
+    ServiceError,
+)
+from service.http.errors import REFUSALS, STATUS
+
+Schema = dict[str, Any]
+
+ACCESS, REFRESH_TOKEN, SERVICE_KEY = "access_token", "refresh_token", "service_key"
+
+EXAMPLE_MOBILE = "13800138000"
+EXAMPLE_TOKEN = "Yl2yCyu0yeRnoIj0qMyaX0Jq0tXyQmRh4W6mEJdZkq3GfT8sVb1uKxLwNcPzDaHe"  # noqa: S105 - made up
+EXAMPLE_REFRESH = "b0Qd7nRkXwVtJ5sPz1cUeGyHmAfLi9o2KxTqWvEjNrBhDgZu3SYp8CMlOa6I4F-_"
+EXAMPLE_SESSION = "9f86d081884c7d65"
+
+
+def record(properties: dict[str, Schema], optional: tuple[str, ...] = ()) -> Schema:
+    """An object whose properties are all required, but for `optional`."""
+    required = [name for name in properties if name not in optional]
+    schema: Schema = {"type": "object", "properties": properties}
+    return {**schema, "required": required} if required else schema
+
+
+def text(example: str, **more: Any) -> Schema:
+    """A string with an example."""
+    return {"type": "string", "example": example, **more}
+
+
+def count(example: int, description: str = "") -> Schema:
+    """A number of things or seconds, with an example."""
+    schema: Schema = {"type": "integer", "minimum": 0, "example": example}
+    return {**schema, "description": description} if description else schema
+
+
+MOBILE = text(EXAMPLE_MOBILE, pattern="^1[3-9][0-9]{9}$")
+TYPED_PATTERN = r"^[ -]*(\+[ -]*8[ -]*6[ -]*)?1[ -]*[3-9]([ -]*[0-9]){9}[ -]*$"
+TYPED_MOBILE = text(
+    EXAMPLE_MOBILE,
+    description="Spaces, hyphens and one leading +86 are dropped.",
+    pattern=TYPED_PATTERN,
+)
+CODE = text("123456", description="As many digits as the server's CODE_LENGTH.", pattern="^[0-9]{6}$")
+SOLVED_CAPTCHA = (
+    "A solved captcha, good once. Without one the answer is `captcha_required` where the server's CAPTCHA asks for it."
+)
+CAPTCHA_TOKEN = text("0.Wq3vXb7c-made-up", description=SOLVED_CAPTCHA)
+SESSION_ID = text(EXAMPLE_SESSION)
+USER_ID = {"type": "integer", "minimum": 1, "example": 42}
+TIME = text("2026-01-31T12:00:00Z", format="date-time")
+TOKENS = {
+    "token": text(EXAMPLE_TOKEN),
+    "refresh_token": text(EXAMPLE_REFRESH),
+    "token_type": {"type": "string", "enum": ["Bearer"]},
+    "expires_in": count(3500),
+    "refresh_expires_in": count(1_209_600),
+    "user_id": USER_ID,
+    "session_id": SESSION_ID,
+}
+
+
+def success(properties: dict[str, Schema], description: str, status: int = 200) -> Response:
+    """The envelope of a success."""
+    envelope = record({"message": {"type": "string", "enum": ["ok"]}, "data": record(properties)})
+    return Response({"application/json": {"schema": envelope}}, status=status, description=description)
+
+
+def failures(*errors: type[ServiceError], statuses: dict[str, int] | None = None) -> list[Response]:
+    """One response per status, naming the errors that share it. Any route may also answer 500."""
+    table = {**STATUS, **(statuses or {})}
+    by_status: dict[int, list[tuple[str, str]]] = {}
+    listed: tuple[type[ServiceError], ...] = (*errors, ServiceError)
+    for error in listed:
+        by_status.setdefault(table[error.code], []).append((error.code, error.message))
+    return [failure(status, pairs) for status, pairs in by_status.items()]
+
+
+def failure(status: int, pairs: list[tuple[str, str]]) -> Response:
+    """The envelope of the failures that share a status: pairs of code and message."""
+    codes = [code for code, _ in pairs]
+    schema = record(
+        {
+            "message": text(pairs[0][1]),
+            "error": {"type": "string", "enum": codes, "example": codes[0]},
+            "request_id": text("2f1e9d3c0b7a48659e1d2c3b4a5f6071"),
+            "fields": {"type": "object", "additionalProperties": {"type": "string"}},
+            "reason": {"type": "string", "enum": [reason.value for reason in EndReason]},
+            "retry_after": count(60),
+        },
+        optional=("fields", "reason", "retry_after"),
+    )
+    return Response({"application/json": {"schema": schema}}, status=status, description=" or ".join(codes))
+
+
+def refusals(*statuses: int) -> list[Response]:
+    """What Sanic itself refuses, by status."""
+    return [failure(status, [REFUSALS[status]]) for status in statuses]
+
+
+def json_body(properties: dict[str, Schema], optional: tuple[str, ...] = ()) -> RequestBody:
+    """A JSON object as request body."""
+    return RequestBody({"application/json": {"schema": record(properties, optional)}}, required=True)
+
+
+TOO_LARGE = STATUS["payload_too_large"]
+NOT_JSON = STATUS["unsupported_media_type"]

@@ -1,0 +1,188 @@
+"""The connection to Redis: time limits, atomic scripts, repeats, and what counts as "cannot be reached".
+
+Commands that callers ask for at the same time go out together (`lines.py`). `read` and a script that says so are
+repeated after a broken connection, because running them twice does no harm; all else fails at once and the caller
+decides. The time limit holds for all of it: the wait for one's turn, connecting, the answer, and the repeats. Where a
+request has less time left, that.
+"""
+
+import asyncio
+import logging
+import re
+from collections.abc import Awaitable, Callable, Generator, Sequence
+from time import perf_counter
+from typing import Any, Self
+
+from redis.exceptions import (
+    ClusterCrossSlotError,
+    ClusterError,
+    ConnectionError,  # noqa: A004 - redis-py's own name; the built-in is not used here
+    NoPermissionError,
+    OutOfMemoryError,
+    ReadOnlyError,
+    RedisClusterException,
+    RedisError,
+    TimeoutError,  # noqa: A004 - as above
+    TryAgainError,
+)
+
+from service.errors import ServiceUnavailable
+from service.runtime import deadline
+from service.stores.meter import OK, UNAVAILABLE, Meter, Observe, ignore
+from service.stores.redis import client
+from service.stores.redis.commands import MGET, Command
+from service.stores.redis.scripts import STOP_VALUES, Script, ScriptCall, chain_scripts
+
+UNREACHABLE = (
+    ConnectionError,
+    TimeoutError,
+    ClusterError,
+    NoPermissionError,
+    OutOfMemoryError,
+    ReadOnlyError,
+    RedisClusterException,  # no node answers
+    TryAgainError,
+    OSError,
+)
+# Answers of a server that is up but cannot do its work now (disk full, no replica, busy). Redis 6.2 wraps those that a
+# script gets: "Error running script ...: -OOM ...".
+UNABLE = re.compile(r"(^|-)(MISCONF|NOREPLICAS|BUSY|LOADING|OOM|READONLY|MASTERDOWN|NOPERM)\b")
+
+log = logging.getLogger(__name__)
+
+
+class RedisCall:
+    """An operation that is under way. Whoever began it must await it, once; several may be begun before that.
+
+    Raises ServiceUnavailable where Redis cannot be reached or cannot serve.
+    """
+
+    __slots__ = ("_answer", "_began", "_meter", "_name", "_read")
+
+    def __init__(self, name: str, answer: "asyncio.Future[Any]", meter: Meter) -> None:
+        self._name = name
+        self._answer = answer
+        self._meter = meter
+        self._read: Callable[[Any], Any] | None = None
+        self._began = perf_counter()
+        meter.enter()
+
+    def then(self, read: Callable[[Any], Any]) -> Self:
+        """Have the answer made of what Redis says."""
+        self._read = read
+        return self
+
+    def cancel(self) -> None:
+        """Nobody awaits it after all. It may be done all the same."""
+        self._answer.cancel()
+        self._meter.leave()
+
+    def __await__(self) -> Generator[Any, None, Any]:
+        outcome = ""
+        try:
+            answer = yield from self._answer
+            outcome = OK
+        except ServiceUnavailable:
+            outcome = UNAVAILABLE
+            raise
+        except UNREACHABLE as error:
+            outcome = UNAVAILABLE
+            log.warning("redis cannot be reached: %s", type(error).__name__)
+            raise ServiceUnavailable from error
+        except RedisError as error:
+            if found := UNABLE.search(str(error)):
+                outcome = UNAVAILABLE
+                log.warning("redis cannot serve: %s", found[2])
+                raise ServiceUnavailable from error
+            raise
+        finally:
+            self._meter.leave()
+            if outcome:  # a caller who went away and a bug of ours say nothing about the store
+                self._meter.observe(self._name, outcome, perf_counter() - self._began)
+        return self._read(answer) if self._read else answer
+
+
+class Connection:
+    """What the stores speak to Redis through. Each method but `ask` begins an operation and answers that.
+
+    `url` is a redis-py URL, `timeout` is in seconds and holds for each operation as a whole; `observe` is told of every
+    operation. `redis` is redis-py's client, for what is asked now and then.
+    """
+
+    def __init__(self, url: str, *, timeout: float, observe: Observe = ignore) -> None:
+        self.redis, self._close = client.client(url, timeout=timeout)
+        self._pipeline = client.pipeline(self.redis, timeout=timeout)
+        self.meter = Meter(self._pipeline.count, observe)
+        self._timeout = timeout
+        self._joins = self._pipeline.joins
+
+    def read(self, command: str, *arguments: str) -> RedisCall:
+        """One command that changes nothing, repeated after a broken connection."""
+        return self._begin(command, Command(arguments[0] if arguments else "", (command, *arguments), repeatable=True))
+
+    def values(self, *keys: str) -> RedisCall:
+        """The values of keys of one slot, as bytes or None: one MGET, shared with those who ask at the same time."""
+        return self._begin(MGET, Command(keys[0], (MGET, *keys), repeatable=True))
+
+    def run(self, script: Script, keys: Sequence[str], arguments: Sequence[str | bytes | int]) -> RedisCall:
+        """One script, by its digest; sent whole where the server does not know it (a restart, a failover)."""
+        by_digest = ("EVALSHA", script.sha, len(keys), *keys, *arguments)
+        return self._begin(script.name, Command(keys[0], by_digest, script.repeatable, script.source))
+
+    async def run_chain(self, steps: Sequence[ScriptCall]) -> list[Any]:
+        """Run scripts one after the other, until one answers nothing or 0. What those have answered that ran.
+
+        All of it is one atomic operation and one round trip, but where Redis keeps keys apart, as a Cluster does: there
+        each is one by itself. Whichever fails, those before it have been run.
+        """
+        if self._joins and len(steps) > 1:
+            try:
+                return list(await self.run(*chain_scripts(steps)))
+            except ClusterCrossSlotError:  # nothing has been run
+                log.warning("redis keeps keys apart, as a Cluster does: what could go in one step takes several")
+                self._joins = False
+        answers: list[Any] = []
+        for step in steps:
+            answers.append(await self.run(*step))
+            if answers[-1] in STOP_VALUES:
+                break
+        return answers
+
+    def write(self, command: str, key: str, *arguments: str) -> RedisCall:
+        """One command that must not be done twice."""
+        return self._begin(command, Command(key, (command, key, *arguments), repeatable=False))
+
+    def delete(self, key: str, *keys: str) -> RedisCall:
+        """Delete keys of one slot. How many there were."""
+        return self._begin("DEL", Command(key, ("DEL", key, *keys), repeatable=True))
+
+    async def ask(self, call: Callable[[], Awaitable[Any]]) -> Any:
+        """What is asked through `redis`, under the same time limit and told in the same way."""
+
+        async def limited() -> Any:
+            async with asyncio.timeout(deadline.remaining(self._timeout)):
+                return await call()
+
+        return await RedisCall("survey", asyncio.ensure_future(limited()), self.meter)
+
+    async def ping(self) -> None:
+        """Return if Redis answers."""
+        await self.read("PING")
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self._pipeline.close()
+        await self._close()
+
+    def _begin(self, name: str, command: Command) -> RedisCall:
+        try:
+            answer = self._pipeline.submit(command, deadline.remaining(self._timeout))
+        except ServiceUnavailable as error:  # the request has no time left
+            answer = asyncio.get_running_loop().create_future()
+            answer.set_exception(error)
+        return RedisCall(name, answer, self.meter)
+
+
+def milliseconds(seconds: float) -> int:
+    """As Redis takes times."""
+    return round(seconds * 1000)

@@ -1,0 +1,165 @@
+"""Pipelined connections: the commands of many callers go out in one write, and replies come back in order.
+
+Most of what a command costs is not Redis' work but the client's, and most of that is the same for one as for many. The
+connection and its handshake are redis-py's, and hiredis parses (`wire.py`). When an answer cannot be read the
+connection is given up, and with it all answers that are still to come on it: none ever reaches the caller before or
+after.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from copy import copy
+from functools import partial
+from typing import Any, Protocol
+
+from redis.asyncio.connection import AbstractConnection
+from redis.asyncio.retry import Retry
+from redis.backoff import ExponentialWithJitterBackoff
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import RedisError
+
+from service.stores.batcher import Batcher
+from service.stores.redis.commands import MGET, Call, Command, Message, deliver, encode, merge_mgets, one_per_call
+from service.stores.redis.transport import RedisTransport
+
+RETRIES = 2
+MOST = 128  # commands in one batch
+BROKEN = (RedisConnectionError, OSError)
+
+Calls = Sequence[Call]
+
+log = logging.getLogger(__name__)
+
+
+class PipelinedConnection:
+    """One connection, made by `make` when it is first needed and anew after each that broke or was cut off.
+
+    `merge`: there are MGETs alone, and those of many callers become one, which a Cluster does not allow.
+    """
+
+    def __init__(self, make: Callable[[], AbstractConnection], *, merge: bool, retries: int = RETRIES) -> None:
+        self._make = make
+        self._merge = merge
+        self._connection: AbstractConnection | None = None
+        self._wire: RedisTransport | None = None
+        self._retry = patience(retries)
+
+    async def flush(self, calls: Calls) -> None:
+        """Answer every call, or fail it."""
+        try:
+            await self._retry.call_with_retry(partial(self._exchange, calls), partial(self._broken, calls))
+        except Exception as error:  # noqa: BLE001 - it is the callers' to handle
+            for call in calls:
+                call.fail(copy(error))
+            await self._give_up()
+        except BaseException:
+            await self._give_up()
+            raise
+
+    async def close(self) -> None:
+        """Close the connection; the next batch opens another."""
+        if connection := self._taken():
+            with suppress(OSError, RedisError, RuntimeError):
+                await connection.disconnect()
+
+    async def _exchange(self, calls: Calls) -> None:
+        waiting = [call for call in calls if not call.future.done()]
+        if not waiting:
+            return
+        wire = self._wire
+        if wire is None or not wire.is_open:  # the server has closed it
+            wire = await self._connected()
+            waiting = [call for call in waiting if not call.future.done()]
+        messages = merge_mgets(waiting) if self._merge else one_per_call(waiting)
+        while messages:
+            data, sent = encode(messages)
+            messages = await _asked(wire, data, sent) if sent else []
+
+    async def _broken(self, calls: Calls, error: Exception) -> None:
+        """Before the next try: fail what must not be sent again."""
+        log.debug("redis: trying again after %s", type(error).__name__)
+        await self._give_up()
+        for call in calls:
+            if not call.item.repeatable:
+                call.fail(copy(error))
+
+    async def _give_up(self) -> None:
+        """Leave the connection, whatever may still come on it. Waits for nothing."""
+        if connection := self._taken():
+            with suppress(OSError, RedisError, RuntimeError):
+                await connection.disconnect(nowait=True)
+
+    def _taken(self) -> AbstractConnection | None:
+        connection, self._connection, self._wire = self._connection, None, None
+        return connection
+
+    async def _connected(self) -> RedisTransport:
+        await self._give_up()
+        connection = self._connection = self._make()
+        await connection.connect()  # type: ignore[no-untyped-call]
+        self._wire = RedisTransport(connection)
+        return self._wire
+
+
+async def _asked(wire: RedisTransport, data: bytes, sent: Sequence[Message]) -> list[Message]:
+    """Send these and hand their answers on. Answers what is to be sent instead of those that were refused for now."""
+    instead: list[Message] = []
+    left = iter(sent)
+
+    def tell(answer: Any) -> None:
+        if more := deliver(next(left), answer):
+            instead.extend(more)
+
+    await wire.send(data, len(sent), tell)
+    return instead
+
+
+class RedisPipeline(Protocol):
+    """The lines to all servers there are."""
+
+    count: int  # how many there may be at once
+    joins: bool  # whether one script may be given keys of any names
+
+    def submit(self, command: Command, seconds: float) -> "asyncio.Future[Any]":
+        """The answer, or what redis-py raises. TimeoutError after `seconds`."""
+
+    async def close(self) -> None:
+        """Close every line. Whoever waits fails."""
+
+
+class SinglePipeline:
+    """Two lines to one server: checks never wait behind a batch of scripts.
+
+    `timeout` in seconds holds for all that one batch takes: connecting, its answers, and the repeats of what may be
+    repeated.
+    """
+
+    def __init__(
+        self, make: Callable[[], AbstractConnection], *, timeout: float, merge: bool = True, retries: int = RETRIES
+    ) -> None:
+        self._lines = [PipelinedConnection(make, merge=mine, retries=retries) for mine in (merge, False)]
+        self.count = len(self._lines)
+        self.joins = True
+        reads, others = self._lines
+        self._reads = Batcher(reads.flush, most=MOST, limit=timeout)
+        self._others = Batcher(others.flush, most=MOST, limit=timeout, waits_a_turn=True)
+
+    def submit(self, command: Command, seconds: float) -> "asyncio.Future[Any]":
+        """See `RedisPipeline`."""
+        batcher = self._reads if command.arguments[0] == MGET else self._others
+        return batcher.submit(command, seconds)
+
+    async def close(self) -> None:
+        """See `RedisPipeline`."""
+        for batcher in (self._reads, self._others):
+            await batcher.close()
+        for line in self._lines:
+            await line.close()
+
+
+def patience(retries: int = RETRIES) -> Retry:
+    """How soon and how often to try again after a broken connection."""
+    kinds: Any = BROKEN  # redis-py names its own alone
+    return Retry(ExponentialWithJitterBackoff(base=0.01, cap=0.1), retries, supported_errors=kinds)
