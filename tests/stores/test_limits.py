@@ -73,6 +73,14 @@ async def test_what_the_library_has_counted_counts(store: LimitStore, connection
     assert not await connection.run(LIBRARYS, [window.key(MOBILE)], [repr(clock()), 3, 3600, 1])
 
 
+@pytest.mark.parametrize("fraction", [0, 0.5, 0.123, 0.123456, 0.1234567, 0.9999998])
+async def test_a_moment_counts_however_many_digits_it_has(store: LimitStore, clock: Clock, fraction: float) -> None:
+    clock.wait(fraction)
+    assert await store.spend([budget("1/hour")]) is None
+    assert await store.look([budget("1/hour")]) == Refusal("codes", 3601)
+    assert await store.spend([budget("1/hour")]) == Refusal("codes", 3601)
+
+
 async def test_a_moment_far_ahead_of_our_clock_holds_nobody_up(store: LimitStore, redis: Any, clock: Clock) -> None:
     [key] = budget("1/hour").keys
     for ahead, refusal in ((3600, Refusal("codes", 7201)), (3601, None)):
