@@ -22,7 +22,6 @@ from typing import Any
 
 import pytest
 from _pytest.logging import LogCaptureHandler
-from limits.aio.storage.redis import redispy
 from pytest_sanic import utils as pytest_sanic_utils
 from sanic import Sanic
 from sanic.server.protocols.http_protocol import HttpProtocol
@@ -287,11 +286,8 @@ async def database(stores: tuple[Connection, Database]) -> Database:
 
 
 @pytest.fixture
-def make_app(
-    make_settings: Callable[..., Settings], clock: Clock, outbox: Outbox, monkeypatch: pytest.MonkeyPatch
-) -> Callable[..., App]:
+def make_app(make_settings: Callable[..., Settings], clock: Clock, outbox: Outbox) -> Callable[..., App]:
     """The app of production, with a clock and a phone of the test's own. Settings that are passed win."""
-    monkeypatch.setattr(redispy, "time", SimpleNamespace(time=clock))  # the `limits` library takes no clock
 
     def make(**overrides: Any) -> App:
         settings = make_settings(**overrides)

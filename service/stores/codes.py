@@ -9,10 +9,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import NamedTuple
 
-from redis.exceptions import ResponseError
-
 from service.stores.budgets import Budget, Refusal, Window
-from service.stores.limits import is_foreign
 from service.stores.redis.connection import Connection, milliseconds
 from service.stores.redis.scripts import Script, ScriptCall
 
@@ -108,19 +105,14 @@ class CodeStore:
 
         `digest` is that of the try, or several with commas between, one of which must be the code's. A wrong try spends
         one of each of the budgets `lease.tries`; where one of them has no room nothing is judged, and the one with the
-        longest wait is returned. None if a script in `after` stopped the chain, or could not be run.
+        longest wait is returned. None if a script in `after` stopped the chain.
         """
         mobile, lease_id, tries = lease
         arguments: list[str | int] = [digest, attempts, lease_id, milliseconds(now), milliseconds(life)]
         for budget in tries:
             for window in budget.windows:
                 arguments += (window.amount, window.seconds)
-        try:
-            answers = await self._connection.run_chain([*after, (VERIFY, _places(mobile, tries), arguments)])
-        except ResponseError as error:
-            if after and is_foreign(error):
-                return None
-            raise
+        answers = await self._connection.run_chain([*after, (VERIFY, _places(mobile, tries), arguments)])
         if len(answers) <= len(after):
             return None
         answer = answers[-1]

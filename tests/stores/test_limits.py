@@ -1,23 +1,25 @@
 """LimitStore and its neighbours on every kind of Redis."""
 
 import asyncio
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from limits.aio.storage.redis import redispy
+from limits.aio.storage import RedisStorage
+from limits.aio.storage.redis.bridge import RedisBridge
 
 from service.errors import ServiceUnavailable
 from service.runtime.background import settled
-from service.stores.budgets import ALL, Budget, Refusal, windows_of
+from service.stores.budgets import ALL, PREFIX, Budget, Refusal, windows_of
 from service.stores.conversions import Conversion, ConversionStore
 from service.stores.cooldowns import Cooldown, CooldownStore
 from service.stores.limits import LimitStore
 from service.stores.redis.connection import Connection
+from service.stores.redis.scripts import Script
 from tests.client import MOBILE
 from tests.conftest import Clock
 
 HOLD = 20  # seconds
+LIBRARYS = Script("of the library", repeatable=False, source=RedisBridge.SCRIPT_ACQUIRE_MOVING_WINDOW.decode())
 
 
 def budget(text: str, name: str = "codes", who: str = MOBILE) -> Budget:
@@ -30,8 +32,7 @@ def connection(connection_of_latch: Connection) -> Connection:
 
 
 @pytest.fixture
-def store(connection: Connection, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> LimitStore:
-    monkeypatch.setattr(redispy, "time", SimpleNamespace(time=clock))
+def store(connection: Connection, clock: Clock) -> LimitStore:
     return LimitStore(connection, clock)
 
 
@@ -46,10 +47,47 @@ async def test_a_budget_is_spent_until_it_is_empty_and_knows_when_it_has_room(st
     assert await store.spend([budget("3/hour")]) is None
 
 
-async def test_keys_are_those_that_the_library_names(store: LimitStore) -> None:
-    for text, who in (("3/hour", MOBILE), ("5/2 minutes", "2001:db8::/64"), ("1/day", "{138}")):
-        [window] = windows_of("codes", text)
-        assert window.key(who) == store._storage.bridge.prefixed_key(window.item.key_for(who))
+@pytest.mark.parametrize(("text", "who"), [("3/hour", MOBILE), ("5/2 minutes", "2001:db8::/64"), ("1/day", "{138}")])
+async def test_keys_and_moments_are_those_of_the_library(
+    store: LimitStore, connection: Connection, redis: Any, clock: Clock, text: str, who: str
+) -> None:
+    clock.wait(0.1234567)
+    [window] = windows_of("codes", text)
+    library = RedisStorage("async+redis://", implementation="redispy", key_prefix=PREFIX)
+    key = library.bridge.prefixed_key(window.item.key_for(who))
+    assert window.key(who) == key
+    assert await store.spend([budget(text, who=who)]) is None
+    ours = await redis.lrange(key, 0, -1)
+    await redis.delete(key)
+    assert await connection.run(LIBRARYS, [key], [repr(clock()), window.amount, window.seconds, 1])
+    assert await redis.lrange(key, 0, -1) == ours
+    assert 0 < await redis.ttl(key) <= window.seconds
+
+
+async def test_what_the_library_has_counted_counts(store: LimitStore, connection: Connection, clock: Clock) -> None:
+    [window] = windows_of("codes", "3/hour")
+    for _ in range(2):
+        assert await connection.run(LIBRARYS, [window.key(MOBILE)], [repr(clock()), 3, 3600, 1])
+    assert await store.spend([budget("3/hour")]) is None
+    assert await store.spend([budget("3/hour")]) == Refusal("codes", 3601)
+    assert not await connection.run(LIBRARYS, [window.key(MOBILE)], [repr(clock()), 3, 3600, 1])
+
+
+@pytest.mark.parametrize("fraction", [0, 0.5, 0.123, 0.123456, 0.1234567, 0.9999998])
+async def test_a_moment_counts_however_many_digits_it_has(store: LimitStore, clock: Clock, fraction: float) -> None:
+    clock.wait(fraction)
+    assert await store.spend([budget("1/hour")]) is None
+    assert await store.look([budget("1/hour")]) == Refusal("codes", 3601)
+    assert await store.spend([budget("1/hour")]) == Refusal("codes", 3601)
+
+
+async def test_a_moment_far_ahead_of_our_clock_holds_nobody_up(store: LimitStore, redis: Any, clock: Clock) -> None:
+    [key] = budget("1/hour").keys
+    for ahead, refusal in ((3600, Refusal("codes", 7201)), (3601, None)):
+        await redis.delete(key)
+        await redis.lpush(key, clock() + ahead)
+        assert await store.look([budget("1/hour")]) == refusal
+        assert await store.spend([budget("1/hour")]) == refusal
 
 
 async def test_of_several_windows_and_budgets_the_longest_wait_is_told(store: LimitStore) -> None:

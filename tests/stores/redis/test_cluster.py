@@ -14,6 +14,7 @@ from service.entities import EndReason
 from service.errors import ServiceUnavailable
 from service.stores import budgets, conversions, cooldowns, sessions
 from service.stores.codes import CodeLease, CodeStore, owner
+from service.stores.limits import LimitStore
 from service.stores.redis.connection import Connection
 from service.stores.redis.scripts import LUA
 from service.stores.sessions import SessionStore
@@ -242,6 +243,9 @@ async def test_every_script_touches_one_slot_alone(store: SessionStore, touched:
     await codes.verify(lease, "digest", now=NOW, life=10, attempts=5)
     await codes.release(MOBILE, "me")
     await connection.run_chain([codes.spending(lease)])
+    limits = LimitStore(connection, lambda: NOW)
+    assert await limits.spend(tries) is None
+    assert await limits.look(tries) is None
     await steps.start(MOBILE, NOW)
     await steps.undo(MOBILE, NOW)
     await conversions.ConversionStore(connection).add_sent("1380013", NOW)

@@ -13,9 +13,11 @@ local function number(value)
   end
   return tonumber(value)
 end
--- A moment in seconds as the `limits` library writes it. One that is more than an hour ahead of `now` is none of ours.
+-- A moment in seconds as the `limits` library writes it: Redis makes 1.7672256001234567e+9 of a number of 17 digits.
+-- One that is more than an hour ahead of `now` is none of ours.
 local function moment(value, now)
-  local seconds = type(value) == 'string' and #value <= 24 and tonumber(string.match(value, '^%d+%.?%d*$') or nil)
+  local seconds = type(value) == 'string' and #value <= 24
+    and tonumber(string.match(value, '^%d+%.?%d*$') or string.match(value, '^%d%.%d+e%+%d$') or nil)
   return seconds and seconds <= now + 3600 and seconds or nil
 end
 
