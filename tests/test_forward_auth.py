@@ -247,6 +247,7 @@ def test_a_store_that_does_not_answer_is_503_and_never_a_log_out(gateway: Gatewa
     assert gateway.get("/orders/1", token).status_code == 200
 
 
+@pytest.mark.slow
 def test_a_latch_that_is_down_is_503_and_never_a_log_out() -> None:
     with running() as gateway:
         token = gateway.latch.log_in()["token"]

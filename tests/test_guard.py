@@ -113,6 +113,7 @@ async def test_a_refusal_is_latch_s_own(open_example: Open, latch: Service, mobi
             assert (await get(near)).status_code in {401, 404}
 
 
+@pytest.mark.slow
 async def test_a_latch_that_is_down_is_503_and_never_a_log_out(examples: dict[str, Open], folder: Path) -> None:
     with Service(folder) as latch:
         token = latch.log_in()["token"]

@@ -24,6 +24,7 @@ from tests.processes import AS_SHIPPED, PATIENCE, ROOT, Service, free_port, run,
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_sessions_users_and_pepper_outlive_a_restart(folder: Path) -> None:
     with Service(folder) as service:
         tokens = service.log_in()
@@ -44,6 +45,7 @@ def test_sessions_users_and_pepper_outlive_a_restart(folder: Path) -> None:
         assert service.process.wait(PATIENCE) == 0
 
 
+@pytest.mark.slow
 def test_two_workers_hold_the_counts_together_warn_once_and_log_nothing_secret(folder: Path) -> None:
     odd = {"TEST_CODES": f"{MOBILE}=246810", "SMS_TEXT": "{code}" + "x" * 160}
     with Service(folder, WORKERS=2, LOG_LEVEL="DEBUG", **odd) as service, ThreadPoolExecutor(16) as pool:
@@ -90,6 +92,7 @@ def without_ids_and_times(text: str) -> str:
     return found.sub("", text)
 
 
+@pytest.mark.slow
 def test_metrics_add_up_over_the_workers_and_every_line_of_a_json_log_parses(folder: Path) -> None:
     with Service(folder, WORKERS=2, LOG_FORMAT="json", LOG_LEVEL="DEBUG") as service:
         deadline = time.monotonic() + PATIENCE
@@ -117,6 +120,7 @@ def test_metrics_add_up_over_the_workers_and_every_line_of_a_json_log_parses(fol
     assert all({"event", "level", "timestamp"} <= set(line) for line in lines)
 
 
+@pytest.mark.slow
 def test_a_redis_that_a_killed_run_left_behind_is_taken_over(folder: Path) -> None:
     with Service(folder) as service:
         tokens = service.log_in()
@@ -126,6 +130,7 @@ def test_a_redis_that_a_killed_run_left_behind_is_taken_over(folder: Path) -> No
         assert service.is_live(tokens["token"])
 
 
+@pytest.mark.slow
 def test_a_second_run_on_the_same_folder_says_what_to_do(latch: Service) -> None:
     second = run_here("", latch.data_dir, PORT=free_port())
     assert second.returncode == 2
@@ -134,6 +139,7 @@ def test_a_second_run_on_the_same_folder_says_what_to_do(latch: Service) -> None
     assert latch.http.get("/readyz").status_code == 200
 
 
+@pytest.mark.slow
 def test_a_data_dir_whose_socket_path_is_too_long_is_told(folder: Path) -> None:
     second = run_here("", folder / ("x" * 100), PORT=free_port())
     assert second.returncode == 2
@@ -153,6 +159,7 @@ def test_bad_settings_stop_the_start_with_their_names_and_no_secret(folder: Path
     assert "short-secret" not in result.stderr
 
 
+@pytest.mark.slow
 def test_a_missing_sdk_stops_the_start_before_anything_is_served(folder: Path) -> None:
     (folder.parent / "twilio.py").write_text("raise ImportError('no such package', name='twilio')\n", encoding="utf-8")
     chosen = {"SMS_SENDER": "twilio", "TWILIO_ACCOUNT_SID": "AC1", "TWILIO_AUTH_TOKEN": "hush", "TWILIO_FROM": "+1555"}
@@ -166,12 +173,14 @@ def test_a_missing_sdk_stops_the_start_before_anything_is_served(folder: Path) -
     assert "FAIL  SMS_SENDER: twilio needs a package" in result.stdout
 
 
+@pytest.mark.slow
 def test_an_outside_redis_without_a_pepper_stops_the_start(folder: Path) -> None:
     result = run_here("", folder, REDIS_URL="redis://127.0.0.1:1")
     assert result.returncode == 2
     assert "CODE_PEPPER" in result.stderr
 
 
+@pytest.mark.slow
 def test_a_port_in_use_is_told(folder: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         result = run("", folder, PORT=taken.getsockname()[1])
@@ -180,6 +189,7 @@ def test_a_port_in_use_is_told(folder: Path) -> None:
     assert not (folder / "redis.sock").exists()
 
 
+@pytest.mark.slow
 def test_a_start_that_fails_and_a_command_leave_the_redis_that_a_killed_run_has_left(folder: Path) -> None:
     with Service(folder) as service:
         tokens = service.log_in()
@@ -199,24 +209,28 @@ def test_a_start_that_fails_and_a_command_leave_the_redis_that_a_killed_run_has_
     assert not (folder / "redis.sock").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("host", "address"), [("localhost", "127.0.0.1"), ("0.0.0.0", "0.0.0.0"), ("::1", "::1")])
 def test_a_host_is_a_name_or_an_address_of_either_kind(host: str, address: str) -> None:
     with server.bound(Settings.model_construct(host=host, port=0)) as listener:
         assert listener.getsockname()[0] == address
 
 
+@pytest.mark.slow
 def test_migrate_applies_once(folder: Path) -> None:
     url = f"sqlite://{folder.parent}/outside.sqlite3"
     assert "applied 0001_initial" in run("migrate", folder, DATABASE_URL=url).stdout
     assert "nothing to apply" in run_here("migrate", folder, DATABASE_URL=url).stdout
 
 
+@pytest.mark.slow
 def test_an_outside_database_that_lacks_migrations_stops_the_start(folder: Path) -> None:
     result = run_here("", folder, DATABASE_URL=f"sqlite://{folder.parent}/outside.sqlite3", PORT=free_port())
     assert result.returncode == 1
     assert "python run.py migrate" in result.stderr
 
 
+@pytest.mark.slow
 def test_an_outside_database_that_is_away_does_not_stop_the_start_and_is_told(folder: Path) -> None:
     url = "postgres://latch:hidden@127.0.0.1:1/latch"
     with Service(folder, ready="/healthz", DATABASE_URL=url) as service:
@@ -231,6 +245,7 @@ def test_an_outside_database_that_is_away_does_not_stop_the_start_and_is_told(fo
         assert "hidden" not in result.stdout + result.stderr
 
 
+@pytest.mark.slow
 def test_an_odd_folder_name_is_no_trouble(folder: Path) -> None:
     odd = folder / "a%20b?c#d e"
     result = run_here("check", odd)
@@ -249,6 +264,7 @@ def test_check_is_content_with_the_embedded_stores_running_or_not(folder: Path, 
     assert "up to date" in result.stdout
 
 
+@pytest.mark.slow
 def test_check_says_what_is_wrong(folder: Path, redis_server: str) -> None:
     url = f"sqlite://{folder.parent}/outside.sqlite3"
     result = run_here("check", folder, REDIS_URL="redis://u:hidden@127.0.0.1:1", CODE_PEPPER="x" * 32, DATABASE_URL=url)

@@ -83,6 +83,7 @@ async def watch(client: httpx.AsyncClient, tokens: dict[str, object]) -> None:
         assert unknown.status_code == 401
 
 
+@pytest.mark.slow
 async def test_two_clients_hear_only_their_own() -> None:
     with (
         tempfile.TemporaryDirectory(prefix="latch-") as name,

@@ -38,6 +38,7 @@ def login_body(mobile: str, code: str) -> bytes:
     return orjson.dumps({"mobile": mobile, "code": code})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("in_pieces", [False, True])
 async def test_logins_whose_clients_hang_up_leave_no_harm(
     api: Api,

@@ -2,6 +2,8 @@
 
 import asyncio
 
+import pytest
+
 from tests.client import BASE, Api, bearer, error
 from tests.conftest import Clock, Start
 
@@ -110,6 +112,7 @@ async def test_without_a_live_access_token_nothing_is_shown_or_ended(api: Api) -
     assert await api.is_live(mine["token"])
 
 
+@pytest.mark.slow
 async def test_ending_all_races_with_refreshes_and_none_comes_back(api: Api) -> None:
     for _ in range(20):
         devices = [await api.log_in() for _ in range(3)]

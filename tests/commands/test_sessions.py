@@ -57,6 +57,7 @@ def test_revoke_ends_one_session_or_all_after_asking(latch: Service, mobile: str
     assert json.loads(run_here(f"revoke {mobile} --yes --json", latch.data_dir).stdout)["ended"] == []
 
 
+@pytest.mark.slow
 def test_disable_ends_everything_and_enable_brings_nothing_back(latch: Service, mobile: str) -> None:
     tokens = latch.log_in(mobile)
     code = latch.code(mobile)
@@ -93,6 +94,7 @@ def test_explain_says_whose_a_token_is_or_why_it_is_dead(latch: Service, mobile:
     assert explained["session_id"] == tokens["session_id"]
 
 
+@pytest.mark.slow
 def test_the_commands_work_while_the_service_is_down(folder: Path) -> None:
     with Service(folder) as service:
         tokens = service.log_in()

@@ -42,6 +42,7 @@ def collector() -> Iterator[Collector]:
         thread.join()
 
 
+@pytest.mark.slow
 def test_spans_reach_the_collector_before_the_process_ends(folder: Path, collector: Collector) -> None:
     address = f"http://127.0.0.1:{collector.server_port}"
     with Service(folder, OTEL_EXPORTER_OTLP_ENDPOINT=address, OTEL_SERVICE_NAME="login") as service:

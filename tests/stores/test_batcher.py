@@ -3,6 +3,7 @@
 import asyncio
 from dataclasses import dataclass, field
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -103,6 +104,7 @@ class World:
         return found[0] if found else None
 
 
+@pytest.mark.slow
 @settings(max_examples=400, deadline=None, derandomize=True)
 @given(PLANS, TURNS)
 def test_each_hears_its_own_answer_or_a_failure_of_its_own_batch_in_time(plans: list[Plan], ways: list[str]) -> None:

@@ -214,6 +214,7 @@ async def test_two_workers_that_log_the_same_people_in_do_not_wait_for_each_othe
     assert await count(database) == len(mobiles)
 
 
+@pytest.mark.slow
 async def test_a_row_that_somebody_holds_holds_up_its_own_login_alone(
     database: Database, url: str, users: UserStore
 ) -> None:

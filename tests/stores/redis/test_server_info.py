@@ -164,6 +164,7 @@ async def test_a_pause_alone_is_no_difference() -> None:
     assert (await server_info.ask_server("", answer, lambda: next(looks))).ahead == 0
 
 
+@pytest.mark.slow
 def test_a_start_says_once_what_is_wrong_with_redis_and_check_says_it_too(folder: Path) -> None:
     port = free_port()
     folder.parent.mkdir(exist_ok=True)
@@ -178,6 +179,7 @@ def test_a_start_says_once_what_is_wrong_with_redis_and_check_says_it_too(folder
     assert checked.returncode == 0
 
 
+@pytest.mark.slow
 def test_a_full_redis_fails_the_check_and_does_not_stop_a_start(folder: Path) -> None:
     port = free_port()
     folder.parent.mkdir(exist_ok=True)
@@ -193,6 +195,7 @@ def test_a_full_redis_fails_the_check_and_does_not_stop_a_start(folder: Path) ->
     assert " of 1.0 MiB (maxmemory); serving all the same, and answering 503 until it does" in text
 
 
+@pytest.mark.slow
 def test_a_redis_that_is_away_does_not_stop_the_start_and_is_told(folder: Path, unused_port: int) -> None:
     url = f"redis://u:hidden@127.0.0.1:{unused_port}"
     with Service(folder, ready="/healthz", REDIS_URL=url, CODE_PEPPER="x" * 32) as service:
@@ -201,6 +204,7 @@ def test_a_redis_that_is_away_does_not_stop_the_start_and_is_told(folder: Path, 
     assert "hidden" not in service.text()
 
 
+@pytest.mark.slow
 def test_a_redis_that_is_too_old_stops_the_start(folder: Path, redis_server: str) -> None:
     program = (
         "import run, sys; from service.commands import check; check.OLDEST_REDIS = (99, 0); sys.exit(run.main([]))"
