@@ -85,7 +85,7 @@ class AdmissionController:
         self._total -= 1
 
     def refuse(self, reason: str) -> bool:
-        """Count one refusal, and say so now and then: a line for each would be a load of its own. Answers False."""
+        """Count one refusal, and say so now and then: a line for each would be a load of its own. Returns False."""
         self._observe(reason)
         self._refused += 1
         now = asyncio.get_running_loop().time()

@@ -1,7 +1,7 @@
-"""A redis-py client for each kind of REDIS_URL, and lines to the same: one server, a Sentinel's master, a Cluster.
+"""A redis-py client for each kind of REDIS_URL, and pipelines to the same: one server, a Sentinel's master, a Cluster.
 
 None of the clients repeats anything by itself, and none waits longer than `timeout` seconds for a connection or an
-answer. They serve what is asked now and then; the lines flush all that requests need.
+answer. They serve what is asked now and then; the pipelines carry all that requests need.
 """
 
 from collections.abc import Awaitable, Callable

@@ -52,8 +52,8 @@ class ClusterPipeline:
     async def close(self) -> None:
         """See `RedisPipeline`."""
         self._is_closed = True
-        for lines in self._nodes.values():
-            await lines.close()
+        for pipeline in self._nodes.values():
+            await pipeline.close()
 
     async def _asked(self, command: Command, seconds: float) -> Any:
         if not command.key:

@@ -1,4 +1,4 @@
-"""What goes over a line to Redis: the commands of callers, and those of many that can be one.
+"""What goes over a pipelined connection: the commands of callers, and those of many that can be one.
 
 A message knows whose answer it brings, and what becomes of them where the server refuses it.
 """
@@ -44,7 +44,7 @@ Message = tuple[Sequence[Any], Sequence[Call]]
 
 
 def deliver(message: Message, answer: Any) -> Sequence[Message]:
-    """Hand an answer on. Answers what is to be sent instead, where the server has refused this for now.
+    """Resolve the callers' futures with a reply. Returns what to send instead where the server has refused it for now.
 
     Raises what says that the server cannot be spoken to (it loads its data, it wants a password).
     """

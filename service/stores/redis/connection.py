@@ -1,6 +1,6 @@
 """The connection to Redis: time limits, atomic scripts, repeats, and what counts as "cannot be reached".
 
-Commands that callers ask for at the same time go out together (`lines.py`). `read` and a script that says so are
+Commands that callers ask for at the same time go out together (`pipeline.py`). `read` and a script that says so are
 repeated after a broken connection, because running them twice does no harm; all else fails at once and the caller
 decides. The time limit holds for all of it: the wait for one's turn, connecting, the answer, and the repeats. Where a
 request has less time left, that.

@@ -1,7 +1,7 @@
 """Pipelined connections: the commands of many callers go out in one write, and replies come back in order.
 
 Most of what a command costs is not Redis' work but the client's, and most of that is the same for one as for many. The
-connection and its handshake are redis-py's, and hiredis parses (`wire.py`). When an answer cannot be read the
+connection and its handshake are redis-py's, and hiredis parses (`transport.py`). When an answer cannot be read the
 connection is given up, and with it all answers that are still to come on it: none ever reaches the caller before or
 after.
 """
@@ -43,7 +43,7 @@ class PipelinedConnection:
         self._make = make
         self._merge = merge
         self._connection: AbstractConnection | None = None
-        self._wire: RedisTransport | None = None
+        self._transport: RedisTransport | None = None
         self._retry = patience(retries)
 
     async def flush(self, calls: Calls) -> None:
@@ -68,14 +68,14 @@ class PipelinedConnection:
         waiting = [call for call in calls if not call.future.done()]
         if not waiting:
             return
-        wire = self._wire
-        if wire is None or not wire.is_open:  # the server has closed it
-            wire = await self._connected()
+        transport = self._transport
+        if transport is None or not transport.is_open:  # the server has closed it
+            transport = await self._connected()
             waiting = [call for call in waiting if not call.future.done()]
         messages = merge_mgets(waiting) if self._merge else one_per_call(waiting)
         while messages:
             data, sent = encode(messages)
-            messages = await _asked(wire, data, sent) if sent else []
+            messages = await _round_trip(transport, data, sent) if sent else []
 
     async def _broken(self, calls: Calls, error: Exception) -> None:
         """Before the next try: fail what must not be sent again."""
@@ -92,19 +92,19 @@ class PipelinedConnection:
                 await connection.disconnect(nowait=True)
 
     def _taken(self) -> AbstractConnection | None:
-        connection, self._connection, self._wire = self._connection, None, None
+        connection, self._connection, self._transport = self._connection, None, None
         return connection
 
     async def _connected(self) -> RedisTransport:
         await self._give_up()
         connection = self._connection = self._make()
         await connection.connect()  # type: ignore[no-untyped-call]
-        self._wire = RedisTransport(connection)
-        return self._wire
+        self._transport = RedisTransport(connection)
+        return self._transport
 
 
-async def _asked(wire: RedisTransport, data: bytes, sent: Sequence[Message]) -> list[Message]:
-    """Send these and hand their answers on. Answers what is to be sent instead of those that were refused for now."""
+async def _round_trip(transport: RedisTransport, data: bytes, sent: Sequence[Message]) -> list[Message]:
+    """Send these and deliver their replies. Returns what to send instead of those that were refused for now."""
     instead: list[Message] = []
     left = iter(sent)
 
@@ -112,12 +112,12 @@ async def _asked(wire: RedisTransport, data: bytes, sent: Sequence[Message]) -> 
         if more := deliver(next(left), answer):
             instead.extend(more)
 
-    await wire.send(data, len(sent), tell)
+    await transport.send(data, len(sent), tell)
     return instead
 
 
 class RedisPipeline(Protocol):
-    """The lines to all servers there are."""
+    """The pipelined connections to all servers there are."""
 
     count: int  # how many there may be at once
     joins: bool  # whether one script may be given keys of any names
@@ -126,11 +126,11 @@ class RedisPipeline(Protocol):
         """The answer, or what redis-py raises. TimeoutError after `seconds`."""
 
     async def close(self) -> None:
-        """Close every line. Whoever waits fails."""
+        """Close every connection. Whoever waits fails."""
 
 
 class SinglePipeline:
-    """Two lines to one server: checks never wait behind a batch of scripts.
+    """Two connections to one server: checks never wait behind a batch of scripts.
 
     `timeout` in seconds holds for all that one batch takes: connecting, its answers, and the repeats of what may be
     repeated.
@@ -139,10 +139,10 @@ class SinglePipeline:
     def __init__(
         self, make: Callable[[], AbstractConnection], *, timeout: float, merge: bool = True, retries: int = RETRIES
     ) -> None:
-        self._lines = [PipelinedConnection(make, merge=mine, retries=retries) for mine in (merge, False)]
-        self.count = len(self._lines)
+        self._connections = [PipelinedConnection(make, merge=mine, retries=retries) for mine in (merge, False)]
+        self.count = len(self._connections)
         self.joins = True
-        reads, others = self._lines
+        reads, others = self._connections
         self._reads = Batcher(reads.flush, most=MOST, limit=timeout)
         self._others = Batcher(others.flush, most=MOST, limit=timeout, waits_a_turn=True)
 
@@ -155,8 +155,8 @@ class SinglePipeline:
         """See `RedisPipeline`."""
         for batcher in (self._reads, self._others):
             await batcher.close()
-        for line in self._lines:
-            await line.close()
+        for connection in self._connections:
+            await connection.close()
 
 
 def patience(retries: int = RETRIES) -> Retry:

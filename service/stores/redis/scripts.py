@@ -57,7 +57,7 @@ ScriptCall = tuple[Script, Sequence[str], Sequence[str | bytes | int]]
 
 
 def chain_scripts(steps: Sequence[ScriptCall]) -> ScriptCall:
-    """One script that does what these do one after the other, until one answers nothing or 0. Answers a list."""
+    """One script that does what these do one after the other, until one returns nothing or 0. Returns a list."""
     parts: list[tuple[Script, int, int]] = []
     keys: list[str] = []
     arguments: list[str | bytes | int] = []
