@@ -9,8 +9,8 @@ Headers = tuple[tuple[str, str], ...]
 
 def cors_headers(app: App, origin: str) -> Headers:
     """What an answer to a page of this origin carries, in order; nothing where CORS_ORIGINS does not name it."""
-    settings = app.ctx.settings
-    return _of(settings.cors_origins, origin, tuple(app.ctx.cors.expose_headers)) if settings.cors_origins else ()
+    allowed = app.ctx.settings.cors_origins
+    return _of(allowed, origin, tuple(app.ctx.cors.expose_headers)) if allowed and origin else ()
 
 
 @lru_cache(maxsize=256)

@@ -1,5 +1,7 @@
 """Browser apps on other origins (section 6 of the contract)."""
 
+import asyncio
+
 import pytest
 
 from tests.client import BASE, MOBILE, Api, error
@@ -119,3 +121,14 @@ async def test_nor_has_it_by_a_post_for_which_no_browser_asks_leave(browser_api:
         response = await browser_api.request("POST", f"{BASE}/sms/codes", content=body, headers=headers)
         assert response.status_code == status
     assert len(outbox.messages) == 1
+
+
+async def test_where_every_origin_is_let_in_an_answer_to_no_page_names_none(start: Start) -> None:
+    api = await start(cors_origins="*")
+    for request in (f"GET {LOGIN} HTTP/1.1\r\nHost: x", f"POST {LOGIN} HTTP/1.1\r\nHost: x\r\nContent-Length: 99999"):
+        for origin, is_named in (("", False), ("\r\nOrigin: https://any.example", True)):
+            reader, writer = await asyncio.open_connection("127.0.0.1", api.port)
+            writer.write(f"{request}{origin}\r\n\r\n".encode())
+            head = await reader.readuntil(b"\r\n\r\n")
+            writer.close()
+            assert (b"access-control-allow-origin" in head) is is_named
