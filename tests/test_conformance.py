@@ -12,6 +12,8 @@ from schemathesis.checks import CHECKS, load_all_checks
 from tests.client import BASE, bearer
 from tests.processes import SERVICE_KEY, Service
 
+pytestmark = pytest.mark.slow
+
 EXAMPLES = 6  # requests of each operation and each mode: what is wrong with a document shows in the first few
 OPERATIONS = [
     ("GET", f"{BASE}/sms/codes/{{mobile}}"),

@@ -23,7 +23,10 @@ PAGE = (EXAMPLE / "README.md").read_text(encoding="utf-8")
 LOGIN = re.compile(r"SMS to 138\*{4}8000: (\d+) is your login code")
 REVOKE = f".venv/bin/python run.py revoke {MOBILE} --yes"
 
-pytestmark = pytest.mark.skipif(NGINX is None, reason="nginx is not installed: the examples are NOT tested here")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(NGINX is None, reason="nginx is not installed: the examples are NOT tested here"),
+]
 
 
 def commands_after(mark: str) -> list[tuple[str, str]]:

@@ -46,7 +46,10 @@ http {{
 """
 
 # A server of the system, which a newcomer without root cannot install: its absence is told, and fails nothing.
-pytestmark = pytest.mark.skipif(NGINX is None, reason="nginx is not installed: forward-auth is NOT tested here")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(NGINX is None, reason="nginx is not installed: forward-auth is NOT tested here"),
+]
 
 
 class Backend(BaseHTTPRequestHandler):
