@@ -170,16 +170,16 @@ class Authorizations:
 
     async def _begin(self, session: Session, key_suffix: str, access: AccessRecord, lease: CodeLease) -> list[str]:
         """Open a session and spend its code, or leave neither done. Returns the sessions that made room for it."""
-        opened: OpenResult | None = OpenResult([], is_followed=False)
+        opened: OpenResult | None = OpenResult([], is_complete=False)
         try:
             opened = await self._logins.complete(session, key_suffix, access, lease, cap=self._settings.max_sessions)
         finally:
-            if opened and not opened.is_followed:
+            if opened and not opened.is_complete:
                 with deadline.cleanup_allowance():
                     await self._sessions.end(session.user_id, session.session_id, EndReason.REVOKED, session.created_at)
         if opened is None:  # disabled since the database was asked
             raise UserDisabled
-        if not opened.is_followed:  # the login took longer than the lease
+        if not opened.is_complete:  # the login took longer than the lease
             raise InvalidCode
         self._codes.note_spent(lease)
         return opened.replaced

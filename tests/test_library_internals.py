@@ -41,7 +41,7 @@ class Internal(NamedTuple):
 
     file: str
     name: str
-    library: str
+    package: str
     owner: Callable[[], object]
 
 
@@ -156,7 +156,7 @@ async def test_the_library_that_is_installed_has_it(internal: Internal) -> None:
 
 def test_the_locked_versions_are_ones_that_it_was_tried_with() -> None:
     locked = dict(re.findall(r"(?m)^([a-z0-9-]+)==(\S+)", (ROOT / "requirements-dev.lock").read_text(encoding="utf-8")))
-    assert {internal.library for internal in INTERNALS} == {*TRIED, PYTHON}
+    assert {internal.package for internal in INTERNALS} == {*TRIED, PYTHON}
     for library, versions in TRIED.items():
         assert locked[library] in versions, f"{library}: run all tests, then add the version"
 

@@ -29,16 +29,16 @@ CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
 class BoundedProtocol(TimedProtocol):
-    """One connection. A request that has come whole holds a place of `load` until its answer is out."""
+    """One connection. A request that has come whole holds a place of `admission` until its answer is out."""
 
-    __slots__ = ("_answering", "_is_paused", "_is_reading", "_kind", "_lives_on", "raw")
+    __slots__ = ("_answering", "_is_paused", "_is_reading", "_kind", "_shielded", "raw")
 
     def __init__(self, **given: Any) -> None:
         """Take what Sanic passes."""
         super().__init__(**given)
         self._kind: RequestClass | None = None
         self._answering: Eager | None = None
-        self._lives_on = False  # what is being answered, though the client hangs up
+        self._shielded = False  # what is being answered, though the client hangs up
         self._is_reading = False
         self._is_paused = False
         self.raw: RawRequest | None = None  # what Sanic answers, as it was read
@@ -109,14 +109,15 @@ class BoundedProtocol(TimedProtocol):
         self._is_busy, self._was_used, self._began = True, True, None
         head = request.head
         route: FastRoute | None = self.app.ctx.fast_routes.find(request)
-        if route and self.acquire(route.kind):
-            self._lives_on = route.mutates
+        kind = route.kind if route else kind_of(head.method.decode(), head.path)
+        # HEAD is refused in the middleware: its refusal has no body.
+        if head.method != b"HEAD" and not self.acquire(kind):
+            self._shed(request)
+            return
+        if route:
+            self._shielded = route.mutates
             answering = Eager(self._answer(route, request))
             self._answering = None if answering.is_done else answering
-            return
-        # HEAD is refused there, too: its refusal has no body.
-        if head.method != b"HEAD" and not self.acquire(kind_of(head.method.decode(), head.path)):
-            self._shed(request)
             return
         self._is_with_sanic, self.raw = True, request
         known = head if head.is_known else head._replace(is_persistent=False)
@@ -125,7 +126,7 @@ class BoundedProtocol(TimedProtocol):
 
     async def _answer(self, route: FastRoute, request: RawRequest) -> None:
         answer = await serve(self.app, route, request)
-        self._lives_on = False  # all is done but for telling
+        self._shielded = False  # all is done but for telling
         if not self._can_write.is_set():
             await self._can_write.wait()
         self._answering = None
@@ -205,7 +206,7 @@ class BoundedProtocol(TimedProtocol):
         """Work that goes on all the same is counted where it is done, in `background.py`."""
         self._timer.cancel()
         self._give_back()
-        if self._answering and self._lives_on:
+        if self._answering and self._shielded:
             self.app.ctx.background.adopt(self._answering)
         elif self._answering:
             self._answering.cancel()

@@ -38,7 +38,7 @@ class LoginStore:
     ) -> OpenResult | None:
         """Open a session, as `SessionStore.open` does it, and spend the code that was lent to this login.
 
-        `is_followed` is False where the lease has run out: the session is open, and the code is somebody else's.
+        `is_complete` is False where the lease has run out: the session is open, and the code is somebody else's.
         """
         spending = [self._codes.spending(lease)] if lease.lease_id else []
         return await self._sessions.open(session, key_suffix, access, cap=cap, then=spending)

@@ -50,7 +50,7 @@ class OpenResult(NamedTuple):
     """The ids of the sessions that made room for a new one, and whether all went through that was to follow."""
 
     replaced: list[str]
-    is_followed: bool
+    is_complete: bool
 
 
 class SessionStore:

@@ -256,3 +256,16 @@ async def test_the_log_tells_of_an_overload_once_in_a_while(caplog: pytest.LogCa
     [record] = caplog.records
     assert record.levelno == logging.WARNING
     assert "overloaded (sessions)" in record.getMessage()
+
+
+async def test_a_check_and_a_login_too_many_are_counted_once_each(start: Start) -> None:
+    api = await start(max_in_flight=1)
+    for kind in RequestClass:
+        assert api.app.ctx.admission.acquire(kind)
+    assert (await api.check("x" * 64)).status_code == 503
+    assert (await api.post_login("13800138000", "123456")).status_code == 503
+    metrics = (await api.request("GET", "/metrics")).text
+    for reason in ("sessions", "database"):
+        assert f'latch_requests_shed_total{{reason="{reason}"}} 1.0' in metrics
+    for kind in RequestClass:
+        api.app.ctx.admission.release(kind)

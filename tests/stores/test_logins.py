@@ -43,7 +43,7 @@ class Logins:
     async def complete(self, login: Login, lease: CodeLease = LEASE) -> bool:
         opened = await self.store.complete(login.session, login.key_suffix, login.access, lease, cap=CAP)
         assert opened
-        return opened.is_followed
+        return opened.is_complete
 
 
 @pytest.fixture

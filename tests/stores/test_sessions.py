@@ -88,7 +88,7 @@ async def replaced_by(store: SessionStore, login: Login, cap: int) -> list[str]:
     """The ids of the sessions that make room for this one."""
     done = await store.open(login.session, login.key_suffix, login.access, cap=cap)
     assert done
-    assert done.is_followed  # by nothing
+    assert done.is_complete  # by nothing
     return done.replaced
 
 
