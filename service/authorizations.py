@@ -14,6 +14,7 @@ from service.errors import (
     InvalidCode,
     InvalidRefreshToken,
     InvalidToken,
+    ServiceError,
     ServiceUnavailable,
     SessionEnded,
     UserDisabled,
@@ -87,13 +88,7 @@ class Authorizations:
         What could change nothing waits for nobody, so that made-up tokens keep no honest one waiting.
         """
         with self._events.attempt(Attempt.REFRESH):
-            token = tokens.parse(text)
-            if token is None:
-                raise InvalidRefreshToken
-            digest = tokens.digest(token.secret)
-            found = await self._find(token, digest)
-            if found.ended:
-                raise SessionEnded(found.ended)
+            token, digest, found = await self._find(text, InvalidRefreshToken)
             session = found.session
             if session is None or self._is_access(digest, found) or not self._concerns(session, token):
                 raise InvalidRefreshToken
@@ -107,13 +102,7 @@ class Authorizations:
 
     async def check(self, text: str) -> Identity:
         """Whose a live access token is. One Redis command. Raises InvalidToken, SessionEnded, ServiceUnavailable."""
-        token = tokens.parse(text)
-        if token is None:
-            raise InvalidToken
-        digest = tokens.digest(token.secret)
-        found = await self._find(token, digest)
-        if found.ended:
-            raise SessionEnded(found.ended)
+        token, digest, found = await self._find(text, InvalidToken)
         access = found.access
         if access is None or not self._is_access(digest, found):
             raise InvalidToken
@@ -122,11 +111,10 @@ class Authorizations:
 
     async def log_out(self, text: str) -> None:
         """End the session of an access or a refresh token. One that is dead already is fine (RFC 7009 section 2.2)."""
-        token = tokens.parse(text)
-        if token is None:
+        try:
+            token, digest, found = await self._find(text, InvalidToken)
+        except (InvalidToken, SessionEnded):
             return
-        digest = tokens.digest(token.secret)
-        found = await self._find(token, digest)
         session = found.session
         if session is None:
             return
@@ -224,9 +212,16 @@ class Authorizations:
         self._events.record(Event.REFRESH_TOKEN_REUSED, user_id=token.user_id, session_id=token.session_id)
         raise SessionEnded(EndReason.REUSED, just_now=True)
 
-    async def _find(self, token: Token, digest: str) -> TokenLookup:
+    async def _find(self, text: str, malformed: type[ServiceError]) -> tuple[Token, str, TokenLookup]:
+        """A token, the digest of its secret, and its keys. Raises SessionEnded, or `malformed` for what is no token."""
+        token = tokens.parse(text)
+        if token is None:
+            raise malformed
+        digest = tokens.digest(token.secret)
         found = await self._sessions.find(token.user_id, token.session_id, tokens.key_suffix(digest))
-        return found if found.ended or self._clock() < found.expires_at else TokenLookup()
+        if found.ended:
+            raise SessionEnded(found.ended)
+        return token, digest, found if self._clock() < found.expires_at else TokenLookup()
 
     def _is_access(self, digest: str, found: TokenLookup) -> bool:
         return (
