@@ -23,6 +23,7 @@ PAGE = (EXAMPLE / "README.md").read_text(encoding="utf-8")
 LOGIN = re.compile(r"SMS to 138\*{4}8000: (\d+) is your login code")
 REVOKE = f".venv/bin/python run.py revoke {MOBILE} --yes"
 
+# A program of the system, which a newcomer without root cannot install. Its absence is told, and fails nothing.
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(NGINX is None, reason="nginx is not installed: the examples are NOT tested here"),

@@ -20,6 +20,7 @@ SEGMENT = 1448  # bytes of a TCP segment on Ethernet
 PAUSE = 0.001  # seconds between two
 ROUNDS = 40
 
+# A program of the system, which a newcomer without root cannot install. Its absence is told, and fails nothing.
 pytestmark = pytest.mark.skipif(NGINX is None, reason="nginx is not installed: it is NOT tested in front of Latch")
 
 
