@@ -6,7 +6,7 @@ import pytest
 
 from config import load
 from service.commands import check
-from service.commands.check import Level
+from service.commands.findings import Level
 from settings import redis_url
 from settings.providers import REQUIRED
 from settings.redis_url import Servers

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from config import Settings, SettingsError
 from service.commands import check, migrate, server, signals
-from service.commands.check import Finding, Level
+from service.commands.findings import Finding, Level
 from service.embedded.data_dir import owned
 from service.embedded.running import embedded_redis
 

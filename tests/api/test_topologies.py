@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 
 from service.app import connections
 from service.commands import check
-from service.commands.check import Level
+from service.commands.findings import Level
 from service.stores.database import Database
 from service.stores.redis.connection import Connection
 from tests.client import BASE, MOBILE, Api, bearer, error

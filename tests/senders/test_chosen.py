@@ -13,7 +13,7 @@ from config import Settings, SettingsError
 from service import senders
 from service.app import build
 from service.commands import check
-from service.commands.check import Finding, Level
+from service.commands.findings import Finding, Level
 from service.senders import PACKAGES, Failover
 from service.stores.redis.connection import Connection
 from settings.providers import REQUIRED

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from service.commands.check import Finding, Level, of_servers
+from service.commands.check_redis import of_servers
+from service.commands.findings import Finding, Level
 from service.errors import ServiceUnavailable
 from service.stores.redis import server_info
 from service.stores.redis.connection import Connection
@@ -207,7 +208,8 @@ def test_a_redis_that_is_away_does_not_stop_the_start_and_is_told(folder: Path, 
 @pytest.mark.slow
 def test_a_redis_that_is_too_old_stops_the_start(folder: Path, redis_server: str) -> None:
     program = (
-        "import run, sys; from service.commands import check; check.OLDEST_REDIS = (99, 0); sys.exit(run.main([]))"
+        "import run, sys; from service.commands import check_redis; "
+        "check_redis.OLDEST_REDIS = (99, 0); sys.exit(run.main([]))"
     )
     variables = environment(folder, REDIS_URL=redis_server, CODE_PEPPER="x" * 32, PORT=free_port())
     done = subprocess.run(
