@@ -29,6 +29,7 @@ from service.http.fastpath import FastRoutes
 from service.http.head import BODY_LIMIT
 from service.http.requests import App, TolerantRequest
 from service.limits import Limits
+from service.logins import Logins
 from service.observability import audit, logs
 from service.observability.telemetry import Telemetry
 from service.routes import BLUEPRINTS, FAST_ROUTES
@@ -147,7 +148,8 @@ def _join(context: Context, connection: Connection, database: Database, clock: C
     guard = ConversionGuard(settings, ConversionStore(connection), users, limits, clock)
     context.codes = Codes(settings, codes, logins, limits, guard, events, clock)
     context.delivery = Delivery(settings, context.codes, sender, limits, guard, context.captcha, events)
-    context.authorizations = Authorizations(settings, context.codes, users, sessions, logins, events, clock)
+    context.authorizations = Authorizations(settings, sessions, events, clock)
+    context.logins = Logins(settings, context.codes, users, sessions, logins, events, clock)
     context.sessions = Sessions(sessions, events, clock)
     context.users = Users(users, context.sessions, events)
     context.health = Health({"redis": connection.ping, "database": database.ping}, timeout=settings.stores_timeout)

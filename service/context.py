@@ -9,6 +9,7 @@ from service.codes import Codes
 from service.delivery import Delivery
 from service.events import Events
 from service.health import Health
+from service.logins import Logins
 from service.observability.telemetry import Telemetry
 from service.runtime.admission import AdmissionController
 from service.runtime.background import BackgroundTasks
@@ -29,6 +30,7 @@ class Context:
     events: Events
     fast_routes: Any  # FastRoutes of http/fastpath.py, which knows this class
     health: Health
+    logins: Logins
     admission: AdmissionController
     telemetry: Telemetry
     sessions: Sessions

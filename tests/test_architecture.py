@@ -52,7 +52,7 @@ ROOMS: dict[str, set[str]] = {
 ORDER = (
     {"app"},
     {"context"},
-    {"authorizations", "delivery"},
+    {"authorizations", "delivery", "logins"},
     {"codes"},
     {"conversion", "users"},
     {"limits", "sessions"},
@@ -208,7 +208,7 @@ def test_the_tree_of_errors_is_drawn_as_it_is() -> None:
 @pytest.mark.parametrize("path", SOURCES, ids=module_of)
 def test_files_and_functions_stay_small(path: Path) -> None:
     source = path.read_text(encoding="utf-8")
-    assert source.count("\n") <= 240, "a noun may be missing"
+    assert source.count("\n") <= 230, "a noun may be missing"
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.end_lineno:
             assert node.end_lineno - node.lineno < 45, node.name

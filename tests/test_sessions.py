@@ -11,7 +11,7 @@ async def test_a_revocation_that_races_with_refreshes_wins_a_hundred_times(api: 
     context = api.app.ctx
     for _ in range(100):
         await context.delivery.send_code(MOBILE, "192.0.2.1")
-        pair, _ = await context.authorizations.log_in(MOBILE, api.phone.code(MOBILE), Device("phone", "127.0.0.1"))
+        pair, _ = await context.logins.log_in(MOBILE, api.phone.code(MOBILE), Device("phone", "127.0.0.1"))
         answers = await asyncio.gather(
             context.authorizations.refresh(pair.refresh_token),
             context.authorizations.refresh(pair.refresh_token),

@@ -24,7 +24,7 @@ async def log_in(app: App, raw: RawRequest) -> Answer:
     """Trade a code for a session."""
     settings = app.ctx.settings
     sent = payloads.credentials(raw, settings.code_length)
-    pair, is_new = await app.ctx.authorizations.log_in(sent.mobile, sent.code, device(raw, settings.trusted_proxies))
+    pair, is_new = await app.ctx.logins.log_in(sent.mobile, sent.code, device(raw, settings.trusted_proxies))
     return ok({**_tokens(pair), "is_new_user": is_new})
 
 

@@ -312,7 +312,7 @@ async def test_a_bug_is_answered_with_500_and_not_tried_again(
 
     with monkeypatch.context() as patch:
         patch.setattr(api.app.ctx.authorizations, "check", broken)
-        patch.setattr(api.app.ctx.authorizations, "log_in", broken)
+        patch.setattr(api.app.ctx.logins, "log_in", broken)
         told = await both_ways(api, f"{MINE}Authorization: Bearer {tokens['token']}\r\n", short)
         assert told.split()[1] == b"500"
         assert b'"error":"internal_error"' in told
