@@ -14,10 +14,12 @@ TRACES := --extra otel
 SHARED := sanic|sanic-routing|uvloop|httptools|multidict|ujson|hiredis|asyncpg
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-slow test-all check fmt coverage settings docs migrate migration doctor bench bench-short lock clean
+.PHONY: help install run test test-slow test-all check fmt coverage settings docs migrate migration doctor bench bench-short lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+install: $(VENV)/run.stamp ## set up what ./latch needs
 
 run: $(VENV)/run.stamp ## set up and serve
 	@$(BIN)/python run.py

@@ -4,17 +4,20 @@ Built once by `run.py` and passed on as a value; nothing in the service reads a 
 Secrets are `SecretStr`, so that no repr, log or traceback can print them.
 """
 
+import os
+from collections.abc import Iterable
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import BaseSettings, DotEnvSettingsSource, NoDecode, SettingsConfigDict
 
 from settings.captcha import CaptchaSettings
 from settings.codes import CodeSettings
 from settings.fields import SECRET_MIN_LENGTH, Seconds, listed, long_enough
 from settings.keys import KeySettings
 from settings.limits import LimitSettings
+from settings.misspelt import misspelt
 from settings.sms import SmsSettings
 from settings.stores import StoreSettings, public
 
@@ -118,14 +121,28 @@ class Settings(CaptchaSettings, SmsSettings, LimitSettings, CodeSettings, KeySet
 def load(**overrides: object) -> Settings:
     """Read and check the settings; `overrides` (tests) win over the environment.
 
-    Raises SettingsError with the name of every bad setting.
+    Raises SettingsError with the name of every bad setting, and of those in `.env` that look like a misspelt one.
     """
     try:
-        return Settings(**overrides)  # type: ignore[arg-type]
+        complaints = _meant(DotEnvSettingsSource(Settings).env_vars)
+        settings = Settings(**overrides)  # type: ignore[arg-type]
     except ValidationError as error:
-        raise SettingsError("\n".join(_complaint(part) for part in error.errors(include_input=False))) from None
+        complaints += [_complaint(part) for part in error.errors(include_input=False)]
     except UnicodeDecodeError:
         raise SettingsError(".env: should be UTF-8 text") from None
+    if complaints:
+        raise SettingsError("\n".join(complaints))
+    return settings
+
+
+def doubts() -> list[str]:
+    """What in the environment looks like a misspelt setting of ours. It holds names of others: so this is a warning."""
+    return _meant(os.environ)
+
+
+def _meant(names: Iterable[str]) -> list[str]:
+    known = (name.upper() for name in Settings.model_fields)
+    return [f"{name}: is no setting; {meant} may be meant" for name, meant in misspelt(names, known).items()]
 
 
 def _complaint(part: "object") -> str:

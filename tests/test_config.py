@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from config import Settings, SettingsError, load, public
+from config import Settings, SettingsError, doubts, load, public
+from service.commands import check
 from service.embedded.pepper import with_kept_pepper
 
 SECRET = "correct-horse-battery-staple"
@@ -336,3 +337,50 @@ def test_a_bad_url_or_folder_is_named_and_never_shown(setting: str, value: str) 
 )
 def test_no_part_of_an_odd_password_is_public(url: str, shown: str) -> None:
     assert public(url) == shown
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("ACCES_TTL", "ACCESS_TTL"),
+        ("code_lenght", "CODE_LENGTH"),
+        ("REDISURL", "REDIS_URL"),
+        ("DATABASE_URI", "DATABASE_URL"),
+        ("TRUSTED_PROXY", "TRUSTED_PROXIES"),
+        ("LIMIT_CODE_PER_NUMBER", "LIMIT_CODES_PER_NUMBER"),
+    ],
+)
+def test_a_misspelt_setting_in_the_file_stops_the_start(typed: str, meant: str) -> None:
+    Path(".env").write_text(f"{typed}=1\nPORT=none\n", encoding="utf-8")
+    with pytest.raises(SettingsError) as caught:
+        load()
+    first, second = str(caught.value).splitlines()
+    assert first == f"{typed.upper()}: is no setting; {meant} may be meant"
+    assert second.startswith("PORT: ")
+
+
+@pytest.mark.parametrize(
+    "of_others",
+    [
+        "DATABASE_USER",
+        "REDIS_PASSWORD",
+        "POSTGRES_PASSWORD",
+        "PUBLISH_PORT",
+        "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
+        "WORKER",
+    ],
+)
+def test_a_name_that_belongs_to_another_program_is_let_be(of_others: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    Path(".env").write_text(f"{of_others}=1\n", encoding="utf-8")
+    monkeypatch.setenv(of_others, "1")
+    load()
+    assert [text for text in doubts() if text.startswith(of_others)] == []
+
+
+def test_a_misspelt_setting_in_the_environment_is_told_and_stops_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ACCES_TTL", "60")
+    assert load().access_ttl == DEFAULTS["ACCESS_TTL"]
+    assert "ACCES_TTL: is no setting; ACCESS_TTL may be meant" in doubts()
+    assert "ACCES_TTL: is no setting; ACCESS_TTL may be meant" in [
+        finding.text for finding in check.of_settings(load())
+    ]
