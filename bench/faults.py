@@ -1,7 +1,7 @@
 """Break what Latch stands on, one thing after the other, under load, and print what its clients have seen.
 
 `python -m bench.faults [--only <fault>]`. Each fault has servers of its own and a real `python run.py` with two workers
-and the settings as they ship, but for the limits. docs/reliability.md shows the table and says what it means.
+and the settings as they ship, but for the limits. docs/faults.md shows the table and says what it means.
 """
 
 import argparse
@@ -40,7 +40,7 @@ class Result:
         return max((seconds for kind, seconds in self.ledger.longest.items() if kind != CODE), default=0)
 
     def __str__(self) -> str:
-        """A row of the table in docs/reliability.md."""
+        """A row of the table in docs/faults.md."""
         statuses = sorted(self.ledger.statuses.items(), key=lambda item: (-item[1], item[0]))
         answers = ", ".join(f"{times} {status if status != NONE else 'cut off'}" for status, times in statuses)
         cells = (

@@ -54,7 +54,7 @@ class RedisServer:
 
 @contextmanager
 def redis(cores: Set, *, tcp: bool = False) -> Iterator[RedisServer]:
-    """The Valkey that Latch embeds, with an append-only file as in docs/deployment.md."""
+    """The Valkey that Latch embeds, with an append-only file as in docs/redis.md."""
     with tempfile.TemporaryDirectory(prefix="latch-bench-") as name:
         if tcp:
             with on(cores):

@@ -1,4 +1,4 @@
-"""The captcha that may stand before a code is sent: docs/abuse.md."""
+"""The captcha that may stand before a code is sent: docs/captcha.md."""
 
 from typing import Literal, Self
 

@@ -28,8 +28,8 @@ HEADINGS = {
     "log_level": "Logs and traces",
 }
 INTRODUCTIONS = {
-    "Server": "How many requests of a kind: [overload](overload.md). What a stop does: [deployment](deployment.md).",
-    "Stores": "Addresses with TLS, Sentinel and Cluster: [deployment](deployment.md). Time limits: "
+    "Server": "How many requests of a kind, and what a stop does: [overload](overload.md).",
+    "Stores": "Addresses with TLS, Sentinel and Cluster: [Redis](redis.md). Time limits: "
     "[what breaks when](reliability.md).",
     "Sessions": "How refreshes use the window and the grace: [the refresh rule](refresh.md).",
     "Keys": "How one is changed while people are logged in: [deployment](deployment.md).",
@@ -38,7 +38,7 @@ INTRODUCTIONS = {
     "[abuse](abuse.md).",
     "SMS": "How to choose a sender: [SMS](sms.md). What stops SMS pumping: [abuse](abuse.md).",
     "SMS providers": "Only the chosen senders need theirs: [SMS](sms.md).",
-    "Captcha": "When it is worth one: [abuse](abuse.md).",
+    "Captcha": "When it is worth one: [the captcha](captcha.md).",
     "Clients": "Introspection and gateways: [forward-auth](forward-auth.md). Proxies: [deployment](deployment.md).",
     "Logs and traces": "What is logged: [the audit trail](audit.md). What is traced: [metrics](metrics.md).",
 }

@@ -1,4 +1,4 @@
-"""Certificates, ours and those of the recipe in docs/deployment.md, pass what Python 3.13 checks by default."""
+"""Certificates, ours and those of the recipe in docs/redis.md, pass what Python 3.13 checks by default."""
 
 import re
 import shutil
@@ -11,7 +11,7 @@ import pytest
 from tests.certificates import Certificates, make
 from tests.processes import ROOT
 
-PAGE = (ROOT / "docs/deployment.md").read_text(encoding="utf-8")
+PAGE = (ROOT / "docs/redis.md").read_text(encoding="utf-8")
 OPENSSL = shutil.which("openssl")
 
 

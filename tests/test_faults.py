@@ -1,6 +1,6 @@
 """Real servers that break under a running app: 503 within a time, never a log-out, and all well again by itself.
 
-bench/faults.py does the same under load and prints what docs/reliability.md shows; here is what must never break.
+bench/faults.py does the same under load and prints what docs/faults.md shows; here is what must never break.
 What the stores alone make of each fault is in tests/stores/redis/test_connection.py and tests/stores/test_database.py.
 """
 

@@ -1,4 +1,4 @@
-"""What docs/reliability.md shows is what was promised, of every fault that the bench knows."""
+"""What docs/faults.md shows is what was promised, of every fault that the bench knows."""
 
 import re
 
@@ -13,7 +13,7 @@ LOSING = {  # the faults after which Redis has not all that it had
 
 
 def test_the_page_shows_every_fault_and_what_it_shows_keeps_the_promise() -> None:
-    page = (ROOT / "docs" / "reliability.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "faults.md").read_text(encoding="utf-8")
     rows = {cells[0]: cells[1:] for line in page.splitlines() if len(cells := line.strip("| ").split(" | ")) == 8}
     assert {fault for fault in rows if fault not in {"fault", "---"}} == set(CASES)
     for fault in CASES:
