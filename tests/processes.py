@@ -1,15 +1,18 @@
 """The command line as a user types it: in a process of its own, or in this one, which has all its imports done."""
 
+import fcntl
 import io
 import json
 import logging
 import os
+import pty
 import secrets
 import shlex
 import signal
 import socket
 import subprocess
 import sys
+import termios
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
@@ -106,10 +109,18 @@ def _put_back() -> Iterator[None]:
             logger.propagate = propagate
 
 
+def _take_terminal() -> None:
+    """Make standard input the controlling terminal of a new session."""
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+
 class Service:
-    """`python run.py` in a process group of its own, as a terminal would start it."""
+    """`python run.py` in a session of its own: as a supervisor starts it."""
+
+    has_terminal = False
 
     def __init__(self, data_dir: Path, *, ready: str = "/readyz", **settings: object) -> None:
+        self._terminal = pty.openpty() if self.has_terminal else ()
         self.data_dir = data_dir
         self._ready = ready
         self.port = int(str(settings.get("PORT", 0))) or free_port()
@@ -123,9 +134,11 @@ class Service:
                 [sys.executable, "run.py"],
                 cwd=ROOT,
                 env=environment(self.data_dir, **self._settings),
+                stdin=self._terminal[1] if self._terminal else subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
+                preexec_fn=_take_terminal if self._terminal else None,  # noqa: PLW1509 - it takes no lock
             )
         return self.process
 
@@ -144,6 +157,8 @@ class Service:
         self.http.close()
         if self.process.poll() is None:
             self.stop()
+        for file in self._terminal:
+            os.close(file)
 
     def _wait_until_ready(self) -> None:
         deadline = time.monotonic() + PATIENCE
@@ -184,3 +199,9 @@ class Service:
 
     def is_live(self, token: str) -> bool:
         return self.http.get(f"{BASE}/authorizations", headers=bearer(token)).status_code == 200
+
+
+class ServiceAtTerminal(Service):
+    """As somebody at a terminal starts it."""
+
+    has_terminal = True

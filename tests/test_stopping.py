@@ -18,7 +18,7 @@ import psutil
 import pytest
 
 from tests.client import BASE, MOBILE
-from tests.processes import PATIENCE, Service
+from tests.processes import PATIENCE, Service, ServiceAtTerminal
 from tests.senders.conftest import WEBHOOK_SECRET
 
 pytestmark = pytest.mark.slow
@@ -136,7 +136,7 @@ def stop_in_the_middle(
 def test_a_stop_answers_what_is_in_flight_and_refuses_the_rest_whatever_signals_follow(
     folder: Path, provider: SlowProvider, stop: signal.Signals
 ) -> None:
-    with Service(folder, GRACEFUL_TIMEOUT=60, **provider.settings) as service:
+    with ServiceAtTerminal(folder, GRACEFUL_TIMEOUT=60, **provider.settings) as service:
         stop_in_the_middle(service, provider, stop)
 
 
@@ -152,7 +152,7 @@ def test_a_stop_answers_what_is_in_flight_and_refuses_the_rest_whatever_signals_
 def test_a_signal_to_all_processes_cuts_nobody_off(
     folder: Path, provider: SlowProvider, send: Send, stop: signal.Signals, workers: int
 ) -> None:
-    with Service(folder, WORKERS=workers, GRACEFUL_TIMEOUT=60, **provider.settings) as service:
+    with ServiceAtTerminal(folder, WORKERS=workers, GRACEFUL_TIMEOUT=60, **provider.settings) as service:
         stop_in_the_middle(service, provider, stop, send)
 
 
@@ -160,7 +160,7 @@ def test_a_signal_to_all_processes_cuts_nobody_off(
 def test_a_stop_in_the_middle_of_the_start_is_a_good_end_that_leaves_nothing_behind(
     folder: Path, workers: int, stop: signal.Signals
 ) -> None:
-    service = Service(folder, WORKERS=workers)
+    service = ServiceAtTerminal(folder, WORKERS=workers)
     process = service.begin()
     deadline = time.monotonic() + PATIENCE
     while not (folder / "redis.sock").exists():
@@ -176,12 +176,23 @@ def test_a_stop_in_the_middle_of_the_start_is_a_good_end_that_leaves_nothing_beh
 def test_who_was_told_to_outlive_the_terminal_does(folder: Path) -> None:
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as `nohup` does
     try:
-        with Service(folder) as service:
+        with ServiceAtTerminal(folder) as service:
             to_all_of_the_group(service, signal.SIGHUP)
             assert service.http.get("/readyz").status_code == 200
             assert service.stop() == 0
     finally:
         signal.signal(signal.SIGHUP, before)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_supervisors_reload_does_no_harm(folder: Path, workers: int) -> None:
+    with Service(folder, WORKERS=workers) as service:
+        token = service.log_in()["token"]
+        before = {process.pid for process in psutil.Process(service.process.pid).children(recursive=True)}
+        to_all_of_the_group(service, signal.SIGHUP)
+        assert service.is_live(token)
+        assert {process.pid for process in psutil.Process(service.process.pid).children(recursive=True)} == before
+        assert service.stop(signal.SIGTERM) == 0
 
 
 def test_a_stop_waits_no_longer_than_it_is_told(folder: Path, provider: SlowProvider) -> None:

@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 
 
 def run(settings: Settings, _: Namespace) -> int:
-    """Serve until SIGINT, SIGTERM or SIGHUP. A start that fails leaves a Redis that it has found running."""
+    """Serve until SIGINT, SIGTERM or a terminal's SIGHUP. A start that fails leaves a Redis that it found running."""
     signals.interrupt_once()  # until the server's own handlers stand
     _say(check.of_settings(settings))
     try:

@@ -1,6 +1,7 @@
 """The signals that stop the service: Ctrl-C, a supervisor's SIGTERM, and the SIGHUP of a terminal that closes.
 
-Whatever follows the first one changes nothing. With SIGHUP ignored from the outset (`nohup`) it stays ignored.
+Whatever follows the first one changes nothing. With SIGHUP ignored from the outset (`nohup`) it stays ignored; so it is
+where no terminal is that could close, since there it is a supervisor's way to ask for a reload, and must do no harm.
 """
 
 import os
@@ -20,7 +21,9 @@ def wanted() -> list[signal.Signals]:
 
 
 def leave_at_once() -> None:
-    """While nothing has begun: a stop is a good end."""
+    """While nothing has begun: a stop is a good end. The first to be called in a process."""
+    if not _has_terminal():
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
     _on_each(lambda *_: os._exit(0))
 
 
@@ -58,6 +61,15 @@ def let_through() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
+
+
+def _has_terminal() -> bool:
+    """Whether there is a terminal whose end would be this process' end."""
+    try:
+        os.close(os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY))
+    except OSError:
+        return False
+    return True
 
 
 def _on_each(handler: Handler) -> None:
