@@ -14,6 +14,7 @@ import socket
 import tempfile
 import warnings
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -49,6 +50,9 @@ Sanic.test_mode = True
 # The source is compiled as it is, once for each worker, where Sanic takes it to pieces and puts it together before.
 _as_it_is = SimpleNamespace(parse=str, unparse=str, fix_missing_locations=str)
 vars(sanic_router).update(ast=_as_it_is, compile=cache(compile))
+# sanic-ext adds some twenty routes to an app that starts, and after each Sanic compiled all signals anew, which are no others.
+_amend = Sanic.amend
+Sanic.amend = lambda app: _amend(app) if app.router.finalized else nullcontext()  # type: ignore[method-assign]
 
 
 def pytest_xdist_auto_num_workers() -> int:

@@ -1,7 +1,7 @@
 """The page of examples/captcha, in a real browser: altcha's own widget solves what Latch gives.
 
-Neither a browser nor the widget's code is among what the tests install. To run this one: `pip install playwright`, a
-Chromium of the system (or `playwright install chromium`), and `npm install` in examples/captcha.
+Neither a browser nor the widget's code is in the lock files. To run this one: a Chromium of the system (or `playwright
+install chromium`), and `npm install` in examples/captcha. As root on Debian `.ci/programs` gets both.
 """
 
 import json
@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from playwright.sync_api import Browser, Error, sync_playwright
 
 from tests.client import BASE
 from tests.processes import PATIENCE, ROOT, Service
@@ -46,14 +47,13 @@ class Page(SimpleHTTPRequestHandler):
 
 
 @pytest.fixture
-def browser() -> Iterator[Any]:
-    api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: the page is NOT tested here")
+def browser() -> Iterator[Browser]:
     if not (FOLDER / "node_modules/altcha").exists():
         pytest.skip("altcha's widget is not in examples/captcha/node_modules: the page is NOT tested here")
-    with api.sync_playwright() as playwright:
+    with sync_playwright() as playwright:
         try:
             chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        except api.Error:
+        except Error:
             pytest.skip("there is no Chromium: the page is NOT tested here")
         yield chromium
         chromium.close()
@@ -70,9 +70,10 @@ def site() -> Iterator[ThreadingHTTPServer]:
     server.server_close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("captcha", ["altcha", "off"])
 def test_a_person_logs_in_by_the_page_and_the_widget_solves_the_captcha_unasked(
-    browser: Any, site: ThreadingHTTPServer, folder: Path, monkeypatch: pytest.MonkeyPatch, captcha: str
+    browser: Browser, site: ThreadingHTTPServer, folder: Path, monkeypatch: pytest.MonkeyPatch, captcha: str
 ) -> None:
     origin = f"http://localhost:{site.server_port}"
     with Service(folder, CAPTCHA=captcha, CORS_ORIGINS=origin) as latch:

@@ -1,6 +1,8 @@
 """An empty database of each kind, and an empty Redis of each kind."""
 
+import time
 from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,10 +11,12 @@ import asyncpg
 import pytest
 from redis.asyncio import RedisCluster
 
+from service.errors import ServiceUnavailable
 from service.stores.redis import client
 from service.stores.redis.connection import Connection
 from tests import topologies
 
+SOON = 5.0  # seconds: the time-outs of the tests, and what a busy machine takes
 KINDS = {
     "embedded": "redis_server",
     "one server": "single_redis",
@@ -29,6 +33,15 @@ class Place:
     kind: str
     url: str
     administrators: str
+
+
+@contextmanager
+def unavailable_soon() -> Iterator[None]:
+    """What is asked of a store fails, and within `SOON`."""
+    start = time.monotonic()
+    with pytest.raises(ServiceUnavailable):
+        yield
+    assert time.monotonic() - start < SOON
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, closing, contextmanager
+from contextlib import asynccontextmanager, closing
 from contextvars import Context
 from pathlib import Path
 from typing import Any
@@ -19,10 +19,10 @@ from models import User
 from models.tooling import TORTOISE
 from service.errors import ServiceUnavailable
 from service.stores.database import Database
+from tests.stores.conftest import SOON, unavailable_soon
 
 TIMEOUT = 0.2  # seconds
 UNHURRIED = 0.8  # where something has to succeed in it too, on a busy machine
-SOON = 5.0  # TIMEOUT, and what a busy machine takes
 MIGRATIONS = sorted(path.stem for path in Path("models/migrations").glob("[0-9]*.py"))
 
 USES: dict[str, Callable[[Database], Awaitable[object]]] = {
@@ -40,14 +40,6 @@ async def database(url: str, loop: Any) -> AsyncIterator[Database]:
     await database.open()
     yield database
     await database.close()
-
-
-@contextmanager
-def unavailable_soon() -> Iterator[None]:
-    start = time.monotonic()
-    with pytest.raises(ServiceUnavailable):
-        yield
-    assert time.monotonic() - start < SOON
 
 
 @asynccontextmanager

@@ -4,7 +4,7 @@ import asyncio
 import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +18,12 @@ from service.stores.codes import CodeLease, CodeStore, Issued, Verdict
 from service.stores.redis.connection import Connection
 from service.stores.redis.pipeline import MOST
 from service.stores.redis.server_info import survey
+from tests.stores.conftest import SOON, unavailable_soon
 from tests.stores.flaky_proxy import FlakyProxy
 
 MOBILE = "13800138000"
 KEY = "code:{13800138000}"
 TIMEOUT = 0.2  # seconds
-SOON = 5.0  # a few of them, and what a busy machine takes
 
 Use = Callable[[Connection], Awaitable[object]]
 
@@ -85,14 +85,6 @@ async def connected(url: str, *, timeout: float = TIMEOUT) -> AsyncIterator[Conn
         yield connection
     finally:
         await connection.close()
-
-
-@contextmanager
-def unavailable_soon() -> Iterator[None]:
-    start = time.monotonic()
-    with pytest.raises(ServiceUnavailable):
-        yield
-    assert time.monotonic() - start < SOON
 
 
 @pytest.fixture

@@ -12,9 +12,9 @@ from service.errors import ServiceUnavailable
 from service.stores.redis.connection import Connection
 from service.stores.redis.pipeline import MOST
 from service.stores.redis.scripts import Script
-from tests.stores.conftest import Place
+from tests.stores.conftest import SOON, Place
 from tests.stores.flaky_proxy import FAULTS, FlakyProxy
-from tests.stores.redis.test_connection import SOON, Server, connected, eventually_blocked, mine, server
+from tests.stores.redis.test_connection import Server, connected, eventually_blocked, mine, server
 
 __all__ = ["mine", "server"]  # fixtures
 

@@ -2,6 +2,8 @@
 
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -165,12 +167,18 @@ async def test_a_pause_alone_is_no_difference() -> None:
     assert (await server_info.ask_server("", answer, lambda: next(looks))).ahead == 0
 
 
-@pytest.mark.slow
-def test_a_start_says_once_what_is_wrong_with_redis_and_check_says_it_too(folder: Path) -> None:
+@contextmanager
+def redis_with(option: str, folder: Path) -> Iterator[dict[str, str]]:
+    """The settings for a Redis with this line in its configuration."""
     port = free_port()
     folder.parent.mkdir(exist_ok=True)
-    with topologies.server(port, folder.parent, "maxmemory-policy allkeys-lru"):
-        settings = {"REDIS_URL": f"redis://127.0.0.1:{port}", "CODE_PEPPER": "x" * 32}
+    with topologies.server(port, folder.parent, option):
+        yield {"REDIS_URL": f"redis://127.0.0.1:{port}", "CODE_PEPPER": "x" * 32}
+
+
+@pytest.mark.slow
+def test_a_start_says_once_what_is_wrong_with_redis_and_check_says_it_too(folder: Path) -> None:
+    with redis_with("maxmemory-policy allkeys-lru", folder) as settings:
         with Service(folder, **settings) as service:
             text = service.text()
         checked = run_here("check", folder, **settings)
@@ -182,10 +190,7 @@ def test_a_start_says_once_what_is_wrong_with_redis_and_check_says_it_too(folder
 
 @pytest.mark.slow
 def test_a_full_redis_fails_the_check_and_does_not_stop_a_start(folder: Path) -> None:
-    port = free_port()
-    folder.parent.mkdir(exist_ok=True)
-    with topologies.server(port, folder.parent, "maxmemory 1mb"):
-        settings = {"REDIS_URL": f"redis://127.0.0.1:{port}", "CODE_PEPPER": "x" * 32}
+    with redis_with("maxmemory 1mb", folder) as settings:
         checked = run_here("check", folder, **settings)
         with Service(folder, **settings) as service:
             text = service.text()

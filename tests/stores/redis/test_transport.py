@@ -14,11 +14,11 @@ from service.stores.redis.connection import Connection as OurConnection
 from service.stores.redis.transport import RedisTransport
 from tests.api.test_overload import until
 
-Opened = tuple[RedisTransport, AbstractConnection]
+OpenTransport = tuple[RedisTransport, AbstractConnection]
 
 
 @pytest.fixture
-async def opened(connection: OurConnection) -> AsyncIterator[Opened]:
+async def open_transport(connection: OurConnection) -> AsyncIterator[OpenTransport]:
     """A transport to a real server."""
     made: Any = connection.redis.connection_pool.make_connection()  # type: ignore[no-untyped-call]
     await made.connect()
@@ -54,8 +54,8 @@ async def scripted() -> AsyncIterator[Callable[[bytes], Any]]:
         server.close()
 
 
-async def test_answers_are_told_in_their_order_and_refusals_are_exceptions(opened: Opened) -> None:
-    transport, _ = opened
+async def test_answers_are_told_in_their_order_and_refusals_are_exceptions(open_transport: OpenTransport) -> None:
+    transport, _ = open_transport
     told: list[Any] = []
     await transport.send(b"PING\r\nNONSENSE\r\nECHO a\r\nGET none\r\n", 4, told.append)
     assert [told[0], *told[2:]] == [b"PONG", b"a", None]
@@ -65,16 +65,16 @@ async def test_answers_are_told_in_their_order_and_refusals_are_exceptions(opene
     assert transport.is_open
 
 
-async def test_an_answer_longer_than_one_read_is_told_once_it_is_whole(opened: Opened) -> None:
-    transport, _ = opened
+async def test_an_answer_longer_than_one_read_is_told_once_it_is_whole(open_transport: OpenTransport) -> None:
+    transport, _ = open_transport
     told: list[Any] = []
     long = b"x" * 1_000_000
     await transport.send(b"*2\r\n$4\r\nECHO\r\n$%d\r\n%b\r\nPING\r\n" % (len(long), long), 2, told.append)
     assert told == [long, b"PONG"]
 
 
-async def test_what_comes_unasked_cuts_the_connection(opened: Opened) -> None:
-    transport, _ = opened
+async def test_what_comes_unasked_cuts_the_connection(open_transport: OpenTransport) -> None:
+    transport, _ = open_transport
     told: list[Any] = []
     with suppress(RedisConnectionError):  # where both come in one read
         await transport.send(b"PING\r\nPING\r\n", 1, told.append)
@@ -82,8 +82,8 @@ async def test_what_comes_unasked_cuts_the_connection(opened: Opened) -> None:
     assert told == [b"PONG"]
 
 
-async def test_an_answer_that_cannot_be_handed_on_cuts_the_connection_and_is_told(opened: Opened) -> None:
-    transport, _ = opened
+async def test_an_answer_that_cannot_be_handed_on_cuts_the_connection_and_is_told(open_transport: OpenTransport) -> None:
+    transport, _ = open_transport
 
     def refuse(_answer: Any) -> None:
         raise ZeroDivisionError
@@ -109,8 +109,8 @@ async def test_who_waits_hears_of_what_comes_after_the_last_whole_answer(
     assert not transport.is_open
 
 
-async def test_a_caller_that_is_gone_is_no_fault(opened: Opened) -> None:
-    transport, _ = opened
+async def test_a_caller_that_is_gone_is_no_fault(open_transport: OpenTransport) -> None:
+    transport, _ = open_transport
     told: list[Any] = []
     caller = asyncio.create_task(transport.send(b"PING\r\n", 1, told.append))
     await asyncio.sleep(0)
@@ -119,8 +119,8 @@ async def test_a_caller_that_is_gone_is_no_fault(opened: Opened) -> None:
     assert transport.is_open
 
 
-async def test_redis_pys_own_end_is_heard_of(opened: Opened) -> None:
-    transport, connection = opened
+async def test_redis_pys_own_end_is_heard_of(open_transport: OpenTransport) -> None:
+    transport, connection = open_transport
     await asyncio.wait_for(connection.disconnect(), 5)
     assert not transport.is_open
     with pytest.raises(RedisConnectionError):
