@@ -1,7 +1,6 @@
 """Joins the parts: settings in, a Sanic app out. The same builder serves production and tests."""
 
 import asyncio
-import logging
 import time
 from functools import partial
 from typing import Any
@@ -56,8 +55,6 @@ NAME = "latch"
 SLOWEST_REQUEST = 15  # seconds that a client gets to send one
 SLOWEST_ANSWER = 30.0  # seconds that a request gets; more where so many senders, tried in turn, may take longer
 BESIDES_SMS = 10.0  # of them, seconds for all that is neither sending a message nor verifying a captcha
-
-log = logging.getLogger(__name__)
 
 
 def build(settings: Settings, *, name: str = NAME, clock: Clock = time.time, sender: Sender | None = None) -> App:

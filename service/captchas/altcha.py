@@ -45,11 +45,7 @@ class Altcha:
 
     def problem(self, token: str) -> str | None:
         """What is wrong with a token at first sight, in words for its sender."""
-        if not token:
-            return tokens.MISSING
-        if len(token) > LONGEST:
-            return tokens.TOO_LONG
-        return None if token.isascii() else tokens.REFUSED
+        return tokens.problem(token, LONGEST)
 
     async def verify(self, token: str, _ip: str) -> None:
         """Return if the token solves a challenge of ours that has not expired, and is sent for the first time.

@@ -51,11 +51,7 @@ class SiteVerify:
 
     def problem(self, token: str) -> str | None:
         """What is wrong with a token that nobody need be asked about, in words for its sender."""
-        if not token:
-            return tokens.MISSING
-        if len(token) > self._longest:
-            return tokens.TOO_LONG
-        return None if token.isascii() else tokens.REFUSED
+        return tokens.problem(token, self._longest)
 
     async def verify(self, token: str, ip: str) -> None:
         """Return if the provider accepts the token of the client at this address; `unknown` is not passed on.

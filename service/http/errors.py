@@ -62,9 +62,7 @@ class EnvelopeErrorHandler(ErrorHandler):
     def default(self, request: Request, exception: Exception) -> HTTPResponse:  # type: ignore[override]
         """Answer whatever was raised."""
         if isinstance(exception, asyncio.CancelledError):  # the client went away in the middle of its request
-            return failure(
-                request_id(request), STATUS[InvalidRequest.code], InvalidRequest.code, InvalidRequest.message
-            )
+            return answer_to(InvalidRequest(), request.method, request_id(request))
         if isinstance(exception, SanicException) and exception.status_code != STATUS["internal_error"]:
             return _refusal(request, exception)
         return answer_to_any(exception, request.method, request_id(request))

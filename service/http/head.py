@@ -36,10 +36,7 @@ _AT_MOST_ONCE = (b"host", b"content-length", b"transfer-encoding")
 _OF_THE_CONNECTION = frozenset(
     b"connection content-length keep-alive proxy-connection te trailer transfer-encoding upgrade".split()
 )
-_CONTINUE = (
-    b"expect",
-    b"100-continue",
-)  # told by `RequestReader.owes_continue`; another expectation is Sanic's to refuse
+_CONTINUE = (b"expect", b"100-continue")  # by `RequestReader.owes_continue`; others are Sanic's to refuse
 
 
 class ProtocolError(Exception):

@@ -8,7 +8,7 @@ import orjson
 
 from service.errors import ServiceUnavailable
 from service.http import access_log
-from service.http.cors import cors_headers
+from service.http.cors import Headers, cors_headers
 from service.http.errors import refusal_of
 from service.http.head import RequestHead
 from service.http.requests import BASE_PATH, App, sane_id
@@ -47,11 +47,12 @@ _BODY = orjson.dumps(
 ).decode()
 
 
-def refusal(request_id: str, *, closes: bool, cors: bytes = b"") -> bytes:
-    """The whole answer, as `errors.py` would have it made. A sane id needs no escaping. `cors` are header lines."""
+def refusal(request_id: str, *, closes: bool, cors: Headers = ()) -> bytes:
+    """The whole answer, as `errors.py` would have it made. A sane id needs no escaping."""
+    lines = "".join([f"{name}: {value}\r\n" for name, value in cors])
     body = _BODY % request_id
     wait = choice(WAITS)  # noqa: S311 - not a secret
-    return (_REFUSALS[closes] % (request_id, cors.decode(), wait, len(body), body)).encode("ascii")
+    return (_REFUSALS[closes] % (request_id, lines, wait, len(body), body)).encode("ascii")
 
 
 def broken_off(app: App, head: RequestHead | None, status: int, peer: str, seconds: float) -> bytes:

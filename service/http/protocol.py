@@ -10,10 +10,9 @@ loop. Whoever waits to be refused is not listened to meanwhile.
 
 import time
 from functools import partial
-from itertools import islice
 from typing import Any
 
-from service.http.cors import cors_lines
+from service.http.cors import cors_headers
 from service.http.fastpath import FastRoute, serve
 from service.http.head import ProtocolError, RawRequest
 from service.http.overload import kind_of, refusal
@@ -22,8 +21,6 @@ from service.http.timed_protocol import TimedProtocol
 from service.runtime.admission import CONNECTIONS, RequestClass
 from service.runtime.eager import Eager
 
-FRESH = 1.0  # seconds in which a connection is not yet idle
-LOOKS = 64  # connections looked at for one that is idle
 AHEAD = 4096  # bytes that a client may send before it has its answer; more is left in the system's buffer
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
@@ -46,25 +43,13 @@ class BoundedProtocol(TimedProtocol):
     def connection_made(self, transport: Any) -> None:
         """Make room for the connection by closing one that is idle, or else refuse it."""
         context = self.app.ctx
-        if len(self.connections) >= context.settings.max_connections and not self._make_room():
+        if len(self.connections) >= context.settings.max_connections and not self.make_room():
             context.admission.refuse(CONNECTIONS)
             transport.write(refusal(sane_id(""), closes=True))
             transport.close()
             return
         super().connection_made(transport)  # type: ignore[no-untyped-call]
         self._reader.peer = self._peer
-
-    @property
-    def idle_since(self) -> float:
-        """When something was last sent or received, in seconds of a clock of its own."""
-        return self._time
-
-    def _make_room(self) -> bool:
-        """Close a connection that has been idle for a while. A new one is about to ask, and is let be."""
-        before = time.monotonic() - FRESH
-        return any(
-            other.idle_since < before and other.close_if_idle() for other in tuple(islice(self.connections, LOOKS))
-        )
 
     # What has come is cut into requests.
 
@@ -160,7 +145,7 @@ class BoundedProtocol(TimedProtocol):
             return
         head = request.head
         closes = self.app.ctx.admission.stopping or not (head.is_persistent and head.is_known)
-        cors = cors_lines(self.app, head.header(b"origin"))
+        cors = cors_headers(self.app, head.header(b"origin"))
         self.transport.write(refusal(sane_id(head.header(b"x-request-id")), closes=closes, cors=cors))
         self._end(closes=closes)
 
@@ -194,13 +179,6 @@ class BoundedProtocol(TimedProtocol):
             self._kind = None
 
     # The end.
-
-    def close_if_idle(self) -> bool:
-        """A connection on which a request has begun is not."""
-        if self._is_busy or (self._reader.has_begun and not self._is_over):
-            return False
-        self.close()
-        return True
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Work that goes on all the same is counted where it is done, in `background.py`."""

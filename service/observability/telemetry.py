@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 from config import Settings
 from service.events import Events
 from service.observability.metrics import Metrics
-from service.observability.sampler import Sampler, StoreUse
+from service.observability.sampler import Sampler
+from service.stores.meter import Meter
 
 if TYPE_CHECKING:  # importing OpenTelemetry takes a third of a second and is mostly for nothing
     from service.observability.tracing import Tracing
@@ -32,7 +33,7 @@ class Telemetry:
         self.metrics = Metrics(senders=settings.sms_sender, limits=[*named, *OTHER_LIMITS])
         self.tracing: Tracing | None = None
 
-    def start(self, stores: Mapping[str, StoreUse], events: Events) -> None:
+    def start(self, stores: Mapping[str, Meter], events: Events) -> None:
         """This process serves from now on."""
         self.metrics.start(self._settings.workers, events)
         self._sampler = Sampler(self.metrics, stores)
@@ -80,5 +81,4 @@ def _tracing(settings: Settings) -> "Tracing | None":
             PACKAGES,
         )
         return None
-    tracing: Tracing = module.to_collector(endpoint)
-    return tracing
+    return module.to_collector(endpoint)  # type: ignore[no-any-return]

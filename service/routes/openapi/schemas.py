@@ -129,7 +129,8 @@ def json_body(properties: dict[str, Schema], optional: tuple[str, ...] = ()) -> 
 def _failures(errors: tuple[type[ServiceError], ...], table: Mapping[str, int]) -> list[Response]:
     """One response per status, naming the errors that share it. Any route may also answer 500."""
     by_status: dict[int, list[tuple[str, str]]] = {}
-    for error in (*errors, ServiceError):
+    listed: tuple[type[ServiceError], ...] = (*errors, ServiceError)
+    for error in listed:
         by_status.setdefault(table[error.code], []).append((error.code, error.message))
     return [_failure(status, pairs) for status, pairs in by_status.items()]
 
