@@ -26,7 +26,7 @@ from service.http import middleware
 from service.http.errors import EnvelopeErrorHandler
 from service.http.fastpath import FastRoutes
 from service.http.head import BODY_LIMIT
-from service.http.requests import App, TolerantRequest
+from service.http.requests import App, Request
 from service.limits import Limits
 from service.logins import Logins
 from service.observability import audit, logs
@@ -63,7 +63,7 @@ def build(settings: Settings, *, name: str = NAME, clock: Clock = time.time, sen
         name,
         config=Config(_sanic_config(settings)),
         ctx=Context(),
-        request_class=TolerantRequest,  # type: ignore[arg-type]
+        request_class=Request,  # type: ignore[arg-type]
         error_handler=EnvelopeErrorHandler(),
         dumps=partial(orjson.dumps, option=orjson.OPT_NON_STR_KEYS),  # sanic-ext keys responses by number
         loads=orjson.loads,
@@ -75,12 +75,8 @@ def build(settings: Settings, *, name: str = NAME, clock: Clock = time.time, sen
     app.ctx.background = BackgroundTasks()
     shed = app.ctx.telemetry.metrics.observe_shed
     app.ctx.admission = AdmissionController(settings.max_in_flight, lambda: app.ctx.background.orphaned, shed)
-    Extend(
-        app,
-        extensions=[OpenAPIExtension, HTTPExtension],
-        built_in_extensions=False,
-        config=_extension_config(settings),
-    )
+    config = _extension_config(settings)
+    Extend(app, extensions=[OpenAPIExtension, HTTPExtension], built_in_extensions=False, config=config)
     for scheme in (schemas.ACCESS, schemas.REFRESH_TOKEN, schemas.SERVICE_KEY):
         app.ext.openapi.add_security_scheme(scheme, "http", scheme="bearer")
     app.blueprint(BLUEPRINTS)

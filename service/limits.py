@@ -55,7 +55,7 @@ class Limits:
         self._events = events
         self._clock = clock
 
-    async def look_at_address(self, mobile: str, ip: str) -> None:
+    async def check_address(self, mobile: str, ip: str) -> None:
         """Raise TooManyRequests where this address may ask for no more codes. Spends nothing."""
         self._heed(await self._store.look(self._by_address(ip)), mobile)
 
@@ -69,12 +69,13 @@ class Limits:
         self._heed_cooldown(running, mobile)
         cooldown = await self._cooldowns.start(mobile, now)
         self._heed_cooldown(cooldown, mobile)
+        reservation = Reservation(mobile, now, cooldown.length, by_number, by_address)
         try:
             self._heed(await self._store.spend(budgets), mobile)
         except (ServiceUnavailable, TooManyRequests):
-            await self._take_back_cooldown(mobile, now)
+            await self.undo_cooldown(reservation)
             raise
-        return Reservation(mobile, now, cooldown.length, by_number, by_address)
+        return reservation
 
     async def undo(self, reservation: Reservation) -> None:
         """Undo a reservation of which nobody else has heard."""
@@ -83,7 +84,8 @@ class Limits:
 
     async def undo_cooldown(self, reservation: Reservation) -> None:
         """The number need not wait: its code was not sent, or nobody knows."""
-        await self._take_back_cooldown(reservation.mobile, reservation.started)
+        with _best_effort("the cool-down of a code that was not sent could not be taken back"):
+            await self._cooldowns.undo(reservation.mobile, reservation.started)
 
     async def refund(self, reservation: Reservation) -> None:
         """The provider did not take the message: only the address, which made us ask, has spent one."""
@@ -135,10 +137,6 @@ class Limits:
     async def _refund(self, budgets: tuple[Budget, ...]) -> None:
         with _best_effort("what was spent for nothing could not be given back"):
             await self._store.refund(budgets)
-
-    async def _take_back_cooldown(self, mobile: str, started: float) -> None:
-        with _best_effort("the cool-down of a code that was not sent could not be taken back"):
-            await self._cooldowns.undo(mobile, started)
 
     def _by_number(self, mobile: str) -> tuple[Budget, ...]:
         return (

@@ -78,12 +78,8 @@ class SiteVerify:
             raise ServiceUnavailable from error
         verdict = _json_object(response.content)
         if response.status_code != httpx.codes.OK or not isinstance(verdict.get("success"), bool):
-            log.error(
-                "captcha: no verdict from %s: status %d, %s",
-                self._provider,
-                response.status_code,
-                _told(_faults(verdict)),
-            )
+            status = response.status_code, _listed(_faults(verdict))
+            log.error("captcha: no verdict from %s: status %d, %s", self._provider, *status)
             raise ServiceUnavailable
         return verdict
 
@@ -93,7 +89,7 @@ class SiteVerify:
         faults = _faults(verdict)
         if all(fault in TOKEN_FAULTS for fault in faults):
             raise tokens.refused()
-        log.error("captcha: %s does not take our requests: %s", self._provider, _told(faults))
+        log.error("captcha: %s does not take our requests: %s", self._provider, _listed(faults))
         raise ServiceUnavailable
 
 
@@ -112,6 +108,6 @@ def _faults(verdict: dict[str, Any]) -> list[str]:
     return [str(fault) for fault in faults] if isinstance(faults, list) else [str(faults)]
 
 
-def _told(faults: list[str]) -> str:
+def _listed(faults: list[str]) -> str:
     """For the log: words with hyphens, as all documented codes are. Anything else might repeat what we sent."""
     return ", ".join(fault for fault in faults if _FAULT.fullmatch(fault)) or "no error code that we know"

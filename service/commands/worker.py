@@ -1,8 +1,7 @@
 """What a worker process does: it serves until its main process says stop, or is gone.
 
-It listens to no signal. Those that are sent to all processes at once (Ctrl-C, systemd) reach the main process too,
-which says stop. The pipe between them is closed by the system when the main process ends, however it ends, so that no
-worker outlives it and holds its port.
+It listens to no signal: those sent to all processes at once (Ctrl-C, systemd) reach the main process too, which says
+stop. The system closes the pipe between them when the main process ends, so that no worker outlives it on its port.
 """
 
 import asyncio

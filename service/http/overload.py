@@ -35,13 +35,10 @@ def kind_of(method: str, path: str) -> RequestClass | None:
     return RequestClass.SESSIONS
 
 
-_REFUSALS = {
-    closes: (
-        f"HTTP/1.1 503 Service Unavailable\r\nCache-Control: no-store\r\nConnection: {connection}\r\n"
-        f"Content-Type: {JSON}\r\nX-Request-ID: %s\r\n%sRetry-After: %s\r\nContent-Length: %d\r\n\r\n%s"
-    )
-    for closes, connection in ((True, "close"), (False, "keep-alive"))
-}
+_REFUSAL = (
+    "HTTP/1.1 503 Service Unavailable\r\nCache-Control: no-store\r\nConnection: %s\r\n"
+    f"Content-Type: {JSON}\r\nX-Request-ID: %s\r\n%sRetry-After: %s\r\nContent-Length: %d\r\n\r\n%s"
+)
 _BODY = orjson.dumps(
     {"message": ServiceUnavailable.message, "error": ServiceUnavailable.code, "request_id": "%s"}
 ).decode()
@@ -52,7 +49,8 @@ def refusal(request_id: str, *, closes: bool, cors: Headers = ()) -> bytes:
     lines = "".join([f"{name}: {value}\r\n" for name, value in cors])
     body = _BODY % request_id
     wait = choice(WAITS)  # noqa: S311 - not a secret
-    return (_REFUSALS[closes] % (request_id, lines, wait, len(body), body)).encode("ascii")
+    connection = "close" if closes else "keep-alive"
+    return (_REFUSAL % (connection, request_id, lines, wait, len(body), body)).encode("ascii")
 
 
 def broken_off(app: App, head: RequestHead | None, status: int, peer: str, seconds: float) -> bytes:

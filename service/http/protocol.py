@@ -3,9 +3,8 @@
 No request is looked at before it has come whole, and Sanic is handed one at a time, its head read and its body framed
 here: Sanic calls a connection idle as soon as an answer is out, and would take the rest of a body for a request.
 
-Refusing a request after Sanic has parsed and routed it costs a good part of serving it. At ten times what a worker can
-serve it would do nothing but refuse, so a request too many is refused here, and only a few in one round of the event
-loop. Whoever waits to be refused is not listened to meanwhile.
+Refusing a request after Sanic has parsed and routed it costs a good part of serving it, so one too many is refused
+here, and only a few in one round of the event loop. Whoever waits to be refused is not listened to meanwhile.
 """
 
 import time
@@ -26,7 +25,7 @@ CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
 class BoundedProtocol(TimedProtocol):
-    """One connection. A request that has come whole holds a place of `admission` until its answer is out."""
+    """One connection. A request that has come whole holds a slot of `admission` until its answer is out."""
 
     __slots__ = ("_answering", "_is_paused", "_is_reading", "_kind", "_shielded", "raw")
 
@@ -116,7 +115,7 @@ class BoundedProtocol(TimedProtocol):
             await self._can_write.wait()
         self._answering = None
         if self.transport is None or self.transport.is_closing():
-            self._give_back()
+            self._release()
             return
         self.transport.write(answer)
         self._end(closes=self.app.ctx.admission.stopping)
@@ -151,7 +150,7 @@ class BoundedProtocol(TimedProtocol):
 
     def _end(self, *, closes: bool) -> None:
         """The request at hand is answered: on to the next."""
-        self._give_back()
+        self._release()
         self._time = time.monotonic()
         self._is_busy = False
         if closes:
@@ -163,17 +162,17 @@ class BoundedProtocol(TimedProtocol):
             if not self._is_reading:
                 self._read()
 
-    # Places.
+    # Its slot.
 
     def acquire(self, kind: RequestClass | None) -> bool:
-        """Take a place for the request that has come, unless it holds one or needs none."""
+        """Acquire a slot for the request that has come, unless it holds one or needs none."""
         if self._kind is None and kind is not None:
             if not self.app.ctx.admission.acquire(kind):
                 return False
             self._kind = kind
         return True
 
-    def _give_back(self) -> None:
+    def _release(self) -> None:
         if self._kind is not None:
             self.app.ctx.admission.release(self._kind)
             self._kind = None
@@ -183,7 +182,7 @@ class BoundedProtocol(TimedProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Work that goes on all the same is counted where it is done, in `background.py`."""
         self._timer.cancel()
-        self._give_back()
+        self._release()
         if self._answering and self._shielded:
             self.app.ctx.background.adopt(self._answering)
         elif self._answering:

@@ -32,16 +32,13 @@ SMS_OUTCOMES = (failover.SENT, failover.FAILED, failover.REFUSED)
 
 
 class Metrics:
-    """What is counted. One instance per app; labels hold route templates, never a number, an id or a token.
-
-    Every combination of labels that is known beforehand is there from the start, at 0: Prometheus cannot tell a counter
-    that appears from one that has always been as high.
-    """
+    """What is counted. One instance per app; labels hold route templates, never a number, an id or a token."""
 
     content_type = CONTENT_TYPE_LATEST
 
     def __init__(self, *, senders: Sequence[str] = (), limits: Sequence[str] = ()) -> None:
         self.registry = CollectorRegistry()
+        # Labels that are known are there from the start, at 0: Prometheus sees no increase where a counter appears.
         self._count_requests()
         self._count_logins_and_sessions()
         self._measure_stores()
@@ -106,7 +103,7 @@ class Metrics:
         self.sms_seconds.labels(sender).observe(seconds)
 
     def observe_store(self, store: str) -> Mapping[str, Callable[[float], None]]:
-        """By outcome, what is told the seconds of each operation on one store."""
+        """By outcome, what to call with the seconds of each operation on one store."""
         for outcome in STORE_OUTCOMES:
             self.store_seconds.labels(store, outcome)
         return {outcome: self._operations[store, outcome].append for outcome in STORE_OUTCOMES}

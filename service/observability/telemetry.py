@@ -1,4 +1,4 @@
-"""What is told of this worker to those who watch it: metrics always, traces where they are asked for.
+"""How this worker is watched: metrics always, traces where they are asked for.
 
 The parts take a plain callable each, and know of neither.
 """
@@ -49,7 +49,7 @@ class Telemetry:
         self.metrics.stop()
 
     def store(self, name: str) -> Callable[[str, str, float], None]:
-        """What hears of the operations on one store: `redis` or `database`."""
+        """What to call with each operation on one store: `redis` or `database`."""
         count = self.metrics.observe_store(name)
         sql = "sqlite" if self._settings.database_location.startswith("sqlite") else "postgresql"
         system = sql if name == "database" else name  # as the semantic conventions call them
@@ -62,7 +62,7 @@ class Telemetry:
         return observe
 
     def sms(self, sender: str, outcome: str, seconds: float) -> None:
-        """Hear what became of one message at one sender."""
+        """Record what became of one message at one sender."""
         self.metrics.observe_sms(sender, outcome, seconds)
         if self.tracing:
             self.tracing.sms(sender, outcome, seconds)

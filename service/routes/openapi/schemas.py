@@ -96,7 +96,7 @@ def operation(
     secured: str = "",
     **more: Any,
 ) -> dict[str, Any]:
-    """What sanic-ext's `definition` takes. `refused` are what Sanic itself answers; `secured` names the token."""
+    """What sanic-ext's `definition` takes. `refused`: statuses of Sanic's own; `secured`: the kind of token."""
     failed = [
         *_failures(errors, {**STATUS, **(statuses or {})}),
         *(_failure(status, [REFUSALS[status]]) for status in refused),
