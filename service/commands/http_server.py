@@ -26,7 +26,7 @@ log = logging.getLogger("sanic.server")
 class Stop(Enum):
     """Why a server stops."""
 
-    ASKED = "asked"
+    REQUESTED = "requested"
     ORPHANED = "orphaned"  # the main process is gone: make way for the next one at once
 
 
@@ -39,7 +39,7 @@ def run(app: App, listener: socket.socket, stopping: Callable[[StopRequest], Non
         runner.run(_serve(app, listener, stopping, ready))
 
 
-def ask(request: StopRequest, why: Stop = Stop.ASKED) -> None:
+def request_stop(request: StopRequest, why: Stop = Stop.REQUESTED) -> None:
     """Stop; the first reason counts. To be called in the event loop."""
     if not request.done():
         request.set_result(why)

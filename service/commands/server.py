@@ -94,7 +94,7 @@ def _stop_on_signals(request: StopRequest) -> None:
 
     request.add_done_callback(pass_over_the_next)
     for number in heard:
-        loop.add_signal_handler(number, http_server.ask, request)
+        loop.add_signal_handler(number, http_server.request_stop, request)
 
 
 def _allow_files(wanted: int) -> None:

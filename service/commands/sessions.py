@@ -66,7 +66,7 @@ def _is_confirmed(question: str, *, yes: bool) -> bool:
     return sys.stdin.readline().strip().lower() in {"y", "yes"}
 
 
-class Operations:
+class OperatorCommands:
     """One command each. They print to standard output and return an exit code; NotFound and ServiceUnavailable rise."""
 
     def __init__(self, users: Users, sessions: Sessions, limits: Limits, codes: CodeStore, events: Events) -> None:
@@ -140,7 +140,7 @@ class Operations:
 
 
 @asynccontextmanager
-async def opened(settings: Settings) -> AsyncIterator[Operations]:
+async def opened(settings: Settings) -> AsyncIterator[OperatorCommands]:
     """The commands, connected to the stores of the settings."""
     connection, database = connections(settings)
     await database.open()
@@ -149,7 +149,7 @@ async def opened(settings: Settings) -> AsyncIterator[Operations]:
         sessions = Sessions(SessionStore(connection), events, time.time)
         limits = limits_of(settings, connection, events, time.time)
         users = Users(UserStore(database), sessions, events)
-        yield Operations(users, sessions, limits, CodeStore(connection), events)
+        yield OperatorCommands(users, sessions, limits, CodeStore(connection), events)
     finally:
         await connection.close()
         await database.close()

@@ -68,7 +68,7 @@ class ParentWatch(threading.Thread):
         if self._loop is None or self._request is None:
             os._exit(0)
         try:
-            self._loop.call_soon_threadsafe(http_server.ask, self._request, why)
+            self._loop.call_soon_threadsafe(http_server.request_stop, self._request, why)
         except RuntimeError:  # the loop is closed: the server has stopped already
             return
         if why is Stop.ORPHANED:
@@ -81,4 +81,4 @@ class ParentWatch(threading.Thread):
             self._parent.recv_bytes()
         except (EOFError, OSError):
             return Stop.ORPHANED
-        return Stop.ASKED
+        return Stop.REQUESTED

@@ -43,9 +43,9 @@ async def send_code(request: Request) -> HTTPResponse:
     return await _send(request, payloads.code_request_in_body(request))
 
 
-async def _send(request: Request, asked: payloads.CodeRequest) -> HTTPResponse:
+async def _send(request: Request, wanted: payloads.CodeRequest) -> HTTPResponse:
     sent = await request.app.ctx.delivery.send_code(
-        asked.mobile, client_ip(request.raw, request.app.ctx.settings.trusted_proxies), asked.captcha_token
+        wanted.mobile, client_ip(request.raw, request.app.ctx.settings.trusted_proxies), wanted.captcha_token
     )
     return ok({"mobile": sent.mobile, "expires_in": sent.expires_in, "resend_after": sent.resend_after})
 

@@ -14,7 +14,7 @@ from typing import Protocol, runtime_checkable
 from service.entities import TextMessage
 from service.errors import SmsUnavailable, TooManyRequests
 
-Observe = Callable[[str, str, float], None]  # is told a sender's name, one of the outcomes below, and the seconds
+Observe = Callable[[str, str, float], None]  # of a sender's name, one of the outcomes below, and the seconds
 SENT, FAILED, REFUSED = "sent", "failed", "refused"
 
 log = logging.getLogger(__name__)
