@@ -1,7 +1,6 @@
 """Joins the parts: settings in, a Sanic app out. The same builder serves production and tests."""
 
 import asyncio
-import logging
 import time
 from functools import partial
 from typing import Any
@@ -27,7 +26,7 @@ from service.http import middleware
 from service.http.errors import EnvelopeErrorHandler
 from service.http.fastpath import FastRoutes
 from service.http.head import BODY_LIMIT
-from service.http.requests import App, TolerantRequest
+from service.http.requests import App, Request
 from service.limits import Limits
 from service.logins import Logins
 from service.observability import audit, logs
@@ -57,8 +56,6 @@ SLOWEST_REQUEST = 15  # seconds that a client gets to send one
 SLOWEST_ANSWER = 30.0  # seconds that a request gets; more where so many senders, tried in turn, may take longer
 BESIDES_SMS = 10.0  # of them, seconds for all that is neither sending a message nor verifying a captcha
 
-log = logging.getLogger(__name__)
-
 
 def build(settings: Settings, *, name: str = NAME, clock: Clock = time.time, sender: Sender | None = None) -> App:
     """A Sanic app that connects when its server starts. `clock` returns seconds since the epoch."""
@@ -66,7 +63,7 @@ def build(settings: Settings, *, name: str = NAME, clock: Clock = time.time, sen
         name,
         config=Config(_sanic_config(settings)),
         ctx=Context(),
-        request_class=TolerantRequest,  # type: ignore[arg-type]
+        request_class=Request,  # type: ignore[arg-type]
         error_handler=EnvelopeErrorHandler(),
         dumps=partial(orjson.dumps, option=orjson.OPT_NON_STR_KEYS),  # sanic-ext keys responses by number
         loads=orjson.loads,
@@ -78,12 +75,8 @@ def build(settings: Settings, *, name: str = NAME, clock: Clock = time.time, sen
     app.ctx.background = BackgroundTasks()
     shed = app.ctx.telemetry.metrics.observe_shed
     app.ctx.admission = AdmissionController(settings.max_in_flight, lambda: app.ctx.background.orphaned, shed)
-    Extend(
-        app,
-        extensions=[OpenAPIExtension, HTTPExtension],
-        built_in_extensions=False,
-        config=_extension_config(settings),
-    )
+    config = _extension_config(settings)
+    Extend(app, extensions=[OpenAPIExtension, HTTPExtension], built_in_extensions=False, config=config)
     for scheme in (schemas.ACCESS, schemas.REFRESH_TOKEN, schemas.SERVICE_KEY):
         app.ext.openapi.add_security_scheme(scheme, "http", scheme="bearer")
     app.blueprint(BLUEPRINTS)

@@ -56,13 +56,14 @@ class Delivery:
         Raises CaptchaRequired, InvalidRequest for a number that gets no codes or a captcha that is not solved,
         TooManyRequests, SmsUnavailable, ServiceUnavailable.
         """
-        _, closed = await settled(self._limits.look_at_address(mobile, ip), self._guard.closed(mobile))
+        _, closed = await settled(self._limits.check_address(mobile, ip), self._guard.closed(mobile))
         if self._captcha and (closed or not self._is_guarded):
             await self._verify(self._captcha, mobile, ip, captcha_token, closed)
             closed = None if self._is_guarded else closed  # else a flood of unused codes would shut strangers out
         if self._codes.is_fixed(mobile):
             return await self._send_nothing(mobile, ip)
-        self._refuse_range(mobile)
+        if (self._allowed and not mobile.startswith(self._allowed)) or mobile.startswith(self._blocked):
+            raise InvalidRequest({"mobile": "is of a range that gets no messages from us"})
         if closed:
             await self._guard.refuse_stranger(closed, mobile, ip)
         reservation = await self._limits.reserve_code(mobile, ip)
@@ -88,10 +89,6 @@ class Delivery:
         await self._limits.spend_address(ip, mobile)
         self._events.record(Event.CODE_SENT, mobile=mobile, reason=TEST_CODE)
         return CodeSent(mobile, expires_in=self._code_ttl, resend_after=0)
-
-    def _refuse_range(self, mobile: str) -> None:
-        if (self._allowed and not mobile.startswith(self._allowed)) or mobile.startswith(self._blocked):
-            raise InvalidRequest({"mobile": "is of a range that gets no messages from us"})
 
     async def _issue(self, reservation: Reservation) -> Code:
         try:

@@ -99,7 +99,7 @@ class Identity(NamedTuple):
 
 
 class TokenPair(NamedTuple):
-    """What a login or a refresh answers. Lives are in whole seconds."""
+    """What a login or a refresh returns. Lives are in whole seconds."""
 
     token: str
     refresh_token: str

@@ -1,4 +1,4 @@
-"""What can go wrong, in the service's own words. Statuses and headers are given at the edge, in `routes/errors.py`.
+"""What can go wrong, in the service's own words. Statuses and headers are given at the edge, in `http/errors.py`.
 
 ServiceError
 ├── InvalidRequest        invalid_request

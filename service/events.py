@@ -8,15 +8,7 @@ from collections.abc import Callable
 from enum import StrEnum
 from typing import NamedTuple
 
-from service.errors import (
-    InvalidCode,
-    InvalidRefreshToken,
-    ServiceError,
-    ServiceUnavailable,
-    SessionEnded,
-    TooManyRequests,
-    UserDisabled,
-)
+from service import errors
 
 TEST_CODE = "test_code"  # the reason of events of the numbers in TEST_CODES, which get no messages
 
@@ -49,12 +41,12 @@ class Attempt(StrEnum):
 
 OK, REUSED, ERROR = "ok", "reused", "error"  # the last one is a bug of ours
 FAILURES = {
-    InvalidCode.code: "invalid_code",
-    UserDisabled.code: "user_disabled",
-    TooManyRequests.code: "too_many_requests",
-    ServiceUnavailable.code: "unavailable",
-    InvalidRefreshToken.code: "invalid",
-    SessionEnded.code: "ended",
+    errors.InvalidCode.code: "invalid_code",
+    errors.UserDisabled.code: "user_disabled",
+    errors.TooManyRequests.code: "too_many_requests",
+    errors.ServiceUnavailable.code: "unavailable",
+    errors.InvalidRefreshToken.code: "invalid",
+    errors.SessionEnded.code: "ended",
 }
 OUTCOMES = {
     Attempt.LOGIN: (OK, "invalid_code", "user_disabled", "too_many_requests", "unavailable", ERROR),
@@ -127,6 +119,6 @@ class Trial:
 
 
 def _outcome(error: Exception) -> str:
-    if isinstance(error, SessionEnded) and error.just_now:
+    if isinstance(error, errors.SessionEnded) and error.just_now:
         return REUSED
-    return FAILURES.get(error.code, ERROR) if isinstance(error, ServiceError) else ERROR
+    return FAILURES.get(error.code, ERROR) if isinstance(error, errors.ServiceError) else ERROR

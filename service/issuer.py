@@ -34,7 +34,7 @@ class Issuer:
 
 
 def pair(token: Token, refresh_token: Token, session: Session, access: AccessRecord) -> TokenPair:
-    """What a login or a refresh answers."""
+    """What a login or a refresh returns."""
     return TokenPair(
         token=token.text,
         refresh_token=refresh_token.text,

@@ -19,7 +19,7 @@ from service.runtime import deadline
 from service.runtime.background import settled
 from service.stores.budgets import ALL, Budget, Refusal, windows_of
 from service.stores.codes import owner
-from service.stores.cooldowns import CooldownStore
+from service.stores.cooldowns import Cooldown, CooldownStore
 from service.stores.limits import LimitStore
 from settings.fields import OFF
 
@@ -55,39 +55,27 @@ class Limits:
         self._events = events
         self._clock = clock
 
-    async def check_code(self, mobile: str, ip: str) -> None:
-        """Raise what `reserve_code` would. Spends nothing."""
-        budgets = (*self._by_number(mobile), *self._by_address(ip))
-        look, cooldown = self._store.look(budgets), self._cooldowns.look(mobile, self._clock())
-        refusal, running = await settled(look, cooldown)
-        if refusal and refusal.wait >= running.wait:
-            self.refuse(refusal.name, refusal.wait, mobile)
-        if running.wait:
-            self.refuse(COOLDOWN, math.ceil(running.wait), mobile)
-
-    async def look_at_address(self, mobile: str, ip: str) -> None:
+    async def check_address(self, mobile: str, ip: str) -> None:
         """Raise TooManyRequests where this address may ask for no more codes. Spends nothing."""
-        refusal = await self._store.look(self._by_address(ip))
-        if refusal:
-            self.refuse(refusal.name, refusal.wait, mobile)
+        self._heed(await self._store.look(self._by_address(ip)), mobile)
 
     async def reserve_code(self, mobile: str, ip: str) -> Reservation:
         """Spend what the sending of one code costs."""
-        await self.check_code(mobile, ip)
-        now = self._clock()
-        by_number, by_address = self._by_number(mobile), self._by_address(ip)
+        now, by_number, by_address = self._clock(), self._by_number(mobile), self._by_address(ip)
+        budgets = (*by_number, *by_address)
+        refusal, running = await settled(self._store.look(budgets), self._cooldowns.look(mobile, now))
+        if refusal and refusal.wait >= running.wait:
+            self._heed(refusal, mobile)
+        self._heed_cooldown(running, mobile)
         cooldown = await self._cooldowns.start(mobile, now)
-        if cooldown.wait:
-            self.refuse(COOLDOWN, math.ceil(cooldown.wait), mobile)
+        self._heed_cooldown(cooldown, mobile)
+        reservation = Reservation(mobile, now, cooldown.length, by_number, by_address)
         try:
-            refusal = await self._store.spend((*by_number, *by_address))
-        except ServiceUnavailable:
-            await self._take_back_cooldown(mobile, now)
+            self._heed(await self._store.spend(budgets), mobile)
+        except (ServiceUnavailable, TooManyRequests):
+            await self.undo_cooldown(reservation)
             raise
-        if refusal:
-            await self._take_back_cooldown(mobile, now)
-            self.refuse(refusal.name, refusal.wait, mobile)
-        return Reservation(mobile, now, cooldown.length, by_number, by_address)
+        return reservation
 
     async def undo(self, reservation: Reservation) -> None:
         """Undo a reservation of which nobody else has heard."""
@@ -96,7 +84,8 @@ class Limits:
 
     async def undo_cooldown(self, reservation: Reservation) -> None:
         """The number need not wait: its code was not sent, or nobody knows."""
-        await self._take_back_cooldown(reservation.mobile, reservation.started)
+        with _best_effort("the cool-down of a code that was not sent could not be taken back"):
+            await self._cooldowns.undo(reservation.mobile, reservation.started)
 
     async def refund(self, reservation: Reservation) -> None:
         """The provider did not take the message: only the address, which made us ask, has spent one."""
@@ -111,7 +100,8 @@ class Limits:
 
     async def spend_address(self, ip: str, mobile: str | None = None) -> None:
         """For what sends nothing: a code of a test number, a wrong captcha, a refusal that tells something."""
-        await self._spend(self._by_address(ip), mobile)
+        budgets = self._by_address(ip)
+        self._heed(await self._store.look(budgets) or await self._store.spend(budgets), mobile)
 
     def logins(self, ip: str) -> tuple[Budget, ...]:
         """The budgets of the address, which a try at a code spends first (`stores/logins.py`)."""
@@ -119,9 +109,7 @@ class Limits:
 
     async def spend_login(self, mobile: str, ip: str) -> None:
         """Spend one attempt of the address."""
-        refusal = await self._store.spend(self.logins(ip))
-        if refusal:
-            self.refuse(refusal.name, refusal.wait, mobile)
+        self._heed(await self._store.spend(self.logins(ip)), mobile)
 
     def tries(self, mobile: str) -> tuple[Budget, ...]:
         """The budgets of the number's wrong tries, which the code itself spends and forgets (`stores/codes.py`)."""
@@ -150,10 +138,6 @@ class Limits:
         with _best_effort("what was spent for nothing could not be given back"):
             await self._store.refund(budgets)
 
-    async def _take_back_cooldown(self, mobile: str, started: float) -> None:
-        with _best_effort("the cool-down of a code that was not sent could not be taken back"):
-            await self._cooldowns.undo(mobile, started)
-
     def _by_number(self, mobile: str) -> tuple[Budget, ...]:
         return (
             *self._budget("codes_per_number", mobile),
@@ -169,10 +153,13 @@ class Limits:
         windows = self._windows.get(name)
         return (Budget(name, who, windows),) if windows else ()
 
-    async def _spend(self, budgets: tuple[Budget, ...], mobile: str | None) -> None:
-        refusal = await self._store.look(budgets) or await self._store.spend(budgets)
+    def _heed(self, refusal: Refusal | None, mobile: str | None) -> None:
         if refusal:
             self.refuse(refusal.name, refusal.wait, mobile)
+
+    def _heed_cooldown(self, cooldown: Cooldown, mobile: str) -> None:
+        if cooldown.wait:
+            self.refuse(COOLDOWN, math.ceil(cooldown.wait), mobile)
 
 
 @contextmanager

@@ -1,14 +1,12 @@
 """The refresh rule as a pure state machine: (state, presented secret, now) -> (state, successor's secret or None).
 
 Section 3 of the contract. `current` is the token that the client is known to hold, `pending` are successors handed out
-and not yet seen, `previous` was replaced a moment ago. A successor is confirmed by being used, never by being sent:
-an answer lost on the way costs nothing, and two holders of one token part ways at the first window that they do not
-share, after which one of them presents a token that has died.
+and not yet seen, `previous` was replaced a moment ago. A successor is confirmed by being used, never by being sent: an
+answer lost on the way costs nothing, and of two holders of one token one soon presents a token that has died.
 
-A successor's secret is made of HMAC-SHA-256(nonce, presented secret), so that the same presenter gets the same
-successor and the stored state opens nothing. How it is made is for a `Seal` to say: the first of them makes new ones,
-and one that is served again is made with each in turn until it is the one that is stored. If none fits (their keys have
-changed), there is a new successor. A secret of None stands for a token that is not, or no longer, one of the session's.
+A successor's secret is made of HMAC-SHA-256(nonce, presented secret), so that the same presenter gets the same one and
+the stored state opens nothing. The first `Seal` makes new ones; one that is served again is made with each in turn
+until it is the one that is stored, and if none fits (the keys have changed), there is a new successor.
 
 An honest client is never taken for a thief while its requests, from sending to answer, take less than ROTATION_GRACE
 and less than half of ROTATION_WINDOW (proved by search in tests/test_rotation.py). Hence the window of a re-served
@@ -26,7 +24,6 @@ from service.entities import RefreshToken, RotationState
 
 NONCE_BYTES = 16
 PENDING_KEPT = 8  # clients that never store a new token grow one each window; an honest one holds one of the newest
-
 
 Seal = Callable[[bytes], bytes]  # makes a secret of 32 bytes
 
@@ -65,7 +62,10 @@ def refresh(
     rule: Rule,
     seals: Sequence[Seal] = (unsealed,),
 ) -> tuple[RotationState, bytes | None]:
-    """Apply the rule to one presented secret. `nonce` is 16 fresh random bytes, used if a successor is born."""
+    """Apply the rule to one presented secret. `nonce` is 16 fresh random bytes, used if a successor is born.
+
+    Returns no secret where that presented is not, or no longer, one of the session's.
+    """
     digest = tokens.digest(presented)
     succeed = partial(_succeed, presented=presented, now=now, nonce=nonce, rule=rule, seals=seals)
     if tokens.equal(state.current.digest, digest):
@@ -75,7 +75,7 @@ def refresh(
             continue
         if now - token.created_at < rule.window:
             return _serve(state, token, now), presented
-        return succeed(_confirm(state, token, now))
+        return succeed(RotationState(current=token, previous=state.current, previous_retired_at=now))
     if state.previous and tokens.equal(state.previous.digest, digest) and now - state.previous_retired_at < rule.grace:
         current = _remade(state.current, presented, seals)
         return (state, current) if current else succeed(state)
@@ -97,10 +97,6 @@ def _remade(token: RefreshToken, presented: bytes, seals: Sequence[Seal]) -> byt
     """The secret of a token that was made for this presenter, where one of the seals made it."""
     derived = _derived(bytes.fromhex(token.nonce), presented)
     return next((secret for seal in seals if tokens.equal(tokens.digest(secret := seal(derived)), token.digest)), None)
-
-
-def _confirm(state: RotationState, token: RefreshToken, now: float) -> RotationState:
-    return RotationState(current=token, previous=state.current, previous_retired_at=now)
 
 
 def _serve(state: RotationState, token: RefreshToken, now: float) -> RotationState:

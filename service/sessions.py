@@ -30,16 +30,15 @@ class Sessions:
     async def end_all(
         self, user_id: int, reason: EndReason, *, keep: str = "", block_logins: bool = False
     ) -> list[str]:
-        """End all sessions of this user but `keep`. Returns the ids of those that were live."""
+        """End all sessions of this user but `keep`, and those of logins under way where these are to be blocked.
+
+        Returns the ids of those that were live.
+        """
         now = self._clock()
         ended = await self._store.end_all(user_id, reason, now, keep=keep, block_logins=block_logins)
         for session_id in ended:
             self._note(user_id, session_id, reason)
         return ended
-
-    async def block_logins(self, user_id: int) -> list[str]:
-        """End all sessions of a user who has just been disabled, those of logins under way included."""
-        return await self.end_all(user_id, EndReason.DISABLED, block_logins=True)
 
     async def unblock_logins(self, user_id: int) -> None:
         """Let sessions of this user be opened again."""

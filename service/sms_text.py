@@ -38,18 +38,12 @@ class Template:
 
     def warnings(self, code: str, minutes: int) -> list[str]:
         """What a sender of this text should know: it costs more than one message, or Android will not look at it."""
-        text = self.filled(code, minutes)
-        found = []
+        text, found = self.filled(code, minutes), []
         if (count := segments(text)) > 1:
-            found.append(
-                f"SMS_TEXT: with all its lines the message is {len(text)} characters, billed as {count} messages"
-            )
+            found.append(f"{len(text)} characters, billed as {count} messages")
         if self.app_hash and (size := len(text.encode())) > RETRIEVER_BYTES:
-            found.append(
-                f"SMS_TEXT: with all its lines the message is {size} bytes; "
-                f"Android's SMS Retriever looks at {RETRIEVER_BYTES} at most"
-            )
-        return found
+            found.append(f"{size} bytes; Android's SMS Retriever looks at {RETRIEVER_BYTES} at most")
+        return [f"SMS_TEXT: with all its lines the message is {what}" for what in found]
 
 
 def minutes(life: float) -> int:

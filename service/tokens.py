@@ -1,13 +1,11 @@
 """Opaque tokens: mint, parse, digest, compare. Pure, but for the system's random source.
 
 A token is base64url(address || secret). `secret` is 24 random bytes and a tag of 8. `address` is the user id (8 bytes,
-big-endian) and the session id (8 random bytes), XORed with a pad made from the secret. So the names of its Redis keys
-follow from the token alone, nothing in it can be read or repeats from token to token, and a damaged token addresses
-nothing.
+big-endian) and the session id (8 random bytes), XORed with a mask made from the secret: the names of its Redis keys
+follow from the token alone, nothing in it can be read or repeats, and a damaged token addresses nothing.
 
 The tag is a keyed hash of kind, address and the 24 bytes. No token is good or bad for its tag: it only tells whether
-one that is not good any more was ever a refresh token of ours, and so whether its use is theft. Tokens made before
-there were tags have 32 random bytes.
+a dead one was ever a refresh token of ours, and its use theft. Tokens from before there were tags have 32 random bytes.
 """
 
 import hashlib

@@ -47,7 +47,7 @@ class Users:
         await self._store.set_status(user.id, UserStatus.DISABLED)
         self._events.record(Event.USER_DISABLED, user_id=user.id, mobile=user.mobile, reason=EndReason.DISABLED.value)
         try:
-            return await self._sessions.block_logins(user.id)
+            return await self._sessions.end_all(user.id, EndReason.DISABLED, block_logins=True)
         except ServiceUnavailable as error:
             error.add_note(f"user {user.id} can log in no more, but still has every session: disable once more")
             raise

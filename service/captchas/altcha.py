@@ -28,7 +28,7 @@ Spend = Callable[[str, float], Awaitable[bool]]  # of a nonce, for so many secon
 
 
 class Altcha:
-    """Gives challenges and verifies their solutions. `spend` answers whether a nonce is new."""
+    """Gives challenges and verifies their solutions. `spend` returns whether a nonce is new."""
 
     def __init__(self, settings: Settings, spend: Spend, clock: Clock) -> None:
         self._key = _key(settings)
@@ -45,11 +45,7 @@ class Altcha:
 
     def problem(self, token: str) -> str | None:
         """What is wrong with a token at first sight, in words for its sender."""
-        if not token:
-            return tokens.MISSING
-        if len(token) > LONGEST:
-            return tokens.TOO_LONG
-        return None if token.isascii() else tokens.REFUSED
+        return tokens.problem(token, LONGEST)
 
     async def verify(self, token: str, _ip: str) -> None:
         """Return if the token solves a challenge of ours that has not expired, and is sent for the first time.
@@ -57,7 +53,8 @@ class Altcha:
         Raises InvalidRequest where it does not, ServiceUnavailable where nobody knows whether it is the first time.
         """
         payload = None if self.problem(token) else self._payload(token)
-        if payload is None or not await asyncio.to_thread(self._is_solved, payload):  # the work takes milliseconds
+        # The work takes milliseconds.
+        if payload is None or not (await asyncio.to_thread(verify_solution, payload, self._key)).verified:
             raise tokens.refused()
         # Kept for longer than the challenge has left, whatever the clocks of two machines say.
         if not await self._spend(payload.challenge.parameters.nonce, 2 * LIFE):
@@ -65,9 +62,6 @@ class Altcha:
 
     async def close(self) -> None:
         """Nothing is open."""
-
-    def _is_solved(self, payload: Payload) -> bool:
-        return bool(verify_solution(payload, self._key).verified)
 
     def _payload(self, token: str) -> Payload | None:
         """What the token says of what differs from challenge to challenge; all else is as we make them.

@@ -51,11 +51,7 @@ class SiteVerify:
 
     def problem(self, token: str) -> str | None:
         """What is wrong with a token that nobody need be asked about, in words for its sender."""
-        if not token:
-            return tokens.MISSING
-        if len(token) > self._longest:
-            return tokens.TOO_LONG
-        return None if token.isascii() else tokens.REFUSED
+        return tokens.problem(token, self._longest)
 
     async def verify(self, token: str, ip: str) -> None:
         """Return if the provider accepts the token of the client at this address; `unknown` is not passed on.
@@ -82,12 +78,8 @@ class SiteVerify:
             raise ServiceUnavailable from error
         verdict = _json_object(response.content)
         if response.status_code != httpx.codes.OK or not isinstance(verdict.get("success"), bool):
-            log.error(
-                "captcha: no verdict from %s: status %d, %s",
-                self._provider,
-                response.status_code,
-                _told(_faults(verdict)),
-            )
+            status = response.status_code, _listed(_faults(verdict))
+            log.error("captcha: no verdict from %s: status %d, %s", self._provider, *status)
             raise ServiceUnavailable
         return verdict
 
@@ -97,7 +89,7 @@ class SiteVerify:
         faults = _faults(verdict)
         if all(fault in TOKEN_FAULTS for fault in faults):
             raise tokens.refused()
-        log.error("captcha: %s does not take our requests: %s", self._provider, _told(faults))
+        log.error("captcha: %s does not take our requests: %s", self._provider, _listed(faults))
         raise ServiceUnavailable
 
 
@@ -116,6 +108,6 @@ def _faults(verdict: dict[str, Any]) -> list[str]:
     return [str(fault) for fault in faults] if isinstance(faults, list) else [str(faults)]
 
 
-def _told(faults: list[str]) -> str:
+def _listed(faults: list[str]) -> str:
     """For the log: words with hyphens, as all documented codes are. Anything else might repeat what we sent."""
     return ", ".join(fault for fault in faults if _FAULT.fullmatch(fault)) or "no error code that we know"

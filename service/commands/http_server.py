@@ -1,7 +1,6 @@
 """One HTTP server in this process, from the start of its app to the last answer.
 
-Sanic's own runner cannot be stopped in every moment of its start without a traceback, and keeps its listening socket to
-itself; this is what it does, on an event loop of ours, with Sanic's `create_server`.
+Does what Sanic's own runner does, which cannot be stopped at every moment of its start and keeps its socket to itself.
 """
 
 import asyncio
@@ -27,7 +26,7 @@ log = logging.getLogger("sanic.server")
 class Stop(Enum):
     """Why a server stops."""
 
-    ASKED = "asked"
+    REQUESTED = "requested"
     ORPHANED = "orphaned"  # the main process is gone: make way for the next one at once
 
 
@@ -40,7 +39,7 @@ def run(app: App, listener: socket.socket, stopping: Callable[[StopRequest], Non
         runner.run(_serve(app, listener, stopping, ready))
 
 
-def ask(request: StopRequest, why: Stop = Stop.ASKED) -> None:
+def request_stop(request: StopRequest, why: Stop = Stop.REQUESTED) -> None:
     """Stop; the first reason counts. To be called in the event loop."""
     if not request.done():
         request.set_result(why)
@@ -52,10 +51,7 @@ async def _serve(
     request: StopRequest = asyncio.get_running_loop().create_future()
     stopping(request)
     server: Any = await app.create_server(
-        sock=listener,
-        protocol=BoundedProtocol,
-        backlog=BACKLOG,
-        asyncio_server_kwargs={"start_serving": False},
+        sock=listener, protocol=BoundedProtocol, backlog=BACKLOG, asyncio_server_kwargs={"start_serving": False}
     )
     await server.startup()
     await server.before_start()

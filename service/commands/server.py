@@ -94,7 +94,7 @@ def _stop_on_signals(request: StopRequest) -> None:
 
     request.add_done_callback(pass_over_the_next)
     for number in heard:
-        loop.add_signal_handler(number, http_server.ask, request)
+        loop.add_signal_handler(number, http_server.request_stop, request)
 
 
 def _allow_files(wanted: int) -> None:
@@ -116,9 +116,8 @@ def _share_metrics(settings: Settings) -> None:
 def _banner(settings: Settings) -> str:
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)  # noqa: S104
     address = f"http://{f'[{host}]' if ':' in host else host}:{settings.port}"
-    redis = (
-        f"embedded, {settings.redis_socket}" if settings.redis_is_embedded else config.public(settings.redis_location)
-    )
+    public = config.public(settings.redis_location)
+    redis = f"embedded, {settings.redis_socket}" if settings.redis_is_embedded else public
     json = "-H 'Content-Type: application/json'"
     return f"""
 Latch listens on {address}

@@ -10,7 +10,7 @@ from argparse import Namespace
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict
-from datetime import UTC, datetime
+from functools import partial
 
 import orjson
 
@@ -21,6 +21,7 @@ from service.embedded.running import running_redis
 from service.entities import EndReason, Session, User
 from service.errors import NotFound
 from service.events import Event, Events
+from service.http.responses import timestamp
 from service.limits import Limits
 from service.observability import audit
 from service.sessions import Sessions
@@ -36,23 +37,21 @@ Confirm = Callable[[str], bool]
 
 
 def run(settings: Settings, chosen: Namespace) -> int:
-    """One of the operator's commands, on the Redis and the database of the settings, served or not.
-
-    Returns its exit code.
-    """
+    """Run a command on the Redis and the database of the settings, served or not. Returns its exit code."""
     with running_redis(settings):
         return asyncio.run(_run(settings, chosen))
 
 
 async def _run(settings: Settings, chosen: Namespace) -> int:
     who, as_json = chosen.subject, chosen.json
+    confirm = partial(_is_confirmed, yes=getattr(chosen, "yes", False))
     async with opened(settings) as does:
         if chosen.name == "sessions":
             return await does.list_sessions(who, as_json=as_json)
         if chosen.name == "revoke":
-            return await does.revoke(who, chosen.session, _confirmation(chosen), as_json=as_json)
+            return await does.revoke(who, chosen.session, confirm, as_json=as_json)
         if chosen.name == "disable":
-            return await does.disable(who, _confirmation(chosen), as_json=as_json)
+            return await does.disable(who, confirm, as_json=as_json)
         if chosen.name == "enable":
             return await does.enable(who, as_json=as_json)
         if chosen.name == "unlock":
@@ -60,17 +59,14 @@ async def _run(settings: Settings, chosen: Namespace) -> int:
         return await does.explain(sys.stdin.readline().strip() if who == "-" else who, as_json=as_json)
 
 
-def _confirmation(chosen: Namespace) -> Callable[[str], bool]:
-    def confirm(question: str) -> bool:
-        if chosen.yes:
-            return True
-        print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)
-        return sys.stdin.readline().strip().lower() in {"y", "yes"}
-
-    return confirm
+def _is_confirmed(question: str, *, yes: bool) -> bool:
+    if yes:
+        return True
+    print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)
+    return sys.stdin.readline().strip().lower() in {"y", "yes"}
 
 
-class Operations:
+class OperatorCommands:
     """One command each. They print to standard output and return an exit code; NotFound and ServiceUnavailable rise."""
 
     def __init__(self, users: Users, sessions: Sessions, limits: Limits, codes: CodeStore, events: Events) -> None:
@@ -83,14 +79,12 @@ class Operations:
     async def list_sessions(self, who: str, *, as_json: bool) -> int:
         """A user's live sessions, with the keys that end them."""
         user_id, user = await self._whose(who)
-        found = await self._sessions.of_user(user_id)
-        if as_json:
-            _print_json({"user_id": user_id, "sessions": [_described(session) for session in found]})
-        else:
-            status = f", {user.status.value}" if user else ""
-            print(f"{_named(user_id, user)}{status}: {_count(found)}")
-            _print_table([COLUMNS, *(tuple(_described(session).values()) for session in found)] if found else [])
-        return DONE
+        found = [_described(session) for session in await self._sessions.of_user(user_id)]
+        status = f", {user.status.value}" if user else ""
+        lines = [f"{_named(user_id, user)}{status}: {_count(found)}"]
+        if found:
+            lines += _table([COLUMNS, *(tuple(session.values()) for session in found)])
+        return _say("\n".join(lines), {"user_id": user_id, "sessions": found}, as_json=as_json)
 
     async def revoke(self, who: str, session_id: str | None, confirm: Confirm, *, as_json: bool) -> int:
         """End one session of a user, or all."""
@@ -114,11 +108,7 @@ class Operations:
         """Let a user log in again."""
         user = await self._users.find(who)
         await self._users.enable(user)
-        if as_json:
-            _print_json({"user_id": user.id, "status": "active"})
-        else:
-            print(f"user {user.id} may log in again")
-        return DONE
+        return _say(f"user {user.id} may log in again", {"user_id": user.id, "status": "active"}, as_json=as_json)
 
     async def unlock(self, who: str, *, as_json: bool) -> int:
         """Forget a number's wrong tries, codes and cool-down. It may be that of no user yet."""
@@ -126,20 +116,15 @@ class Operations:
         await self._limits.forget(mobile)
         await self._codes.forget(mobile)
         self._events.record(Event.NUMBER_UNLOCKED, mobile=mobile)
-        if as_json:
-            _print_json({"mobile": mobile, "unlocked": True})
-        else:
-            print(f"{mobiles.mask(mobile)} may ask for a code, and try it, as if it had never done so")
-        return DONE
+        text = f"{mobiles.mask(mobile)} may ask for a code, and try it, as if it had never done so"
+        return _say(text, {"mobile": mobile, "unlocked": True}, as_json=as_json)
 
     async def explain(self, token: str, *, as_json: bool) -> int:
         """Say whether a token is live; FAILED if it is not."""
         explained = await self._sessions.explain(token)
-        if as_json:
-            _print_json({"live": explained.live, **asdict(explained)})
-        else:
-            whose = f" of user {explained.user_id}, session {explained.session_id}" if explained.user_id else ""
-            print(f"a live {explained.kind}{whose}" if explained.live else f"not live{whose}: {explained.why}")
+        whose = f" of user {explained.user_id}, session {explained.session_id}" if explained.user_id else ""
+        text = f"a live {explained.kind}{whose}" if explained.live else f"not live{whose}: {explained.why}"
+        _say(text, {"live": explained.live, **asdict(explained)}, as_json=as_json)
         return DONE if explained.live else FAILED
 
     async def _whose(self, who: str) -> tuple[int, User | None]:
@@ -155,7 +140,7 @@ class Operations:
 
 
 @asynccontextmanager
-async def opened(settings: Settings) -> AsyncIterator[Operations]:
+async def opened(settings: Settings) -> AsyncIterator[OperatorCommands]:
     """The commands, connected to the stores of the settings."""
     connection, database = connections(settings)
     await database.open()
@@ -164,7 +149,7 @@ async def opened(settings: Settings) -> AsyncIterator[Operations]:
         sessions = Sessions(SessionStore(connection), events, time.time)
         limits = limits_of(settings, connection, events, time.time)
         users = Users(UserStore(database), sessions, events)
-        yield Operations(users, sessions, limits, CodeStore(connection), events)
+        yield OperatorCommands(users, sessions, limits, CodeStore(connection), events)
     finally:
         await connection.close()
         await database.close()
@@ -175,11 +160,8 @@ def _named(user_id: int, user: User | None) -> str:
 
 
 def _ended(user_id: int, ids: Sequence[str], *, as_json: bool) -> int:
-    if as_json:
-        _print_json({"user_id": user_id, "ended": ids})
-    else:
-        print(f"user {user_id}: ended {_count(ids)}{': ' if ids else ''}{', '.join(ids)}")
-    return DONE
+    text = f"user {user_id}: ended {_count(ids)}{': ' if ids else ''}{', '.join(ids)}"
+    return _say(text, {"user_id": user_id, "ended": ids}, as_json=as_json)
 
 
 def _described(session: Session) -> dict[str, str]:
@@ -187,26 +169,23 @@ def _described(session: Session) -> dict[str, str]:
         "id": session.session_id,
         "device": session.device.name,
         "ip": session.device.ip,
-        "created_at": _time(session.created_at),
-        "refreshed_at": _time(session.refreshed_at),
-        "expires_at": _time(session.expires_at),
+        "created_at": timestamp(session.created_at),
+        "refreshed_at": timestamp(session.refreshed_at),
+        "expires_at": timestamp(session.expires_at),
         "key": key_names(session)[0],
     }
-
-
-def _time(moment: float) -> str:
-    return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _count(sessions: Sequence[object]) -> str:
     return f"{len(sessions)} session{'' if len(sessions) == 1 else 's'}"
 
 
-def _print_table(rows: Sequence[Sequence[str]]) -> None:
+def _table(rows: Sequence[Sequence[str]]) -> list[str]:
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    return ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
 
 
-def _print_json(value: object) -> None:
-    sys.stdout.write(orjson.dumps(value, option=orjson.OPT_APPEND_NEWLINE).decode())
+def _say(text: str, value: object, *, as_json: bool) -> int:
+    """Print the text for people, or the value for scripts. Returns DONE."""
+    print(orjson.dumps(value).decode() if as_json else text)
+    return DONE

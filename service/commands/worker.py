@@ -1,8 +1,7 @@
 """What a worker process does: it serves until its main process says stop, or is gone.
 
-It listens to no signal. Those that are sent to all processes at once (Ctrl-C, systemd) reach the main process too,
-which says stop. The pipe between them is closed by the system when the main process ends, however it ends, so that no
-worker outlives it and holds its port.
+It listens to no signal: those sent to all processes at once (Ctrl-C, systemd) reach the main process too, which says
+stop. The system closes the pipe between them when the main process ends, so that no worker outlives it on its port.
 """
 
 import asyncio
@@ -69,7 +68,7 @@ class ParentWatch(threading.Thread):
         if self._loop is None or self._request is None:
             os._exit(0)
         try:
-            self._loop.call_soon_threadsafe(http_server.ask, self._request, why)
+            self._loop.call_soon_threadsafe(http_server.request_stop, self._request, why)
         except RuntimeError:  # the loop is closed: the server has stopped already
             return
         if why is Stop.ORPHANED:
@@ -82,4 +81,4 @@ class ParentWatch(threading.Thread):
             self._parent.recv_bytes()
         except (EOFError, OSError):
             return Stop.ORPHANED
-        return Stop.ASKED
+        return Stop.REQUESTED

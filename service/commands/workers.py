@@ -97,9 +97,8 @@ class Workers:
 
     def _start(self) -> Worker:
         ours, theirs = SPAWN.Pipe()
-        process = SPAWN.Process(
-            target=work, args=(self._settings, self._listener, theirs, Inherited(self._lock)), daemon=True
-        )
+        given = (self._settings, self._listener, theirs, Inherited(self._lock))
+        process = SPAWN.Process(target=work, args=given, daemon=True)
         process.start()
         theirs.close()
         return Worker(process, ours)

@@ -36,7 +36,7 @@ class AppendOnlyFile:
     binary: str
 
     def mend(self) -> bool:
-        """Cut off what is damaged at the very end, and answer whether anything was. Raises Damaged."""
+        """Cut off what is damaged at the very end, and return whether anything was. Raises Damaged."""
         files = self._files()
         for path in files:
             reach = self._reach(path)

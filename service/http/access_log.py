@@ -2,6 +2,7 @@
 
 import logging
 import time
+from itertools import product
 
 from sanic import HTTPResponse
 from sanic.constants import HTTP_METHODS
@@ -13,26 +14,20 @@ OTHER_METHOD = "OTHER"
 UNMATCHED = "unmatched"
 METHODS = frozenset(str(method) for method in HTTP_METHODS)
 # Routes that machines call all the time: their good answers are logged at DEBUG.
-QUIET = {
-    (method, route)
-    for method in ("GET", "HEAD")
-    for route in ("/healthz", "/readyz", "/metrics", f"{BASE_PATH}/authorizations")
-}
+QUIET = set(product(("GET", "HEAD"), ("/healthz", "/readyz", "/metrics", f"{BASE_PATH}/authorizations")))
 LEAST_FAILURE = 400
 
 log = logging.getLogger("service.access")
 
 
 def close(app: App, request_id: str, method: str, route: str, response: HTTPResponse, began: float) -> None:
-    """Add what every answer carries, whoever made it; count it and log it."""
+    """Add what every answer carries, whoever made it; count it and log it, the path as its template.
+
+    `began` is a moment of `time.perf_counter`.
+    """
     response.headers["Cache-Control"] = "no-store"
     response.headers["X-Request-ID"] = request_id
-    count(app, method, route, response.status, began)
-
-
-def count(app: App, method: str, route: str, status: int, began: float) -> None:
-    """Count an answer and log it, the path as its template. `began` is a moment of `time.perf_counter`."""
-    seconds = time.perf_counter() - began
+    status, seconds = response.status, time.perf_counter() - began
     app.ctx.telemetry.metrics.observe(known(method), route, status, seconds)
     level = logging.DEBUG if (method, route) in QUIET and status < LEAST_FAILURE else logging.INFO
     if level == logging.INFO or log.isEnabledFor(level):

@@ -22,8 +22,3 @@ def _of(allowed: tuple[str, ...], origin: str, exposed: tuple[str, ...]) -> Head
         ("access-control-expose-headers", ",".join(exposed)),
         ("vary", "origin"),
     )
-
-
-def cors_lines(app: App, origin: str) -> bytes:
-    """The same as header lines."""
-    return b"".join(f"{name}: {value}\r\n".encode() for name, value in cors_headers(app, origin))

@@ -62,9 +62,7 @@ class EnvelopeErrorHandler(ErrorHandler):
     def default(self, request: Request, exception: Exception) -> HTTPResponse:  # type: ignore[override]
         """Answer whatever was raised."""
         if isinstance(exception, asyncio.CancelledError):  # the client went away in the middle of its request
-            return failure(
-                request_id(request), STATUS[InvalidRequest.code], InvalidRequest.code, InvalidRequest.message
-            )
+            return answer_to(InvalidRequest(), request.method, request_id(request))
         if isinstance(exception, SanicException) and exception.status_code != STATUS["internal_error"]:
             return _refusal(request, exception)
         return answer_to_any(exception, request.method, request_id(request))
@@ -118,13 +116,12 @@ def _challenge(error: ServiceError) -> str:
 
 def _refusal(request: Request, exception: SanicException) -> HTTPResponse:
     status = exception.status_code
-    code, message = REFUSALS.get(status, (InvalidRequest.code, InvalidRequest.message))
-    headers = {}
+    answer = refusal_of(status if status in REFUSALS else STATUS[InvalidRequest.code], request_id(request))
     if status == STATUS["method_not_allowed"]:
-        headers["Allow"] = ", ".join(method for method in HTTP_METHODS if _takes(request, method))
-    if code == ServiceUnavailable.code:
-        headers["Retry-After"] = str(ServiceUnavailable.retry_after)
-    return failure(request_id(request), status if status in REFUSALS else STATUS[code], code, message, headers=headers)
+        answer.headers["Allow"] = ", ".join(method for method in HTTP_METHODS if _takes(request, method))
+    if status == STATUS[ServiceUnavailable.code]:
+        answer.headers["Retry-After"] = str(ServiceUnavailable.retry_after)
+    return answer
 
 
 def _takes(request: Request, method: str) -> bool:

@@ -85,5 +85,4 @@ def add_to(blueprint: Blueprint, route: FastRoute, describe: Callable[[object], 
 
 
 def _trace_context(raw: RawRequest) -> dict[str, str]:
-    names = (name for name in TRACE_CONTEXT if name.encode() in raw.head.headers)
-    return {name: raw.head.header(name.encode()) for name in names}
+    return {name: raw.head.header(name.encode()) for name in TRACE_CONTEXT if name.encode() in raw.head.headers}

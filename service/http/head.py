@@ -36,10 +36,7 @@ _AT_MOST_ONCE = (b"host", b"content-length", b"transfer-encoding")
 _OF_THE_CONNECTION = frozenset(
     b"connection content-length keep-alive proxy-connection te trailer transfer-encoding upgrade".split()
 )
-_CONTINUE = (
-    b"expect",
-    b"100-continue",
-)  # told by `RequestReader.owes_continue`; another expectation is Sanic's to refuse
+_CONTINUE = (b"expect", b"100-continue")  # by `RequestReader.owes_continue`; others are Sanic's to refuse
 
 
 class ProtocolError(Exception):
@@ -193,9 +190,9 @@ def _length(headers: dict[bytes, bytes]) -> int:
 
 
 @lru_cache(maxsize=64)
-def _is_persistent(told: bytes | None, is_1_1: bool) -> bool:  # noqa: FBT001 - a cache takes names more slowly
+def _is_persistent(options: bytes | None, is_1_1: bool) -> bool:  # noqa: FBT001 - a cache takes names more slowly
     """RFC 9112 section 9.3, of the value of `Connection`."""
-    if told is None:
+    if options is None:
         return is_1_1
-    options = {option.strip(_BLANKS) for option in told.lower().split(b",")}
-    return b"close" not in options and (is_1_1 or b"keep-alive" in options)
+    wanted = {option.strip(_BLANKS) for option in options.lower().split(b",")}
+    return b"close" not in wanted and (is_1_1 or b"keep-alive" in wanted)

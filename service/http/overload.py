@@ -8,7 +8,7 @@ import orjson
 
 from service.errors import ServiceUnavailable
 from service.http import access_log
-from service.http.cors import cors_headers
+from service.http.cors import Headers, cors_headers
 from service.http.errors import refusal_of
 from service.http.head import RequestHead
 from service.http.requests import BASE_PATH, App, sane_id
@@ -35,23 +35,22 @@ def kind_of(method: str, path: str) -> RequestClass | None:
     return RequestClass.SESSIONS
 
 
-_REFUSALS = {
-    closes: (
-        f"HTTP/1.1 503 Service Unavailable\r\nCache-Control: no-store\r\nConnection: {connection}\r\n"
-        f"Content-Type: {JSON}\r\nX-Request-ID: %s\r\n%sRetry-After: %s\r\nContent-Length: %d\r\n\r\n%s"
-    )
-    for closes, connection in ((True, "close"), (False, "keep-alive"))
-}
+_REFUSAL = (
+    "HTTP/1.1 503 Service Unavailable\r\nCache-Control: no-store\r\nConnection: %s\r\n"
+    f"Content-Type: {JSON}\r\nX-Request-ID: %s\r\n%sRetry-After: %s\r\nContent-Length: %d\r\n\r\n%s"
+)
 _BODY = orjson.dumps(
     {"message": ServiceUnavailable.message, "error": ServiceUnavailable.code, "request_id": "%s"}
 ).decode()
 
 
-def refusal(request_id: str, *, closes: bool, cors: bytes = b"") -> bytes:
-    """The whole answer, as `errors.py` would have it made. A sane id needs no escaping. `cors` are header lines."""
+def refusal(request_id: str, *, closes: bool, cors: Headers = ()) -> bytes:
+    """The whole answer, as `errors.py` would have it made. A sane id needs no escaping."""
+    lines = "".join([f"{name}: {value}\r\n" for name, value in cors])
     body = _BODY % request_id
     wait = choice(WAITS)  # noqa: S311 - not a secret
-    return (_REFUSALS[closes] % (request_id, cors.decode(), wait, len(body), body)).encode("ascii")
+    connection = "close" if closes else "keep-alive"
+    return (_REFUSAL % (connection, request_id, lines, wait, len(body), body)).encode("ascii")
 
 
 def broken_off(app: App, head: RequestHead | None, status: int, peer: str, seconds: float) -> bytes:

@@ -3,17 +3,15 @@
 No request is looked at before it has come whole, and Sanic is handed one at a time, its head read and its body framed
 here: Sanic calls a connection idle as soon as an answer is out, and would take the rest of a body for a request.
 
-Refusing a request after Sanic has parsed and routed it costs a good part of serving it. At ten times what a worker can
-serve it would do nothing but refuse, so a request too many is refused here, and only a few in one round of the event
-loop. Whoever waits to be refused is not listened to meanwhile.
+Refusing a request after Sanic has parsed and routed it costs a good part of serving it, so one too many is refused
+here, and only a few in one round of the event loop. Whoever waits to be refused is not listened to meanwhile.
 """
 
 import time
 from functools import partial
-from itertools import islice
 from typing import Any
 
-from service.http.cors import cors_lines
+from service.http.cors import cors_headers
 from service.http.fastpath import FastRoute, serve
 from service.http.head import ProtocolError, RawRequest
 from service.http.overload import kind_of, refusal
@@ -22,14 +20,12 @@ from service.http.timed_protocol import TimedProtocol
 from service.runtime.admission import CONNECTIONS, RequestClass
 from service.runtime.eager import Eager
 
-FRESH = 1.0  # seconds in which a connection is not yet idle
-LOOKS = 64  # connections looked at for one that is idle
 AHEAD = 4096  # bytes that a client may send before it has its answer; more is left in the system's buffer
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
 class BoundedProtocol(TimedProtocol):
-    """One connection. A request that has come whole holds a place of `admission` until its answer is out."""
+    """One connection. A request that has come whole holds a slot of `admission` until its answer is out."""
 
     __slots__ = ("_answering", "_is_paused", "_is_reading", "_kind", "_shielded", "raw")
 
@@ -46,25 +42,13 @@ class BoundedProtocol(TimedProtocol):
     def connection_made(self, transport: Any) -> None:
         """Make room for the connection by closing one that is idle, or else refuse it."""
         context = self.app.ctx
-        if len(self.connections) >= context.settings.max_connections and not self._make_room():
+        if len(self.connections) >= context.settings.max_connections and not self.make_room():
             context.admission.refuse(CONNECTIONS)
             transport.write(refusal(sane_id(""), closes=True))
             transport.close()
             return
         super().connection_made(transport)  # type: ignore[no-untyped-call]
         self._reader.peer = self._peer
-
-    @property
-    def idle_since(self) -> float:
-        """When something was last sent or received, in seconds of a clock of its own."""
-        return self._time
-
-    def _make_room(self) -> bool:
-        """Close a connection that has been idle for a while. A new one is about to ask, and is let be."""
-        before = time.monotonic() - FRESH
-        return any(
-            other.idle_since < before and other.close_if_idle() for other in tuple(islice(self.connections, LOOKS))
-        )
 
     # What has come is cut into requests.
 
@@ -131,7 +115,7 @@ class BoundedProtocol(TimedProtocol):
             await self._can_write.wait()
         self._answering = None
         if self.transport is None or self.transport.is_closing():
-            self._give_back()
+            self._release()
             return
         self.transport.write(answer)
         self._end(closes=self.app.ctx.admission.stopping)
@@ -160,13 +144,13 @@ class BoundedProtocol(TimedProtocol):
             return
         head = request.head
         closes = self.app.ctx.admission.stopping or not (head.is_persistent and head.is_known)
-        cors = cors_lines(self.app, head.header(b"origin"))
+        cors = cors_headers(self.app, head.header(b"origin"))
         self.transport.write(refusal(sane_id(head.header(b"x-request-id")), closes=closes, cors=cors))
         self._end(closes=closes)
 
     def _end(self, *, closes: bool) -> None:
         """The request at hand is answered: on to the next."""
-        self._give_back()
+        self._release()
         self._time = time.monotonic()
         self._is_busy = False
         if closes:
@@ -178,34 +162,27 @@ class BoundedProtocol(TimedProtocol):
             if not self._is_reading:
                 self._read()
 
-    # Places.
+    # Its slot.
 
     def acquire(self, kind: RequestClass | None) -> bool:
-        """Take a place for the request that has come, unless it holds one or needs none."""
+        """Acquire a slot for the request that has come, unless it holds one or needs none."""
         if self._kind is None and kind is not None:
             if not self.app.ctx.admission.acquire(kind):
                 return False
             self._kind = kind
         return True
 
-    def _give_back(self) -> None:
+    def _release(self) -> None:
         if self._kind is not None:
             self.app.ctx.admission.release(self._kind)
             self._kind = None
 
     # The end.
 
-    def close_if_idle(self) -> bool:
-        """A connection on which a request has begun is not."""
-        if self._is_busy or (self._reader.has_begun and not self._is_over):
-            return False
-        self.close()
-        return True
-
     def connection_lost(self, exc: Exception | None) -> None:
         """Work that goes on all the same is counted where it is done, in `background.py`."""
         self._timer.cancel()
-        self._give_back()
+        self._release()
         if self._answering and self._shielded:
             self.app.ctx.background.adopt(self._answering)
         elif self._answering:

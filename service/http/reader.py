@@ -1,4 +1,4 @@
-"""Cuts a connection's bytes into requests. Pure: it is told what has come, and tells what is whole."""
+"""Cuts a connection's bytes into requests. Pure: takes what has come, and returns what is whole."""
 
 import re
 

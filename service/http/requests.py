@@ -19,22 +19,21 @@ from service.http.head import RawRequest
 App = Sanic[Config, Context]
 
 BASE_PATH = "/app/v1_0"
+STAND_IN = "NONE"  # the method of a stand-in
 
 
-class TolerantRequest(SanicRequest[App, Any]):
+class Request(SanicRequest[App, Any]):
     """Sanic answers what it could not parse through a stand-in request made of the same target.
 
     Where the target itself cannot be parsed the stand-in fails too, and the client would hear nothing.
     """
-
-    STAND_IN = "NONE"
 
     def __init__(self, url_bytes: bytes, headers: Header, version: str, method: str, *rest: Any, **more: Any) -> None:
         """Take what Sanic passes."""
         try:
             super().__init__(url_bytes, headers, version, method, *rest, **more)
         except BadURL:
-            if method != self.STAND_IN:
+            if method != STAND_IN:
                 raise
             super().__init__(b"*", headers, version, method, *rest, **more)
 
@@ -45,8 +44,6 @@ class TolerantRequest(SanicRequest[App, Any]):
         raw: RawRequest = stream.protocol.raw
         return raw
 
-
-Request = TolerantRequest
 
 _SANE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
 _BEARER = re.compile(r"bearer +(\S+) *", re.ASCII | re.IGNORECASE)

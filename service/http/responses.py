@@ -14,10 +14,9 @@ OK, NO_CONTENT = 200, 204
 
 Data = Mapping[str, Any]
 
-
 _STATUS_LINES = {code: f"HTTP/1.1 {code} {text.decode()}\r\n" for code, text in STATUS_CODES.items()}
 _ENDINGS, _ENDINGS_WITHOUT_BODY = (
-    [f"content-length: %d\r\nconnection: {told}\r\n{kind}\r\n" for told in ("keep-alive", "close")]
+    [f"content-length: %d\r\nconnection: {option}\r\n{kind}\r\n" for option in ("keep-alive", "close")]
     for kind in (f"content-type: {JSON}\r\n", "")
 )
 
@@ -60,12 +59,7 @@ def _value(value: object) -> bytes:
 
 def ok(data: Data, headers: Mapping[str, str] | None = None) -> Answer:
     """200 with data."""
-    return Answer(body_of(data), headers=headers)
-
-
-def body_of(data: Data) -> bytes:
-    """The body of a success."""
-    return orjson.dumps({"message": "ok", "data": data}, option=orjson.OPT_UTC_Z)
+    return Answer(orjson.dumps({"message": "ok", "data": data}, option=orjson.OPT_UTC_Z), headers=headers)
 
 
 def nothing() -> Answer:

@@ -4,6 +4,7 @@ A client that sends a byte now and then, or nothing, holds a connection no longe
 """
 
 import time
+from itertools import islice
 from typing import Any
 
 from sanic.exceptions import ServiceUnavailable as AnswerTooSlow
@@ -15,6 +16,8 @@ from service.http.overload import broken_off
 from service.http.reader import RequestReader
 from service.http.timer import LazyTimer
 
+FRESH = 1.0  # seconds in which a connection is not yet idle
+LOOKS = 64  # connections looked at for one that is idle
 LINGER = 2.0  # seconds in which what a client still sends is read over, so that it hears why it was refused
 REQUEST_TIMEOUT = 408
 
@@ -76,6 +79,17 @@ class TimedProtocol(HttpProtocol):
         if self.http is not None and self.http.stage is not Stage.IDLE and self._task:
             self.http.exception = AnswerTooSlow("Response Timeout")
             self._task.cancel()
+
+    def make_room(self) -> bool:
+        """Close a connection that has been idle for a while. A new one is about to ask, and is let be."""
+        return any(other.close_if_idle(FRESH) for other in tuple(islice(self.connections, LOOKS)))
+
+    def close_if_idle(self, seconds: float = 0.0) -> bool:
+        """Close the connection if it has been idle for so long. One on which a request has begun is not."""
+        if self._is_busy or (self._reader.has_begun and not self._is_over) or time.monotonic() - self._time < seconds:
+            return False
+        self.close()
+        return True
 
     def close(self, timeout: float | None = None) -> None:
         """Close the connection, once what was written is out."""

@@ -39,9 +39,9 @@ class LogHandler(logging.Handler):
         except Exception:  # noqa: BLE001 - as every handler of the library does
             self.handleError(record)
             return
-        self.say(line, at_once=record.levelno >= logging.WARNING)
+        self.write(line, at_once=record.levelno >= logging.WARNING)
 
-    def say(self, line: str, *, at_once: bool) -> None:
+    def write(self, line: str, *, at_once: bool) -> None:
         """Write a finished line, or keep it until the turn ends."""
         self._lines.append(line)
         if at_once or self._loop is None or threading.get_ident() != self._thread:
@@ -61,7 +61,8 @@ class LogHandler(logging.Handler):
         """Write what is kept."""
         self.acquire()  # another thread may be writing
         try:
-            lines = self._taken()
+            # Each line once, though others are added meanwhile.
+            lines = [self._lines.popleft() for _ in range(len(self._lines))]
             for piece in _pieces("\n".join([*lines, ""])) if lines else ():
                 self._stream.write(self._clean(piece))
                 self._stream.flush()
@@ -69,10 +70,6 @@ class LogHandler(logging.Handler):
             self.handleError(logging.makeLogRecord({"msg": "lines of the log could not be written"}))
         finally:
             self.release()
-
-    def _taken(self) -> list[str]:
-        """Each line once, though others are added meanwhile."""
-        return [self._lines.popleft() for _ in range(len(self._lines))]
 
 
 def _pieces(text: str) -> Iterator[str]:

@@ -45,7 +45,9 @@ def configure(settings: Settings, loop: asyncio.AbstractEventLoop | None = None)
     root.handlers[:] = _LISTENERS[:] = [listener]
     root.setLevel(settings.log_level)
     logging.captureWarnings(capture=True)
-    _save_what_nobody_reads()
+    # Our formats have no thread or source location: https://docs.python.org/3/howto/logging.html#optimization
+    logging._srcfile = None  # noqa: SLF001 - as the page says
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     for name in LIBRARIES:  # Sanic brings handlers of its own
         library = logging.getLogger(name)
         library.handlers.clear()
@@ -66,7 +68,7 @@ def event(log: logging.Logger, level: int, message: str, fields: dict[str, Any])
     if root.handlers == _LISTENERS and log.parent is root and log.propagate and not (log.handlers or log.filters):
         listener = _LISTENERS[0]
         line = listener.lines.line(time.time(), level, message, log.name, fields, "")
-        listener.say(line, at_once=level >= logging.WARNING)
+        listener.write(line, at_once=level >= logging.WARNING)
     else:
         log.log(level, message, extra=fields)
 
@@ -76,12 +78,6 @@ def loop_ends() -> None:
     for handler in logging.getLogger().handlers:
         if isinstance(handler, LogHandler):
             handler.gather(None)
-
-
-def _save_what_nobody_reads() -> None:
-    """No line tells its thread or its place in the source: https://docs.python.org/3/howto/logging.html#optimization."""
-    logging._srcfile = None  # noqa: SLF001 - as the page says
-    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
 
 
 class _Line(logging.Formatter):

@@ -6,6 +6,7 @@ a worker cannot ask another one for a value: gauges are set from time to time, b
 
 import os
 from collections import Counter as Counts
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from itertools import product
 from pathlib import Path
@@ -29,23 +30,17 @@ SMS_BUCKETS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 STORE_OUTCOMES = (meter.OK, meter.UNAVAILABLE)
 SMS_OUTCOMES = (failover.SENT, failover.FAILED, failover.REFUSED)
 
-Mode = Literal["livesum", "livemax"]  # live: of workers that still run
-
 
 class Metrics:
-    """What is counted. One instance per app; labels hold route templates, never a number, an id or a token.
-
-    Every combination of labels that is known beforehand is there from the start, at 0: Prometheus cannot tell a counter
-    that appears from one that has always been as high.
-    """
+    """What is counted. One instance per app; labels hold route templates, never a number, an id or a token."""
 
     content_type = CONTENT_TYPE_LATEST
 
     def __init__(self, *, senders: Sequence[str] = (), limits: Sequence[str] = ()) -> None:
         self.registry = CollectorRegistry()
+        # Labels that are known are there from the start, at 0: Prometheus sees no increase where a counter appears.
         self._count_requests()
-        self._count_logins_and_codes()
-        self._count_sessions()
+        self._count_logins_and_sessions()
         self._measure_stores()
         self._measure_workers()
         for sender, outcome in product(senders, SMS_OUTCOMES):
@@ -54,8 +49,8 @@ class Metrics:
             self.limit_hits.labels(limit)
         self._followed = Events()  # the app's, once it serves
         # What is noted at every request, and counted now and then: counting costs ten times as much.
-        self._answers: dict[tuple[str, str, int], list[float]] = {}
-        self._operations: dict[tuple[str, str], list[float]] = {}
+        self._answers: defaultdict[tuple[str, str, int], list[float]] = defaultdict(list)
+        self._operations: defaultdict[tuple[str, str], list[float]] = defaultdict(list)
         self._events: Counts[tuple[Event | Attempt, str | None]] = Counts()
         self._on_event: dict[Event | Attempt, Callable[[str | None, int], None]] = {
             Attempt.LOGIN: lambda outcome, times: self.logins.labels(outcome).inc(times),
@@ -63,10 +58,12 @@ class Metrics:
             Event.CODE_SENT: lambda reason, times: self.codes_sent.inc(times * (reason != TEST_CODE)),
             Event.LOGIN: self._logged_in,
             Event.LIMIT_HIT: lambda limit, times: self.limit_hits.labels(limit).inc(times),
-            Event.LOGOUT: lambda _, times: self._ended(EndReason.LOGGED_OUT, times),
-            Event.SESSION_REVOKED: lambda reason, times: self._ended(reason or EndReason.REVOKED, times),
-            Event.SESSION_REPLACED: lambda _, times: self._ended(EndReason.REPLACED, times),
-            Event.REFRESH_TOKEN_REUSED: lambda _, times: self._ended(EndReason.REUSED, times),
+            Event.LOGOUT: lambda _, times: self.sessions_ended.labels(EndReason.LOGGED_OUT).inc(times),
+            Event.SESSION_REVOKED: lambda reason, times: self.sessions_ended.labels(reason or EndReason.REVOKED).inc(
+                times
+            ),
+            Event.SESSION_REPLACED: lambda _, times: self.sessions_ended.labels(EndReason.REPLACED).inc(times),
+            Event.REFRESH_TOKEN_REUSED: lambda _, times: self.sessions_ended.labels(EndReason.REUSED).inc(times),
             Event.NUMBER_LOCKED: lambda _, times: self.numbers_locked.inc(times),
             Event.INTROSPECTION_REFUSED: lambda _, times: self.introspections_refused.inc(times),
         }
@@ -77,10 +74,7 @@ class Metrics:
 
     def observe(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count one answered request, at the next `flush`."""
-        answer = method, route, status
-        if (noted := self._answers.get(answer)) is None:
-            noted = self._answers[answer] = []
-        noted.append(seconds)
+        self._answers[method, route, status].append(seconds)
 
     def flush(self) -> None:
         """Count what was noted in passing. Called often: at every look of Prometheus, and by `sampler.py`."""
@@ -109,19 +103,17 @@ class Metrics:
         self.sms_seconds.labels(sender).observe(seconds)
 
     def observe_store(self, store: str) -> Mapping[str, Callable[[float], None]]:
-        """By outcome, what is told the seconds of each operation on one store."""
-        noted = {outcome: self._operations.setdefault((store, outcome), []) for outcome in STORE_OUTCOMES}
+        """By outcome, what to call with the seconds of each operation on one store."""
         for outcome in STORE_OUTCOMES:
             self.store_seconds.labels(store, outcome)
-        return {outcome: seconds.append for outcome, seconds in noted.items()}
+        return {outcome: self._operations[store, outcome].append for outcome in STORE_OUTCOMES}
 
     def exposition(self) -> bytes:
         """All metrics in Prometheus' text format."""
         self.flush()
-        folder = os.environ.get(SHARED_DIR)
-        if folder is None:
+        if SHARED_DIR not in os.environ:
             return generate_latest(self.registry)
-        forget_the_killed(Path(folder))
+        forget_the_killed(Path(os.environ[SHARED_DIR]))
         shared = CollectorRegistry()
         MultiProcessCollector(shared)  # type: ignore[no-untyped-call]
         return generate_latest(shared)
@@ -146,68 +138,45 @@ class Metrics:
         self.sessions_opened.inc(times)
         self.codes_verified.inc(times * (reason != TEST_CODE))
 
-    def _ended(self, reason: str, times: int) -> None:
-        self.sessions_ended.labels(reason).inc(times)
-
     def _count_requests(self) -> None:
         self.requests = self._counter("latch_requests", "Requests answered", "method", "route", "status")
-        self.latency = self._histogram(
-            "latch_request_seconds", "Seconds from the request's head to its answer", BUCKETS, "method", "route"
-        )
+        what = "Seconds from the request's head to its answer"
+        self.latency = self._histogram("latch_request_seconds", what, BUCKETS, "method", "route")
         self.limit_hits = self._counter("latch_limit_hits", "Requests refused by a limit", "limit")
-        self.shed = self._counter(
-            "latch_requests_shed", "Requests refused because the worker has enough to do, or is stopping", "reason"
-        )
+        what = "Requests refused because the worker has enough to do, or is stopping"
+        self.shed = self._counter("latch_requests_shed", what, "reason")
         self._shed_by_reason = {reason: self.shed.labels(reason) for reason in admission.REASONS}
-        self.numbers_locked = self._counter(
-            "latch_numbers_locked", "Numbers whose wrong tries of more than a day are used up"
-        )
-        self.introspections_refused = self._counter(
-            "latch_introspections_refused", "Calls of /introspect without a valid service key"
-        )
+        what = "Numbers whose wrong tries of more than a day are used up"
+        self.numbers_locked = self._counter("latch_numbers_locked", what)
+        what = "Calls of /introspect without a valid service key"
+        self.introspections_refused = self._counter("latch_introspections_refused", what)
 
-    def _count_logins_and_codes(self) -> None:
+    def _count_logins_and_sessions(self) -> None:
         self.logins = self._counter("latch_logins", "Attempts to log in, by what became of them", "outcome")
         self.refreshes = self._counter("latch_refreshes", "Refreshes, by what became of them", "outcome")
         for attempts, attempt in ((self.logins, Attempt.LOGIN), (self.refreshes, Attempt.REFRESH)):
             for outcome in OUTCOMES[attempt]:
                 attempts.labels(outcome)
-        self.codes_sent = self._counter(
-            "latch_codes_sent", "Login codes that a sender has accepted, but for TEST_CODES"
-        )
-        self.codes_verified = self._counter(
-            "latch_codes_verified", "Login codes traded for a session, but for TEST_CODES"
-        )
-        self.sms = self._counter(
-            "latch_sms",
-            "Messages handed to a sender: sent, failed, or refused because the number gets too many",
-            "sender",
-            "outcome",
-        )
-        self.sms_seconds = self._histogram(
-            "latch_sms_seconds", "Seconds until a sender took a message or did not", SMS_BUCKETS, "sender"
-        )
-
-    def _count_sessions(self) -> None:
+        what = "Login codes that a sender has accepted, but for TEST_CODES"
+        self.codes_sent = self._counter("latch_codes_sent", what)
+        what = "Login codes traded for a session, but for TEST_CODES"
+        self.codes_verified = self._counter("latch_codes_verified", what)
+        what = "Messages handed to a sender: sent, failed, or refused because the number gets too many"
+        self.sms = self._counter("latch_sms", what, "sender", "outcome")
+        what = "Seconds until a sender took a message or did not"
+        self.sms_seconds = self._histogram("latch_sms_seconds", what, SMS_BUCKETS, "sender")
         self.sessions_opened = self._counter("latch_sessions_opened", "Sessions opened")
         self.sessions_ended = self._counter("latch_sessions_ended", "Live sessions ended on purpose", "reason")
         for reason in EndReason:
             self.sessions_ended.labels(reason)
 
     def _measure_stores(self) -> None:
-        self.store_seconds = self._histogram(
-            "latch_store_seconds",
-            "Seconds of an operation on a store, the wait for its turn included",
-            STORE_BUCKETS,
-            "store",
-            "outcome",
-        )
-        self.store_operations = self._gauge(
-            "latch_store_operations", "Most operations under way or waiting at once of late", "livesum", "store"
-        )
-        self.store_connections = self._gauge(
-            "latch_store_connections_max", "Connections that may be opened to a store", "livesum", "store"
-        )
+        what = "Seconds of an operation on a store, the wait for its turn included"
+        self.store_seconds = self._histogram("latch_store_seconds", what, STORE_BUCKETS, "store", "outcome")
+        what = "Most operations under way or waiting at once of late"
+        self.store_operations = self._gauge("latch_store_operations", what, "livesum", "store")
+        what = "Connections that may be opened to a store"
+        self.store_connections = self._gauge("latch_store_connections_max", what, "livesum", "store")
 
     def _measure_workers(self) -> None:
         self.workers = self._gauge("latch_workers", "Workers that serve", "livesum")
@@ -215,15 +184,15 @@ class Metrics:
         self.worker_starts = self._counter("latch_worker_starts", "Workers that have begun to serve")
         self.worker_cpu = self._counter("latch_worker_cpu_seconds", "CPU seconds spent by the workers")
         self.worker_memory = self._gauge("latch_worker_memory_bytes", "Resident memory of the workers", "livesum")
-        self.loop_lag = self._gauge(
-            "latch_event_loop_lag_seconds", "Longest delay of a worker's event loop of late", "livemax"
-        )
+        what = "Longest delay of a worker's event loop of late"
+        self.loop_lag = self._gauge("latch_event_loop_lag_seconds", what, "livemax")
         self.build_info = self._gauge("latch_build_info", "1, with the version as a label", "livemax", "version")
 
     def _counter(self, name: str, text: str, *labels: str) -> Counter:
         return Counter(name, text, labels, registry=self.registry)
 
-    def _gauge(self, name: str, text: str, mode: Mode, *labels: str) -> Gauge:
+    def _gauge(self, name: str, text: str, mode: Literal["livesum", "livemax"], *labels: str) -> Gauge:
+        """A gauge of the workers that still run: added up, or the highest."""
         return Gauge(name, text, labels, registry=self.registry, multiprocess_mode=mode)
 
     def _histogram(self, name: str, text: str, buckets: tuple[float, ...], *labels: str) -> BulkHistogram:

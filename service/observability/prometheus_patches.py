@@ -27,8 +27,7 @@ class BulkHistogram(Histogram):
 def forget_the_killed(folder: Path) -> None:
     """Drop the gauges of workers that had no time to take their leave: they would be added up for ever."""
     for path in folder.glob("gauge_live*.db"):
-        found = re.search(r"_(\d+)\.db$", path.name)
-        if found:
+        if found := re.search(r"_(\d+)\.db$", path.name):
             try:
                 os.kill(int(found[1]), 0)
             except ProcessLookupError:

@@ -6,28 +6,19 @@ import resource
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Protocol
 
 from service.observability.metrics import Metrics
+from service.stores.meter import Meter
 
 TICK = 0.5  # seconds; whatever holds the event loop up for longer than this is noticed
 TICKS = 10  # from look to look; Prometheus asks less often as a rule, and the peaks of the time between are not lost
 STATM = Path("/proc/self/statm")  # Linux alone
 
 
-class StoreUse(Protocol):
-    """What a store tells about its use."""
-
-    size: int
-
-    def peak(self) -> int:
-        """The most operations at once since this was asked last."""
-
-
 class Sampler:
     """One per worker."""
 
-    def __init__(self, metrics: Metrics, stores: Mapping[str, StoreUse]) -> None:
+    def __init__(self, metrics: Metrics, stores: Mapping[str, Meter]) -> None:
         self._metrics = metrics
         self._stores = dict(stores)
         self._cpu = 0.0

@@ -1,4 +1,4 @@
-"""What is told of this worker to those who watch it: metrics always, traces where they are asked for.
+"""How this worker is watched: metrics always, traces where they are asked for.
 
 The parts take a plain callable each, and know of neither.
 """
@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 from config import Settings
 from service.events import Events
 from service.observability.metrics import Metrics
-from service.observability.sampler import Sampler, StoreUse
+from service.observability.sampler import Sampler
+from service.stores.meter import Meter
 
 if TYPE_CHECKING:  # importing OpenTelemetry takes a third of a second and is mostly for nothing
     from service.observability.tracing import Tracing
@@ -32,7 +33,7 @@ class Telemetry:
         self.metrics = Metrics(senders=settings.sms_sender, limits=[*named, *OTHER_LIMITS])
         self.tracing: Tracing | None = None
 
-    def start(self, stores: Mapping[str, StoreUse], events: Events) -> None:
+    def start(self, stores: Mapping[str, Meter], events: Events) -> None:
         """This process serves from now on."""
         self.metrics.start(self._settings.workers, events)
         self._sampler = Sampler(self.metrics, stores)
@@ -48,7 +49,7 @@ class Telemetry:
         self.metrics.stop()
 
     def store(self, name: str) -> Callable[[str, str, float], None]:
-        """What hears of the operations on one store: `redis` or `database`."""
+        """What to call with each operation on one store: `redis` or `database`."""
         count = self.metrics.observe_store(name)
         sql = "sqlite" if self._settings.database_location.startswith("sqlite") else "postgresql"
         system = sql if name == "database" else name  # as the semantic conventions call them
@@ -61,7 +62,7 @@ class Telemetry:
         return observe
 
     def sms(self, sender: str, outcome: str, seconds: float) -> None:
-        """Hear what became of one message at one sender."""
+        """Record what became of one message at one sender."""
         self.metrics.observe_sms(sender, outcome, seconds)
         if self.tracing:
             self.tracing.sms(sender, outcome, seconds)
@@ -80,5 +81,4 @@ def _tracing(settings: Settings) -> "Tracing | None":
             PACKAGES,
         )
         return None
-    tracing: Tracing = module.to_collector(endpoint)
-    return tracing
+    return module.to_collector(endpoint)  # type: ignore[no-any-return]

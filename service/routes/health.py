@@ -30,12 +30,9 @@ async def readyz(request: Request) -> HTTPResponse:
     stores = {name: "ok" if up else "unavailable" for name, up in (await request.app.ctx.health.readiness()).items()}
     if all(state == "ok" for state in stores.values()):
         return ok(stores)
-    code = ServiceUnavailable.code
-    failed = ", ".join(name for name, state in stores.items() if state != "ok")
-    headers = {"Retry-After": str(ServiceUnavailable.retry_after)}
-    return failure(
-        request_id(request), STATUS[code], code, f"Not ready: {failed}.", headers=headers, extra={"stores": stores}
-    )
+    code, headers = ServiceUnavailable.code, {"Retry-After": str(ServiceUnavailable.retry_after)}
+    text = f"Not ready: {', '.join(name for name, state in stores.items() if state != 'ok')}."
+    return failure(request_id(request), STATUS[code], code, text, headers=headers, extra={"stores": stores})
 
 
 @health.get("/metrics")

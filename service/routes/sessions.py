@@ -43,10 +43,10 @@ async def end_session(request: Request, identity: Identity, session_id: str) -> 
 @authenticated
 async def end_sessions(request: Request, identity: Identity) -> HTTPResponse:
     """End all of the caller's sessions, or all others."""
-    asked = request.args.get("keep")
-    if asked not in {None, KEEP_CURRENT}:
+    spared = request.args.get("keep")
+    if spared not in {None, KEEP_CURRENT}:
         raise InvalidRequest({"keep": f"should be {KEEP_CURRENT}, or be left out"})
-    keep = identity.session_id if asked else ""
+    keep = identity.session_id if spared else ""
     await request.app.ctx.sessions.end_all(identity.user_id, EndReason.REVOKED, keep=keep)
     return nothing()
 

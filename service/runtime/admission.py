@@ -1,12 +1,8 @@
 """How much one worker takes on at once, and whether it still takes anything on. Knows no HTTP.
 
-A server that queues without end answers everybody too late: clients give up, ask again, and it works for nobody. So the
-requests in flight are bounded, and what is more is refused at once. The bound holds the wait down as well as the
-memory: whoever is let in has less than the bound in front of them.
-
-Requests of each kind have a bound of their own, by what they wait for. A provider that hangs fills up the places of
-those who ask for a code, and nobody's who holds a token. Refreshes are the last to be refused: many apps drop their
-tokens on any refresh that fails, and whoever is asked to try again later is logged out.
+A server that queues without end answers everybody too late, so the requests in flight are bounded and what is more is
+refused at once. Each class of requests has a bound of its own, by what it waits for: a provider that hangs fills up the
+slots of those who ask for a code alone. Refreshes are the last to be refused: many apps log out when one fails.
 """
 
 import asyncio
@@ -39,7 +35,7 @@ REASONS = (*(kind.value for kind in RequestClass), STOPPING, CONNECTIONS)
 
 
 class AdmissionController:
-    """The requests in flight, by kind. `orphaned` answers how much work goes on though its client has gone."""
+    """The requests in flight, by class. `orphaned` returns how much work goes on though its client has gone."""
 
     def __init__(self, limit: int, orphaned: Callable[[], int], observe: Callable[[str], None]) -> None:
         self.stopping = False
@@ -50,20 +46,20 @@ class AdmissionController:
         self._total = 0
         self._waiting: deque[Callable[[], None]] = deque()
         self._refused = 0
-        self._told = -QUIET
+        self._warned_at = -QUIET
 
     @property
     def in_flight(self) -> int:
-        """How many places are taken now, of all kinds."""
+        """How many slots are taken now, of all classes."""
         return self._total
 
     @property
     def waiting(self) -> int:
-        """How many wait to be turned away."""
+        """How many wait to be refused."""
         return len(self._waiting)
 
     def acquire(self, kind: RequestClass) -> bool:
-        """Take a place, to be given back; or be refused one, which is counted.
+        """Acquire a slot. False, and counted as shed, if the limit is reached.
 
         Refreshes are taken on while the server stops, on the connections that are still there, and however much goes on
         for those who have gone.
@@ -89,9 +85,9 @@ class AdmissionController:
         self._observe(reason)
         self._refused += 1
         now = asyncio.get_running_loop().time()
-        if not self.stopping and now - self._told >= QUIET:
+        if not self.stopping and now - self._warned_at >= QUIET:
             log.warning("overloaded (%s): %d requests refused", reason, self._refused)
-            self._told, self._refused = now, 0
+            self._warned_at, self._refused = now, 0
         return False
 
     def when_there_is_time(self, reject: Callable[[], None]) -> None:

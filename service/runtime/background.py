@@ -31,7 +31,7 @@ class BackgroundTasks:
         return len(self._orphaned)
 
     async def shielded(self, work: Coroutine[Any, Any, Answer]) -> Answer:
-        """The answer of `work`. If the caller is cancelled, the work goes on, and its failure is logged."""
+        """Returns what `work` does. If the caller is cancelled, the work goes on, and its failure is logged."""
         task = asyncio.create_task(work)
         self._running.add(task)
         task.add_done_callback(self._running.discard)
@@ -61,17 +61,17 @@ class BackgroundTasks:
 
 
 async def settled(*work: Awaitable[Any]) -> list[Any]:
-    """The answers of all, done at the same time. If some fail the first failure is raised, but all have ended.
+    """What all of them return, done at the same time. If some fail the first failure is raised, but all have ended.
 
     What has begun already is waited for as it is: a task for each would cost more than most of what is waited for.
     """
     begun: deque[Any] = deque(asyncio.create_task(one) if asyncio.iscoroutine(one) else one for one in work)
-    answers: list[Any] = []
+    results: list[Any] = []
     failures: list[Exception] = []
     try:
         while begun:
             try:
-                answers.append(await begun.popleft())
+                results.append(await begun.popleft())
             except Exception as error:  # noqa: BLE001 - raised below
                 failures.append(error)
     finally:  # where the caller is cancelled, nobody will wait for the rest
@@ -79,7 +79,7 @@ async def settled(*work: Awaitable[Any]) -> list[Any]:
             one.cancel()
     if failures:
         raise failures[0]
-    return answers
+    return results
 
 
 def _report(task: asyncio.Task[Any]) -> None:

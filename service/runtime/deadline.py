@@ -1,8 +1,7 @@
-"""How long a request may wait for the stores, all told: a moment, kept in a context variable.
+"""How long a request may wait for the stores altogether: a moment, kept in a context variable.
 
-The middleware sets it, and a store asks before each operation how long that one may take. So a request that makes ten
-operations against a store that hangs waits no longer than one that makes one. The command line and the start of a
-worker have no deadline.
+The middleware sets it, and a store asks before each operation how long that one may take, so that ten operations
+against a store that hangs take no longer than one. The command line and the start of a worker have no deadline.
 """
 
 import asyncio

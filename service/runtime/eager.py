@@ -44,7 +44,7 @@ class Eager:
         except BaseException:  # what it waited for was cancelled
             self._end()
             raise
-        future._asyncio_future_blocking = False  # noqa: SLF001 - how a future is told that somebody waits for it
+        future._asyncio_future_blocking = False  # noqa: SLF001 - how a future learns that somebody waits for it
         future.add_done_callback(self._go_on, context=self._context)
         self._waits_for = future
 

@@ -76,8 +76,8 @@ class AliyunSender:
 
 
 def _refusal(code: str | None, text: str | None) -> SmsUnavailable | TooManyRequests:
-    """What a code other than OK means. The text is looked at and never told: it may hold the number."""
+    """What a code other than OK means. The text is looked at and never logged: it may hold the number."""
     if TOO_MANY not in (code or ""):
         return SmsUnavailable(str(code or "no code"))
-    told = f"{code} {text}"
-    return TooManyRequests(next((wait for window, wait in WAITS.items() if window in told), DEFAULT_WAIT))
+    what = f"{code} {text}"
+    return TooManyRequests(next((wait for window, wait in WAITS.items() if window in what), DEFAULT_WAIT))

@@ -14,7 +14,7 @@ from typing import Protocol, runtime_checkable
 from service.entities import TextMessage
 from service.errors import SmsUnavailable, TooManyRequests
 
-Observe = Callable[[str, str, float], None]  # is told a sender's name, one of the outcomes below, and the seconds
+Observe = Callable[[str, str, float], None]  # of a sender's name, one of the outcomes below, and the seconds
 SENT, FAILED, REFUSED = "sent", "failed", "refused"
 
 log = logging.getLogger(__name__)
@@ -83,11 +83,9 @@ class Failover:
 
     def _reason(self, error: Exception) -> str:
         """Why, without the texts of drivers and providers: they may hold the number, the code or a key."""
-        if isinstance(error, SmsUnavailable) and error.reason:
-            return error.reason
+        if isinstance(error, SmsUnavailable):
+            return error.reason or type(error.__cause__ or error).__name__
         if isinstance(error, TimeoutError):
             return f"no answer within {self._timeout:g} s"
-        if isinstance(error, SmsUnavailable):
-            return type(error.__cause__ or error).__name__
         places = [f"{Path(frame.filename).name}:{frame.lineno}" for frame in traceback.extract_tb(error.__traceback__)]
         return f"{type(error).__name__} at {' > '.join(places[-3:])}"

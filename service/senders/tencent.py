@@ -57,8 +57,7 @@ class TencentSender:
             response = await loop.run_in_executor(self._threads, self._client.SendSms, self._request(message))
         except TencentCloudSDKException as error:
             raise _refusal(error.get_code()) from error
-        code = _code(response)
-        if code != OK:
+        if (code := _code(response)) != OK:
             raise _refusal(code)
 
     async def close(self) -> None:

@@ -9,7 +9,7 @@ from functools import partial
 import orjson
 import pytest
 
-from service.http import protocol
+from service.http import timed_protocol
 from service.runtime.admission import AT_ONCE, AdmissionController, RequestClass
 from tests.client import BASE, Api, error
 from tests.conftest import Outbox, Start
@@ -216,12 +216,12 @@ async def test_idle_connections_make_room_for_a_new_one_and_those_just_opened_do
     start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     api = await start(max_connections=8)
-    monkeypatch.setattr(protocol, "FRESH", 3600)
+    monkeypatch.setattr(timed_protocol, "FRESH", 3600)
     writers = [(await asyncio.open_connection("127.0.0.1", api.port))[1] for _ in range(8)]
     status, headers, body = await raw(api)
     assert (status, orjson.loads(body)["error"]) == (503, "service_unavailable")
     assert headers["connection"] == "close"
-    monkeypatch.setattr(protocol, "FRESH", 0)
+    monkeypatch.setattr(timed_protocol, "FRESH", 0)
     assert (await raw(api, f"{USER}\r\n"))[0] == 401
     assert 'latch_requests_shed_total{reason="connections"} 1.0' in (await api.request("GET", "/metrics")).text
     for writer in writers:

@@ -1,17 +1,17 @@
 """The vocabulary of the OpenAPI document: values with examples, envelopes, failures with their statuses."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from sanic_ext.extensions.openapi.definitions import RequestBody, Response
 
 from service.entities import EndReason
-from service.errors import (
-    ServiceError,
-)
+from service.errors import ServiceError
 from service.http.errors import REFUSALS, STATUS
 
 Schema = dict[str, Any]
 
+TOO_LARGE, NOT_JSON = STATUS["payload_too_large"], STATUS["unsupported_media_type"]
 ACCESS, REFRESH_TOKEN, SERVICE_KEY = "access_token", "refresh_token", "service_key"
 
 EXAMPLE_MOBILE = "13800138000"
@@ -41,9 +41,7 @@ def count(example: int, description: str = "") -> Schema:
 MOBILE = text(EXAMPLE_MOBILE, pattern="^1[3-9][0-9]{9}$")
 TYPED_PATTERN = r"^[ -]*(\+[ -]*8[ -]*6[ -]*)?1[ -]*[3-9]([ -]*[0-9]){9}[ -]*$"
 TYPED_MOBILE = text(
-    EXAMPLE_MOBILE,
-    description="Spaces, hyphens and one leading +86 are dropped.",
-    pattern=TYPED_PATTERN,
+    EXAMPLE_MOBILE, description="Spaces, hyphens and one leading +86 are dropped.", pattern=TYPED_PATTERN
 )
 CODE = text("123456", description="As many digits as the server's CODE_LENGTH.", pattern="^[0-9]{6}$")
 SOLVED_CAPTCHA = (
@@ -62,25 +60,82 @@ TOKENS = {
     "user_id": USER_ID,
     "session_id": SESSION_ID,
 }
+USER = {"id": USER_ID, "name": text(EXAMPLE_MOBILE), "mobile": MOBILE, "created_at": TIME, "last_login": TIME}
+SESSION = record(
+    {
+        "id": SESSION_ID,
+        "current": {"type": "boolean"},
+        "device": text("Ada's phone"),
+        "ip": text("203.0.113.7"),
+        **dict.fromkeys(("created_at", "refreshed_at", "expires_at"), TIME),
+    }
+)
+_PARAMETERS = record(
+    {
+        "algorithm": text("PBKDF2/SHA-256"),
+        "cost": count(5000, "rounds of each try"),
+        "keyLength": count(32),
+        "keyPrefix": text("00"),
+        "nonce": text("3b0d2f8e6c5a49179e1d2c3b4a5f6071"),
+        "salt": text("a94f1e02c7d84b6693b5f0e1d2c3b4a5"),
+        "expiresAt": count(1_767_225_900, "seconds since the epoch"),
+    }
+)
+CHALLENGE = record({"parameters": _PARAMETERS, "signature": text("5f0c6b1e...")})
 
 
-def success(properties: dict[str, Schema], description: str, status: int = 200) -> Response:
+def operation(
+    tag: str,
+    summary: str,
+    description: str,
+    answer: Response,
+    errors: tuple[type[ServiceError], ...] = (),
+    *,
+    statuses: Mapping[str, int] | None = None,
+    refused: tuple[int, ...] = (),
+    secured: str = "",
+    **more: Any,
+) -> dict[str, Any]:
+    """What sanic-ext's `definition` takes. `refused`: statuses of Sanic's own; `secured`: the kind of token."""
+    failed = [
+        *_failures(errors, {**STATUS, **(statuses or {})}),
+        *(_failure(status, [REFUSALS[status]]) for status in refused),
+    ]
+    if secured:
+        more["secured"] = {secured: []}
+    return {"tag": tag, "summary": summary, "description": description, "response": [answer, *failed], **more}
+
+
+def success(properties: dict[str, Schema], description: str) -> Response:
     """The envelope of a success."""
-    envelope = record({"message": {"type": "string", "enum": ["ok"]}, "data": record(properties)})
-    return Response({"application/json": {"schema": envelope}}, status=status, description=description)
+    return plain(record({"message": {"type": "string", "enum": ["ok"]}, "data": record(properties)}), description)
 
 
-def failures(*errors: type[ServiceError], statuses: dict[str, int] | None = None) -> list[Response]:
+def plain(schema: Schema, description: str, media_type: str = "application/json") -> Response:
+    """A success without the envelope."""
+    return Response({media_type: {"schema": schema}}, status=200, description=description)
+
+
+def nothing(description: str) -> Response:
+    """204."""
+    return Response({}, status=204, description=description)
+
+
+def json_body(properties: dict[str, Schema], optional: tuple[str, ...] = ()) -> RequestBody:
+    """A JSON object as request body."""
+    return RequestBody({"application/json": {"schema": record(properties, optional)}}, required=True)
+
+
+def _failures(errors: tuple[type[ServiceError], ...], table: Mapping[str, int]) -> list[Response]:
     """One response per status, naming the errors that share it. Any route may also answer 500."""
-    table = {**STATUS, **(statuses or {})}
     by_status: dict[int, list[tuple[str, str]]] = {}
     listed: tuple[type[ServiceError], ...] = (*errors, ServiceError)
     for error in listed:
         by_status.setdefault(table[error.code], []).append((error.code, error.message))
-    return [failure(status, pairs) for status, pairs in by_status.items()]
+    return [_failure(status, pairs) for status, pairs in by_status.items()]
 
 
-def failure(status: int, pairs: list[tuple[str, str]]) -> Response:
+def _failure(status: int, pairs: list[tuple[str, str]]) -> Response:
     """The envelope of the failures that share a status: pairs of code and message."""
     codes = [code for code, _ in pairs]
     schema = record(
@@ -95,17 +150,3 @@ def failure(status: int, pairs: list[tuple[str, str]]) -> Response:
         optional=("fields", "reason", "retry_after"),
     )
     return Response({"application/json": {"schema": schema}}, status=status, description=" or ".join(codes))
-
-
-def refusals(*statuses: int) -> list[Response]:
-    """What Sanic itself refuses, by status."""
-    return [failure(status, [REFUSALS[status]]) for status in statuses]
-
-
-def json_body(properties: dict[str, Schema], optional: tuple[str, ...] = ()) -> RequestBody:
-    """A JSON object as request body."""
-    return RequestBody({"application/json": {"schema": record(properties, optional)}}, required=True)
-
-
-TOO_LARGE = STATUS["payload_too_large"]
-NOT_JSON = STATUS["unsupported_media_type"]
