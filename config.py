@@ -108,6 +108,11 @@ class Settings(CaptchaSettings, SmsSettings, LimitSettings, CodeSettings, KeySet
     def _upper(cls, value: object) -> object:
         return value.upper() if isinstance(value, str) else value
 
+    @property
+    def keeps_files(self) -> bool:
+        """Whether `DATA_DIR` holds what must not be lost. With all stores outside it does not."""
+        return self.redis_is_embedded or self.database_is_embedded or "file" in self.sms_sender
+
     @model_validator(mode="after")
     def _pepper_where_redis_is_shared(self) -> Self:
         if self.redis_url.get_secret_value() and not self.code_pepper.get_secret_value():

@@ -23,7 +23,7 @@ from collections.abc import Sequence
 import config
 from config import SettingsError
 from service.commands import check, migrate, serve, sessions
-from service.embedded.data_dir import DataDirInUse
+from service.embedded.data_dir import DataDirInUse, DataDirUnusable
 from service.embedded.pepper import with_kept_pepper
 from service.embedded.redis_server import EmbeddedRedisError
 from service.errors import NotFound, ServiceUnavailable
@@ -48,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except NotFound as error:
         print(error, file=sys.stderr)
         return FAILED
-    except (SettingsError, EmbeddedRedisError, DataDirInUse) as error:
+    except (SettingsError, EmbeddedRedisError, DataDirInUse, DataDirUnusable) as error:
         print(error, file=sys.stderr)
         return MISUSED
     except ServiceUnavailable as error:

@@ -212,7 +212,7 @@ def test_a_start_that_fails_and_a_command_leave_the_redis_that_a_killed_run_has_
 @pytest.mark.slow
 @pytest.mark.parametrize(("host", "address"), [("localhost", "127.0.0.1"), ("0.0.0.0", "0.0.0.0"), ("::1", "::1")])
 def test_a_host_is_a_name_or_an_address_of_either_kind(host: str, address: str) -> None:
-    with server.bound(Settings.model_construct(host=host, port=0)) as listener:
+    with server.bound(Settings.model_construct(host=host, port=0), None) as listener:
         assert listener.getsockname()[0] == address
 
 

@@ -5,11 +5,12 @@ import logging
 import socket
 from argparse import Namespace
 from collections.abc import Sequence
+from pathlib import Path
 
 from config import Settings, SettingsError
 from service.commands import check, migrate, server, signals
 from service.commands.findings import Finding, Level
-from service.embedded.data_dir import owned
+from service.embedded.data_dir import folder_of_a_run
 from service.embedded.running import embedded_redis
 
 DONE, FAILED = 0, 1
@@ -22,8 +23,12 @@ def run(settings: Settings, _: Namespace) -> int:
     signals.interrupt_once()  # until the server's own handlers stand
     _say(check.of_settings(settings))
     try:
-        with owned(settings.data_dir), server.bound(settings) as listener, embedded_redis(settings) as redis:
-            if not _serve(listener, settings):
+        with (
+            folder_of_a_run(settings) as folder,
+            server.bound(settings, folder) as listener,
+            embedded_redis(settings) as redis,
+        ):
+            if not _serve(listener, settings, folder):
                 return FAILED
             redis.keep()
     except KeyboardInterrupt:
@@ -31,10 +36,10 @@ def run(settings: Settings, _: Namespace) -> int:
     return DONE
 
 
-def _serve(listener: socket.socket, settings: Settings) -> bool:
+def _serve(listener: socket.socket, settings: Settings, folder: Path | None) -> bool:
     """Whether the service has ended because somebody stopped it."""
     try:
-        return _prepare(settings) and server.serve_on(listener, settings)
+        return _prepare(settings) and server.serve_on(listener, settings, folder)
     except KeyboardInterrupt:
         log.info("stopped before it served")
         return True

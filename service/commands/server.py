@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 
 import config
 from config import Settings, SettingsError
@@ -25,10 +26,11 @@ POLL = 0.05
 
 
 @contextmanager
-def bound(settings: Settings) -> Iterator[socket.socket]:
+def bound(settings: Settings, folder: Path | None) -> Iterator[socket.socket]:
     """A socket on HOST and PORT, not yet listening, for as long as the block runs.
 
-    Waits for workers that a killed run has left in DATA_DIR. Raises SettingsError where HOST and PORT cannot be had.
+    Waits for workers that a killed run has left; their lock is in `folder`. Raises SettingsError where HOST and PORT
+    cannot be had.
     """
     deadline = time.monotonic() + LEFT_PATIENCE
     while True:
@@ -36,7 +38,7 @@ def bound(settings: Settings) -> Iterator[socket.socket]:
             listener = _bind(settings)
             break
         except OSError as error:
-            if error.errno != errno.EADDRINUSE or time.monotonic() > deadline or not has_workers(settings.data_dir):
+            if error.errno != errno.EADDRINUSE or time.monotonic() > deadline or not has_workers(folder):
                 raise _refused(settings, error) from None
             time.sleep(POLL)
     with listener:
@@ -61,7 +63,7 @@ def _refused(settings: Settings, error: OSError) -> SettingsError:
     return SettingsError(f"HOST, PORT: cannot listen on {settings.host}:{settings.port}: {error.strerror}")
 
 
-def serve_on(listener: socket.socket, settings: Settings) -> bool:
+def serve_on(listener: socket.socket, settings: Settings, folder: Path | None) -> bool:
     """Serve until a signal; the next ones are ignored. False where it could not begin.
 
     Raises SettingsError where somebody else has begun to listen meanwhile.
@@ -73,11 +75,11 @@ def serve_on(listener: socket.socket, settings: Settings) -> bool:
         raise _refused(settings, error) from None
     os.environ["SANIC_IGNORE_PRODUCTION_WARNING"] = "true"  # it would advise people at a terminal to serve with --debug
     say_where = partial(print, _banner(settings), flush=True)
-    with held_by_workers(settings.data_dir) as lock:
-        if settings.workers == 1:
-            http_server.run(built(settings), listener, _stop_on_signals, say_where)
-            return True
-        _share_metrics(settings)
+    if settings.workers == 1 or folder is None:
+        http_server.run(built(settings), listener, _stop_on_signals, say_where)
+        return True
+    with held_by_workers(folder) as lock:
+        _share_metrics(folder)
         return Workers(settings, listener, lock).run(say_where)
 
 
@@ -105,8 +107,8 @@ def _allow_files(wanted: int) -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
 
 
-def _share_metrics(settings: Settings) -> None:
-    folder = settings.data_dir.resolve() / "metrics"
+def _share_metrics(data_dir: Path) -> None:
+    folder = data_dir.resolve() / "metrics"
     folder.mkdir(parents=True, exist_ok=True)
     for left_over in folder.glob("*.db"):
         left_over.unlink()

@@ -5,20 +5,27 @@ Its workers hold a lock of their own together. It outlives a process that was ki
 
 import fcntl
 import os
+import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import IO
+
+from config import Settings
 
 
 class DataDirInUse(Exception):
     """Another process holds `DATA_DIR`; the text says which."""
 
 
+class DataDirUnusable(Exception):
+    """`DATA_DIR` cannot be made or written; the text says why."""
+
+
 @contextmanager
 def owned(data_dir: Path) -> Iterator[None]:
-    """Hold `DATA_DIR` for one process. Raises DataDirInUse where another one has it."""
-    data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with (data_dir / "run.lock").open("a+", encoding="ascii") as file:
+    """Hold `DATA_DIR` for one process. Raises DataDirInUse where another one has it, DataDirUnusable."""
+    with _written(data_dir) as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -32,6 +39,48 @@ def owned(data_dir: Path) -> Iterator[None]:
 
 
 @contextmanager
+def _written(data_dir: Path) -> Iterator[IO[str]]:
+    try:
+        data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        file = (data_dir / "run.lock").open("a+", encoding="ascii")
+    except OSError as error:
+        raise DataDirUnusable(
+            f"DATA_DIR: should be a folder that can be written; {data_dir}: {error.strerror}"
+        ) from None
+    with file:
+        yield file
+
+
+@contextmanager
+def folder_of_a_run(settings: Settings) -> Iterator[Path | None]:
+    """Yields where locks and metrics of a service go: `DATA_DIR`, held for it, or None if one worker can do without.
+
+    With all stores outside nothing is kept, so a `DATA_DIR` that cannot be written is replaced by a folder that goes
+    with the process. Raises DataDirInUse, DataDirUnusable.
+    """
+    with ExitStack() as stack:
+        folder: Path | None = settings.data_dir
+        try:
+            stack.enter_context(owned(settings.data_dir))
+        except DataDirUnusable:
+            if settings.keeps_files:
+                raise
+            folder = None if settings.workers == 1 else Path(stack.enter_context(_temporary()))
+        yield folder
+
+
+@contextmanager
+def _temporary() -> Iterator[str]:
+    try:
+        folder = tempfile.TemporaryDirectory(prefix="latch-")
+    except OSError as error:
+        text = f"DATA_DIR: should be a folder that can be written where WORKERS is above 1: {error.strerror}"
+        raise DataDirUnusable(text) from None
+    with folder as path:
+        yield path
+
+
+@contextmanager
 def held_by_workers(data_dir: Path) -> Iterator[int]:
     """A file descriptor to be handed on to workers: until the last of them ends, `has_workers` is true."""
     with (data_dir / "workers.lock").open("a", encoding="ascii") as file:
@@ -39,8 +88,10 @@ def held_by_workers(data_dir: Path) -> Iterator[int]:
         yield file.fileno()
 
 
-def has_workers(data_dir: Path) -> bool:
+def has_workers(data_dir: Path | None) -> bool:
     """Whether workers of a process that is gone are still there."""
+    if data_dir is None:
+        return False
     with (data_dir / "workers.lock").open("a", encoding="ascii") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -21,7 +21,8 @@ def with_kept_pepper(settings: Settings) -> Settings:
             _keep(path, secrets.token_hex(32))
         pepper = path.read_text(encoding="ascii").strip()
     except (OSError, UnicodeError) as error:
-        raise SettingsError(f"DATA_DIR: cannot keep CODE_PEPPER in {path}: {type(error).__name__}") from None
+        cause = getattr(error, "strerror", None) or type(error).__name__
+        raise SettingsError(f"DATA_DIR: should be a folder to keep CODE_PEPPER in; {path}: {cause}") from None
     if len(pepper) < SECRET_MIN_LENGTH:
         raise SettingsError(f"CODE_PEPPER: the one kept in {path} is damaged; delete the file and start again")
     return settings.model_copy(update={"code_pepper": SecretStr(pepper)})

@@ -24,7 +24,8 @@ def embedded_redis(settings: Settings) -> Iterator[EmbeddedRedis]:
 def running_redis(settings: Settings) -> Iterator[None]:
     """A Redis to talk to: that of the running service, or else one brought up for as long as the block runs."""
     with ExitStack() as stack:
-        with suppress(DataDirInUse):
-            stack.enter_context(owned(settings.data_dir))
-            stack.enter_context(embedded_redis(settings))
+        if settings.redis_is_embedded:
+            with suppress(DataDirInUse):
+                stack.enter_context(owned(settings.data_dir))
+                stack.enter_context(embedded_redis(settings))
         yield
