@@ -1,6 +1,6 @@
 """The command line: serve, migrate, check, and the operator's commands. `python run.py --help` lists them.
 
-Exit codes: 0 done, 1 something is not as it should be, 2 the command or a setting is wrong.
+Exit codes: 0 done, 1 nothing was to be done or something is not as it should be, 2 the command or a setting is wrong.
 """
 
 import gc
@@ -22,6 +22,7 @@ from collections.abc import Sequence
 
 import config
 from config import SettingsError
+from service import VERSION
 from service.commands import check, migrate, serve, sessions
 from service.embedded.data_dir import DataDirInUse, DataDirUnusable
 from service.embedded.pepper import with_kept_pepper
@@ -53,14 +54,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return MISUSED
     except ServiceUnavailable as error:
         cause = type(error.__cause__).__name__ if error.__cause__ else "no cause"
-        print(f"a store does not answer ({cause}); see: python run.py check", file=sys.stderr)
+        print(f"a store does not answer ({cause}); see: latch check", file=sys.stderr)
         for note in getattr(error, "__notes__", ()):
             print(note, file=sys.stderr)
         return FAILED
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="run.py", description="Latch: log in by SMS code.")
+    parser = argparse.ArgumentParser(prog="latch", description="Latch: log in by SMS code.")
+    parser.add_argument("--version", action="version", version=f"latch {VERSION}")
     parser.set_defaults(command=serve.run)
     commands = parser.add_subparsers(title="commands", metavar="")
     for name, command, explained in (

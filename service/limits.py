@@ -120,10 +120,11 @@ class Limits:
         await self._refund(self.logins(ip))
         self.refuse(refusal.name, refusal.wait, mobile, LOCKED if refusal.is_long else None)
 
-    async def forget(self, mobile: str) -> None:
-        """Forget all that this number has spent: tries, codes, cool-down."""
-        await settled(*self._store.forget((*self.tries(mobile), *self._budget("codes_per_number", mobile))))
-        await self._cooldowns.forget(mobile)
+    async def forget(self, mobile: str) -> bool:
+        """Forget all that this number has spent: tries, codes, cool-down. False where that was nothing."""
+        spent = await settled(*self._store.forget((*self.tries(mobile), *self._budget("codes_per_number", mobile))))
+        was_cooling = await self._cooldowns.forget(mobile)
+        return was_cooling or any(spent)
 
     def note(self, name: str, mobile: str | None = None) -> None:
         """Note which limit refuses."""

@@ -35,7 +35,7 @@ async def database_is_current(settings: Settings) -> bool:
     finally:
         await database.close()
     if pending:
-        print(f"the database lacks {', '.join(pending)}; type: python run.py migrate", file=sys.stderr)
+        print(f"the database lacks {', '.join(pending)}; type: latch migrate", file=sys.stderr)
     return not pending
 
 

@@ -13,12 +13,13 @@ from dataclasses import asdict
 from functools import partial
 
 import orjson
+from rich.cells import cell_len, set_cell_size
 
 from config import Settings
 from service import mobiles
 from service.app import connections, limits_of
 from service.embedded.running import running_redis
-from service.entities import EndReason, Session, User
+from service.entities import EndReason, Session, User, UserStatus
 from service.errors import NotFound
 from service.events import Event, Events
 from service.http.responses import timestamp
@@ -95,29 +96,34 @@ class OperatorCommands:
         found = await self._sessions.of_user(user_id)
         if found and not confirm(f"End {_count(found)} of {_named(user_id, user)}?"):
             return FAILED
-        return _ended(user_id, await self._sessions.end_all(user_id, EndReason.REVOKED), as_json=as_json)
+        ended = await self._sessions.end_all(user_id, EndReason.REVOKED)
+        return _ended(user_id, ended, as_json=as_json)
 
     async def disable(self, who: str, confirm: Confirm, *, as_json: bool) -> int:
         """Let a user log in no more, and end every session."""
         user = await self._users.find(who)
         if not confirm(f"Disable {_named(user.id, user)}, and end every session?"):
             return FAILED
-        return _ended(user.id, await self._users.disable(user), as_json=as_json)
+        was_active = user.status is UserStatus.ACTIVE
+        return _ended(user.id, await self._users.disable(user), as_json=as_json, did_more=was_active)
 
     async def enable(self, who: str, *, as_json: bool) -> int:
         """Let a user log in again."""
         user = await self._users.find(who)
         await self._users.enable(user)
-        return _say(f"user {user.id} may log in again", {"user_id": user.id, "status": "active"}, as_json=as_json)
+        text = f"user {user.id} may log in again"
+        _say(text, {"user_id": user.id, "status": "active"}, as_json=as_json)
+        return FAILED if user.status is UserStatus.ACTIVE else DONE
 
     async def unlock(self, who: str, *, as_json: bool) -> int:
         """Forget a number's wrong tries, codes and cool-down. It may be that of no user yet."""
         mobile = mobiles.normalise(who) or (await self._users.find(who)).mobile
-        await self._limits.forget(mobile)
-        await self._codes.forget(mobile)
+        had_spent = await self._limits.forget(mobile)
+        had_code = await self._codes.forget(mobile)
         self._events.record(Event.NUMBER_UNLOCKED, mobile=mobile)
         text = f"{mobiles.mask(mobile)} may ask for a code, and try it, as if it had never done so"
-        return _say(text, {"mobile": mobile, "unlocked": True}, as_json=as_json)
+        _say(text, {"mobile": mobile, "unlocked": had_spent or had_code}, as_json=as_json)
+        return DONE if had_spent or had_code else FAILED
 
     async def explain(self, token: str, *, as_json: bool) -> int:
         """Say whether a token is live; FAILED if it is not."""
@@ -159,9 +165,10 @@ def _named(user_id: int, user: User | None) -> str:
     return f"user {user_id}, {mobiles.mask(user.mobile) if user else 'who is in the database no more'}"
 
 
-def _ended(user_id: int, ids: Sequence[str], *, as_json: bool) -> int:
+def _ended(user_id: int, ids: Sequence[str], *, as_json: bool, did_more: bool = False) -> int:
     text = f"user {user_id}: ended {_count(ids)}{': ' if ids else ''}{', '.join(ids)}"
-    return _say(text, {"user_id": user_id, "ended": ids}, as_json=as_json)
+    _say(text, {"user_id": user_id, "ended": ids}, as_json=as_json)
+    return DONE if ids or did_more else FAILED
 
 
 def _described(session: Session) -> dict[str, str]:
@@ -181,8 +188,8 @@ def _count(sessions: Sequence[object]) -> str:
 
 
 def _table(rows: Sequence[Sequence[str]]) -> list[str]:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
+    widths = [max(map(cell_len, column)) for column in zip(*rows, strict=True)]  # of Chinese, and of emoji, two cells
+    return ["  ".join(map(set_cell_size, row, widths)).rstrip() for row in rows]
 
 
 def _say(text: str, value: object, *, as_json: bool) -> int:
