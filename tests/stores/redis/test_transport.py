@@ -82,7 +82,9 @@ async def test_what_comes_unasked_cuts_the_connection(open_transport: OpenTransp
     assert told == [b"PONG"]
 
 
-async def test_an_answer_that_cannot_be_handed_on_cuts_the_connection_and_is_told(open_transport: OpenTransport) -> None:
+async def test_an_answer_that_cannot_be_handed_on_cuts_the_connection_and_is_told(
+    open_transport: OpenTransport,
+) -> None:
     transport, _ = open_transport
 
     def refuse(_answer: Any) -> None:
