@@ -257,7 +257,7 @@ class OfTheTest(Settings):
     """Settings from what a test passes alone: looking for each in the environment takes longer than all the rest."""
 
     @classmethod
-    def settings_customise_sources(  # type: ignore[override] - of the others nothing is asked
+    def settings_customise_sources(  # type: ignore[override]
         cls,
         settings_cls: type[BaseSettings],
         init_settings: PydanticBaseSettingsSource,
