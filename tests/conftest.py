@@ -76,6 +76,7 @@ Start = Callable[..., Awaitable[Api]]
 def pytest_collection_finish() -> None:
     gc.collect()
     gc.freeze()  # what is imported stays: without this a fifth of the time goes into looking whether it may go
+    gc.set_threshold(20_000)  # and another fifth into looking so often at what the apps of the tests leave
 
 
 class Server(pytest_sanic_utils.TestServer):  # type: ignore[misc]
