@@ -21,14 +21,16 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import certifi
 import pytest
 from _pytest.logging import LogCaptureHandler
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 from pytest_sanic import utils as pytest_sanic_utils
+from redis import utils as redis_utils
 from sanic import Sanic
 from sanic.server.protocols.http_protocol import HttpProtocol
 from sanic_routing import router as sanic_router
 
-import config
 from config import Settings
 from service.app import build, connections
 from service.embedded.redis_server import EmbeddedRedis
@@ -45,14 +47,22 @@ from tests.client import Api
 from tests.processes import SERVICE_KEY, Service
 
 Sanic.test_mode = True
+END = b"-----END CERTIFICATE-----\n"
 
 # Sanic compiles routes and signals a dozen times while an app starts: most of the start, and the same for every app.
 # The source is compiled as it is, once for each worker, where Sanic takes it to pieces and puts it together before.
 _as_it_is = SimpleNamespace(parse=str, unparse=str, fix_missing_locations=str)
 vars(sanic_router).update(ast=_as_it_is, compile=cache(compile))
-# sanic-ext adds some twenty routes to an app that starts, and after each Sanic compiled all signals anew, which are no others.
+# sanic-ext adds some twenty routes to an app that starts, and after each Sanic compiled all signals anew: the same.
 _amend = Sanic.amend
-Sanic.amend = lambda app: _amend(app) if app.router.finalized else nullcontext()  # type: ignore[method-assign]
+type.__setattr__(Sanic, "amend", lambda app: _amend(app) if app.router.finalized else nullcontext())
+
+# Whoever may speak TLS reads all authorities of the system, for 50 ms each time. Nobody here calls whom they vouch for.
+_authority = tempfile.NamedTemporaryFile(suffix=".pem")  # noqa: SIM115 - it goes when the tests are over
+_authority.write(Path(certifi.where()).read_bytes().partition(END)[0] + END)
+_authority.flush()
+os.environ["SSL_CERT_FILE"] = _authority.name
+vars(redis_utils).update(get_lib_version=cache(redis_utils.get_lib_version))  # which is read anew for each connection
 
 
 def pytest_xdist_auto_num_workers() -> int:
@@ -66,6 +76,7 @@ Start = Callable[..., Awaitable[Api]]
 def pytest_collection_finish() -> None:
     gc.collect()
     gc.freeze()  # what is imported stays: without this a fifth of the time goes into looking whether it may go
+    gc.set_threshold(20_000)  # and another fifth into looking so often at what the apps of the tests leave
 
 
 class Server(pytest_sanic_utils.TestServer):  # type: ignore[misc]
@@ -243,6 +254,19 @@ def outbox() -> Outbox:
     return Outbox()
 
 
+class OfTheTest(Settings):
+    """Settings from what a test passes alone: looking for each in the environment takes longer than all the rest."""
+
+    @classmethod
+    def settings_customise_sources(  # type: ignore[override]
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        **_: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return (init_settings,)
+
+
 @pytest.fixture
 def make_settings(redis_server: str, migrated_database: Path, tmp_path: Path) -> Callable[..., Settings]:
     """Settings for the servers of this test; what is passed wins."""
@@ -251,7 +275,6 @@ def make_settings(redis_server: str, migrated_database: Path, tmp_path: Path) ->
 
     def make(**overrides: Any) -> Settings:
         values: dict[str, Any] = {
-            "_env_file": None,
             "data_dir": tmp_path,
             "redis_url": redis_server,
             "database_url": f"sqlite://{database}",
@@ -263,7 +286,7 @@ def make_settings(redis_server: str, migrated_database: Path, tmp_path: Path) ->
             **NO_LIMITS,
             **overrides,
         }
-        return config.load(**values)
+        return OfTheTest(**values)
 
     return make
 

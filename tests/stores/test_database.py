@@ -4,8 +4,7 @@ import asyncio
 import gc
 import sqlite3
 import threading
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, closing
 from contextvars import Context
 from pathlib import Path

@@ -128,9 +128,8 @@ async def test_what_was_never_opened_is_not_found(store: SessionStore) -> None:
     assert await find(store, Login()) == TokenLookup()
 
 
+@pytest.mark.parametrize("place", ["embedded", "one server", "packaged with TLS"], indirect=True)
 async def test_a_find_is_one_command_of_three_keys(store: SessionStore, redis: Server, place: Place) -> None:
-    if not isinstance(redis, Redis) or place.kind == "sentinel":
-        pytest.skip("MONITOR shows one server, and this URL names none")
     login = await opened(store)
     await find(store, login)  # the connection is open
     async with Redis.from_url(place.administrators, protocol=2) as watcher, watcher.monitor() as monitor:

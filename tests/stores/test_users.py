@@ -215,11 +215,10 @@ async def test_two_workers_that_log_the_same_people_in_do_not_wait_for_each_othe
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("url", ["postgres"], indirect=True)  # SQLite locks the database, not rows
 async def test_a_row_that_somebody_holds_holds_up_its_own_login_alone(
     database: Database, url: str, users: UserStore
 ) -> None:
-    if url.startswith("sqlite"):
-        pytest.skip("SQLite locks the database, not rows")
     await users.log_in(OTHER, NOW)
     operator = await asyncpg.connect(url)
     async with operator.transaction():
