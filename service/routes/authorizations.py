@@ -69,4 +69,12 @@ async def log_out(request: Request) -> HTTPResponse:
 
 
 def _tokens(pair: TokenPair) -> Data:
-    return {**pair._asdict(), "token_type": "Bearer"}
+    return {
+        "token": pair.token,
+        "refresh_token": pair.refresh_token,
+        "token_type": "Bearer",
+        "expires_in": pair.expires_in,
+        "refresh_expires_in": pair.refresh_expires_in,
+        "user_id": pair.user_id,
+        "session_id": pair.session_id,
+    }
