@@ -21,7 +21,7 @@ COPY --from=dependencies /opt/venv /opt/venv
 ENV PATH=/opt/venv/bin:$PATH
 
 WORKDIR /app
-COPY config.py run.py ./
+COPY config.py run.py latch ./
 COPY settings settings
 COPY models models
 COPY service service
@@ -29,7 +29,9 @@ COPY service service
 # a start needs, Python's own included: neither can be written later, and compiling takes seconds in every process.
 RUN chmod -R u=rwX,go=rX . && python -c "import run, tortoise.backends.asyncpg, urllib.request, service.senders.aliyun, service.senders.tencent, service.senders.twilio"
 
-ENV PYTHONDONTWRITEBYTECODE=1 \
+# `latch` is a command: docker compose exec latch latch check
+ENV PATH=/app:$PATH \
+    PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
     HOST=0.0.0.0 \
     PORT=8000 \
@@ -44,5 +46,5 @@ STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=15s --timeout=5s --start-period=30s --retries=3 \
     CMD ["python", "-I", "-c", "import os; from urllib.request import ProxyHandler, build_opener; build_opener(ProxyHandler({})).open('http://127.0.0.1:' + os.environ['PORT'] + '/healthz', timeout=3)"]
 
-ENTRYPOINT ["python", "run.py"]
+ENTRYPOINT ["latch"]
 CMD ["serve"]

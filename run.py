@@ -24,7 +24,7 @@ import config
 from config import SettingsError
 from service import VERSION
 from service.commands import check, migrate, serve, sessions
-from service.embedded.data_dir import DataDirInUse, DataDirUnusable
+from service.embedded.data_dir import DataDirInUse, DataDirUnusable, made
 from service.embedded.pepper import with_kept_pepper
 from service.embedded.redis_server import EmbeddedRedisError
 from service.errors import NotFound, ServiceUnavailable
@@ -44,6 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = _parser().parse_args(_with_dashed_tokens_last(sys.argv[1:] if arguments is None else arguments))
     try:
         settings = with_kept_pepper(config.load())
+        made(settings)
         logs.configure(settings)
         return int(chosen.command(settings, chosen))
     except NotFound as error:

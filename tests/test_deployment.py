@@ -173,7 +173,7 @@ def test_the_image_has_a_health_check_with_a_time_limit() -> None:
 
 
 def test_signals_reach_the_command_line() -> None:
-    assert json.loads(last_of("ENTRYPOINT")) == ["python", "run.py"]
+    assert json.loads(last_of("ENTRYPOINT")) == ["latch"]
     assert isinstance(json.loads(last_of("CMD")), list)
     assert last_of("STOPSIGNAL") == "SIGTERM"
 

@@ -22,6 +22,12 @@ class DataDirUnusable(Exception):
     """`DATA_DIR` cannot be made or written; the text says why."""
 
 
+def made(settings: Settings) -> None:
+    """Make `DATA_DIR` where something is kept in it. Raises DataDirUnusable."""
+    if settings.keeps_files:
+        _make(settings.data_dir)
+
+
 @contextmanager
 def owned(data_dir: Path) -> Iterator[None]:
     """Hold `DATA_DIR` for one process. Raises DataDirInUse where another one has it, DataDirUnusable."""
@@ -40,15 +46,24 @@ def owned(data_dir: Path) -> Iterator[None]:
 
 @contextmanager
 def _written(data_dir: Path) -> Iterator[IO[str]]:
+    _make(data_dir)
     try:
-        data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         file = (data_dir / "run.lock").open("a+", encoding="ascii")
     except OSError as error:
-        raise DataDirUnusable(
-            f"DATA_DIR: should be a folder that can be written; {data_dir}: {error.strerror}"
-        ) from None
+        raise _unusable(data_dir, error) from None
     with file:
         yield file
+
+
+def _make(data_dir: Path) -> None:
+    try:
+        data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise _unusable(data_dir, error) from None
+
+
+def _unusable(data_dir: Path, error: OSError) -> DataDirUnusable:
+    return DataDirUnusable(f"DATA_DIR: should be a folder that can be written; {data_dir}: {error.strerror}")
 
 
 @contextmanager
