@@ -10,6 +10,7 @@ ServiceError
 ├── Forbidden             forbidden
 ├── CaptchaRequired       captcha_required
 ├── NotFound              not_found
+├── UnsupportedMediaType  unsupported_media_type
 ├── TooManyRequests       too_many_requests, with the seconds to wait
 ├── SmsUnavailable        sms_unavailable
 └── ServiceUnavailable    service_unavailable
@@ -103,6 +104,17 @@ class NotFound(ServiceError):
 
     code = "not_found"
     message = "There is nothing at this address."
+
+
+class UnsupportedMediaType(ServiceError):
+    """The body is of a type that the route does not take, or `is_encoded`: compressed, for example."""
+
+    code = "unsupported_media_type"
+    message = "The body should be JSON, with Content-Type: application/json."
+
+    def __init__(self, message: str | None = None, *, is_encoded: bool = False) -> None:
+        super().__init__(message)
+        self.is_encoded = is_encoded
 
 
 class TooManyRequests(ServiceError):

@@ -45,7 +45,7 @@ def run(settings: Settings, chosen: Namespace) -> int:
 
 
 async def _run(settings: Settings, chosen: Namespace) -> int:
-    who, as_json = chosen.subject, chosen.json
+    who, as_json = " ".join(chosen.subject), chosen.json  # a number may come in several words
     async with opened(settings) as does:
         if chosen.name == "sessions":
             return await does.list_sessions(who, as_json=as_json)

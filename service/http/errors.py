@@ -17,6 +17,7 @@ from service.errors import (
     ServiceUnavailable,
     SessionEnded,
     TooManyRequests,
+    UnsupportedMediaType,
 )
 from service.http.requests import Request, request_id
 from service.http.responses import Answer, failure
@@ -48,7 +49,7 @@ REFUSALS = {
     405: ("method_not_allowed", "This address does not take this method."),
     413: ("payload_too_large", "The request is too large."),
     431: ("payload_too_large", "The head of the request is too large."),
-    415: ("unsupported_media_type", "The body should be JSON, with Content-Type: application/json."),
+    415: (UnsupportedMediaType.code, UnsupportedMediaType.message),
     503: (ServiceUnavailable.code, ServiceUnavailable.message),
 }
 REALM = 'Bearer realm="latch"'
@@ -78,8 +79,6 @@ def answer_to_any(error: Exception, method: str, sent_id: str) -> Answer:
     """What a request is answered where this was raised: what is no ServiceError is a bug of ours."""
     if isinstance(error, ServiceError):
         return answer_to(error, method, sent_id)
-    if isinstance(error, SanicException) and error.status_code in REFUSALS:
-        return refusal_of(error.status_code, sent_id)
     log.error("unexpected %s", type(error).__name__, exc_info=error)
     return failure(sent_id, STATUS["internal_error"], ServiceError.code, ServiceError.message)
 
@@ -98,6 +97,8 @@ def answer_to(error: ServiceError, method: str, sent_id: str) -> Answer:
         extra["reason"] = error.reason
     if isinstance(error, TooManyRequests | ServiceUnavailable):
         headers["Retry-After"] = str(error.retry_after)
+    if isinstance(error, UnsupportedMediaType) and error.is_encoded:
+        headers["Accept-Encoding"] = "identity"  # RFC 9110 section 15.5.16
     if isinstance(error, TooManyRequests):
         extra["retry_after"] = error.retry_after
     return failure(sent_id, status, error.code, error.message, headers=headers, extra=extra)

@@ -62,7 +62,14 @@ LOG_IN: dict[str, Any] = {
     "summary": "Log in",
     "description": "Checks the code, creates the user or updates `last_login`, opens a session.",
     "tag": "authorizations",
-    "parameter": [Parameter("X-Device-Name", str, "header", description="shown in the user's list of devices")],
+    "parameter": [
+        Parameter(
+            "X-Device-Name",
+            str,
+            "header",
+            description="shown in the user's list of devices; UTF-8, as it is or percent-encoded",
+        )
+    ],
     "body": json_body({"mobile": TYPED_MOBILE, "code": CODE}),
     "response": [
         success({**TOKENS, "is_new_user": {"type": "boolean"}}, "logged in"),

@@ -39,13 +39,22 @@ def count(example: int, description: str = "") -> Schema:
 
 
 MOBILE = text(EXAMPLE_MOBILE, pattern="^1[3-9][0-9]{9}$")
-TYPED_PATTERN = r"^[ -]*(\+[ -]*8[ -]*6[ -]*)?1[ -]*[3-9]([ -]*[0-9]){9}[ -]*$"
+_DROPPED = r"[\s()-]*"
+TYPED_PATTERN = (
+    rf"^{_DROPPED}([Tt][Ee][Ll]:)?{_DROPPED}((\+|00)?{_DROPPED}8{_DROPPED}6{_DROPPED})?"
+    rf"1{_DROPPED}[3-9]({_DROPPED}[0-9]){{9}}{_DROPPED}$"
+)
 TYPED_MOBILE = text(
     EXAMPLE_MOBILE,
-    description="Spaces, hyphens and one leading +86 are dropped.",
+    description="As people paste it. Spaces and line ends, hyphens of every kind, brackets and invisible marks are "
+    "dropped, also those that the pattern does not name; so are `tel:` and one `+86`, `0086` or `86`.",
     pattern=TYPED_PATTERN,
 )
-CODE = text("123456", description="As many digits as the server's CODE_LENGTH.", pattern="^[0-9]{6}$")
+CODE = text(
+    "123456",
+    description="As many digits as the server's CODE_LENGTH. Spaces and hyphens of every kind are dropped.",
+    pattern=r"^[\s-]*([0-9][\s-]*){6}$",
+)
 SOLVED_CAPTCHA = (
     "A solved captcha, good once. Without one the answer is `captcha_required` where the server's CAPTCHA asks for it."
 )
