@@ -4,6 +4,7 @@ ServiceError
 ├── InvalidRequest        invalid_request
 ├── InvalidCode           invalid_code
 ├── InvalidToken          invalid_token
+├── InvalidClient         invalid_client
 ├── InvalidRefreshToken   invalid_refresh_token
 ├── SessionEnded          session_ended, with a reason
 ├── UserDisabled          user_disabled
@@ -57,6 +58,17 @@ class InvalidToken(ServiceError):
     def __init__(self, *, sent: bool = True) -> None:
         super().__init__()
         self.sent = sent
+
+
+class InvalidClient(ServiceError):
+    """The service key is missing or wrong (RFC 6749 section 5.2). `scheme`: that by which one was sent, if any."""
+
+    code = "invalid_client"
+    message = "The service key is missing or not valid."
+
+    def __init__(self, scheme: str = "") -> None:
+        super().__init__()
+        self.scheme = scheme
 
 
 class InvalidRefreshToken(ServiceError):

@@ -23,20 +23,28 @@ LEAST_FAILURE = 400
 log = logging.getLogger("service.access")
 
 
-def close(app: App, request_id: str, method: str, route: str, response: HTTPResponse, began: float) -> None:
+def close(
+    app: App, request_id: str, method: str, route: str, response: HTTPResponse, began: float, client: str = ""
+) -> None:
     """Add what every answer carries, whoever made it; count it and log it."""
     response.headers["Cache-Control"] = "no-store"
     response.headers["X-Request-ID"] = request_id
-    count(app, method, route, response.status, began)
+    count(app, method, route, response.status, began, client)
 
 
-def count(app: App, method: str, route: str, status: int, began: float) -> None:
-    """Count an answer and log it, the path as its template. `began` is a moment of `time.perf_counter`."""
+def count(app: App, method: str, route: str, status: int, began: float, client: str = "") -> None:
+    """Count an answer and log it, the path as its template. `began` is a moment of `time.perf_counter`.
+
+    `client` is the name of the service key that was sent, if any.
+    """
     seconds = time.perf_counter() - began
     app.ctx.telemetry.metrics.observe(known(method), route, status, seconds)
     level = logging.DEBUG if (method, route) in QUIET and status < LEAST_FAILURE else logging.INFO
     if level == logging.INFO or log.isEnabledFor(level):
-        logs.event(log, level, f"{known(method)} {route}", {"status": status, "ms": int(seconds * 10_000) / 10})
+        fields: dict[str, object] = {"status": status, "ms": int(seconds * 10_000) / 10}
+        if client:
+            fields["client"] = client
+        logs.event(log, level, f"{known(method)} {route}", fields)
 
 
 def known(method: str) -> str:

@@ -10,6 +10,7 @@ from sanic.exceptions import SanicException
 from sanic.handlers import ErrorHandler
 
 from service.errors import (
+    InvalidClient,
     InvalidRequest,
     InvalidToken,
     NotFound,
@@ -26,6 +27,7 @@ STATUS = {
     "invalid_request": 400,
     "invalid_code": 400,
     "invalid_token": 401,
+    "invalid_client": 401,
     "session_ended": 401,  # 403 on a refresh, see REFRESH_STATUS
     "invalid_refresh_token": 403,
     "user_disabled": 403,
@@ -53,6 +55,7 @@ REFUSALS = {
     503: (ServiceUnavailable.code, ServiceUnavailable.message),
 }
 REALM = 'Bearer realm="latch"'
+BASIC = 'Basic realm="latch", charset="UTF-8"'
 
 log = logging.getLogger(__name__)
 
@@ -111,7 +114,9 @@ def refusal_of(status: int, sent_id: str, *, has_body: bool = True) -> Answer:
 
 
 def _challenge(error: ServiceError) -> str:
-    """RFC 6750 section 3: no error attribute where no token was sent."""
+    """RFC 6750 section 3: no error attribute where no token was sent. A client hears of the scheme that it has used."""
+    if isinstance(error, InvalidClient) and error.scheme != "bearer":
+        return BASIC if error.scheme == "basic" else f"{REALM}, {BASIC}"
     if isinstance(error, InvalidToken) and not error.sent:
         return REALM
     return f'{REALM}, error="invalid_token", error_description="{error.message}"'

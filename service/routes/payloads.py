@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, NamedTuple
+from urllib.parse import parse_qsl
 
 import orjson
 
@@ -16,6 +17,8 @@ from service.http.requests import Request
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 NOT_ENCODED = {b"", b"identity"}  # of the codings of RFC 9110 section 8.4.1
 ENCODED = "The body should be sent as it is, without Content-Encoding."
+FORM = "application/x-www-form-urlencoded"
+FORM_EXPECTED = f"The body should be a form, with Content-Type: {FORM}."
 JSON_TYPE = re.compile(r"application/([a-z0-9!#$&^_.-]+\+)?json", re.ASCII)
 MOBILE_EXPECTED = "should be a mobile number: 1, then 3 to 9, then nine more digits"
 
@@ -55,6 +58,21 @@ def code_request_in_address(request: Request, mobile: str) -> CodeRequest:
     """`/sms/codes/<mobile>?captcha_token=`. Raises InvalidRequest."""
     query = {name: values[0] for name, values in request.args.items()}
     return _code_request(request, {**query, "mobile": mobile})
+
+
+def form(raw: RawRequest, *names: str) -> dict[str, str]:
+    """What a form says under these names, where it says something (RFC 6749 section 3.2).
+
+    Raises UnsupportedMediaType, and InvalidRequest naming what it says twice.
+    """
+    if _media_type(raw) != FORM:
+        raise UnsupportedMediaType(FORM_EXPECTED)
+    pairs = [pair for pair in parse_qsl(raw.body.decode(errors="replace")) if pair[0] in names]
+    fields = dict(pairs)
+    if len(fields) < len(pairs):
+        sent = [name for name, _ in pairs]
+        raise InvalidRequest({name: "is sent more than once" for name in fields if sent.count(name) > 1})
+    return fields
 
 
 def _code_request(request: Request, fields: dict[str, Any]) -> CodeRequest:

@@ -12,7 +12,8 @@ from service.http.errors import REFUSALS, STATUS
 
 Schema = dict[str, Any]
 
-ACCESS, REFRESH_TOKEN, SERVICE_KEY = "access_token", "refresh_token", "service_key"
+ACCESS, REFRESH_TOKEN = "access_token", "refresh_token"
+SERVICE_KEY, SERVICE_KEY_AS_PASSWORD = "service_key", "service_key_as_password"
 
 EXAMPLE_MOBILE = "13800138000"
 EXAMPLE_TOKEN = "Yl2yCyu0yeRnoIj0qMyaX0Jq0tXyQmRh4W6mEJdZkq3GfT8sVb1uKxLwNcPzDaHe"  # noqa: S105 - made up
