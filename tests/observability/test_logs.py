@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, quote_plus
 
 import pytest
 
@@ -79,7 +79,23 @@ def test_a_number_is_masked_however_it_is_written(written: str) -> None:
     assert redact(f"to {written}.").endswith("138****8000.")
 
 
-@pytest.mark.parametrize("shown", [str, repr, ascii, json.dumps, quote, partial(quote, safe="")])
+SHOWN: list[Callable[[str], str]] = [
+    str,
+    repr,
+    ascii,
+    json.dumps,
+    lambda pasted: json.dumps(ascii(pasted)),
+    lambda pasted: json.dumps(pasted).replace("200b", "200B"),
+    lambda pasted: repr(pasted.encode()),
+    quote,
+    quote_plus,
+    partial(quote, safe=""),
+    lambda pasted: quote(quote(pasted)),
+    lambda pasted: "".join(f"%{byte:02X}" for byte in pasted.encode()),
+]
+
+
+@pytest.mark.parametrize("shown", SHOWN)
 @pytest.mark.parametrize(
     "pasted",
     [
