@@ -12,7 +12,7 @@ MARKS = (
     r"\-\u2212\u058a\u05be\u1400\u1806\u2010-\u2015\u2e17\u2e1a\u2e3a\u2e3b\u2e40\u2e5d\u301c\u3030\u30a0\ufe31\ufe32"
     r"\ufe58\ufe63\uff0d\U00010d6e\U00010ead"
 )
-BRACKETS = r"()\[\]\uff08\uff09\uff3b\uff3d\u3010\u3011"
+BRACKETS = r"()\[\]{}\uff08\uff09\uff3b\uff3d\uff5b\uff5d\ufe59-\ufe5e\u3008-\u3011\u3014-\u301b"
 _MARKS = re.compile(f"[{MARKS}]+")
 _BRACKETS = re.compile(f"[{BRACKETS}]+")
 _TYPED = re.compile(r"(?:tel:)?(?:[+\uff0b]86|0086|86)?(1[3-9][0-9]{9})", re.ASCII | re.IGNORECASE)

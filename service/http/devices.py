@@ -29,11 +29,11 @@ def name(given: str, user_agent: str) -> str:
 
     Control characters and undecodable bytes are left out, so that it can be stored and shown anywhere.
     """
-    return _cut(_printable(_decoded(given)) or _readable(_printable(user_agent)[:LONGEST])) or UNKNOWN
+    return _cut(_printable(_decoded(given)) or _readable(_printable(_decoded(user_agent))[:LONGEST])) or UNKNOWN
 
 
 def _decoded(given: str) -> str:
-    """What was percent-encoded, since some clients send ASCII alone (okhttp#1909); anything else as it came."""
+    """What was percent-encoded, since some clients send ASCII alone (okhttp#1909, iOS); anything else as it came."""
     if "%" in given and _PERCENT_ENCODED.fullmatch(given):
         try:
             return unquote_to_bytes(given).decode()

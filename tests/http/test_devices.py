@@ -32,6 +32,7 @@ ENGLAND = "\U0001f3f4\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007
         (WINDOWS, "Edge on Windows"),
         ("okhttp/4.9.3", "okhttp"),
         ("MyApp/1 CFNetwork/1474 Darwin/23.0.0", "MyApp on iOS-Device"),
+        ("%E5%BE%AE%E4%BF%A1/8.0.1 CFNetwork/1474 Darwin/23.0.0", "微信 on iOS-Device"),
         ("Dart/3.1 (dart:io)", "Dart/3.1 (dart:io)"),
         (f"Mozilla/5.0 (Phone; OpenHarmony 5.0) {ARKWEB} Mobile", "Chrome on HarmonyOS phone"),
         (f"Mozilla/5.0 (Phone; OpenHarmony5.0) {ARKWEB} Mobile", "Chrome on HarmonyOS phone"),
