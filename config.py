@@ -9,12 +9,13 @@ from collections.abc import Iterable
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, DotEnvSettingsSource, NoDecode, SettingsConfigDict
 
 from settings.captcha import CaptchaSettings
+from settings.clients import ClientSettings
 from settings.codes import CodeSettings
-from settings.fields import SECRET_MIN_LENGTH, Seconds, listed, long_enough
+from settings.fields import SECRET_MIN_LENGTH, Seconds, listed
 from settings.keys import KeySettings
 from settings.limits import LimitSettings
 from settings.misspelt import misspelt
@@ -28,7 +29,16 @@ class SettingsError(Exception):
     """One line per bad setting: its name and what it should be. Never the value, which may be a secret."""
 
 
-class Settings(CaptchaSettings, SmsSettings, LimitSettings, CodeSettings, KeySettings, StoreSettings, BaseSettings):
+class Settings(
+    ClientSettings,
+    CaptchaSettings,
+    SmsSettings,
+    LimitSettings,
+    CodeSettings,
+    KeySettings,
+    StoreSettings,
+    BaseSettings,
+):
     """The settings of section 6 of the contract. Field `access_ttl` is the environment variable `ACCESS_TTL`."""
 
     model_config = SettingsConfigDict(
@@ -63,9 +73,6 @@ class Settings(CaptchaSettings, SmsSettings, LimitSettings, CodeSettings, KeySet
     rotation_window: Seconds = Field(60, description="seconds in which one refresh token has one successor")
     rotation_grace: int = Field(60, ge=0, description="seconds in which a replaced refresh token is still served")
 
-    service_keys: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
-        (), description="keys of the backends that may introspect, with commas between; several, to rotate one"
-    )
     trusted_proxies: int = Field(0, ge=0, le=32, description="proxies in front, whose `X-Forwarded-For` is believed")
     cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
         (),
@@ -81,17 +88,10 @@ class Settings(CaptchaSettings, SmsSettings, LimitSettings, CodeSettings, KeySet
         description="OpenTelemetry collector that gets traces, like `http://127.0.0.1:4318`; empty: none",
     )
 
-    @field_validator("cors_origins", "service_keys", mode="before")
+    @field_validator("cors_origins", mode="before")
     @classmethod
     def _split_lists(cls, value: object) -> object:
         return listed(value)
-
-    @field_validator("service_keys")
-    @classmethod
-    def _check_keys(cls, keys: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
-        if not all(long_enough(key) for key in keys):
-            raise ValueError(f"should each be at least {SECRET_MIN_LENGTH} characters, from a good generator")
-        return keys
 
     @field_validator("cors_origins")
     @classmethod

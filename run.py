@@ -80,8 +80,12 @@ def _parser() -> argparse.ArgumentParser:
         sub = commands.add_parser(name, help=explained, description=explained)
         sub.set_defaults(command=command, name=name)
         if command is sessions.run:
-            what = "the token, or - to read it from standard input" if name == "explain" else "mobile number or user id"
-            sub.add_argument("subject", metavar="TOKEN" if name == "explain" else "USER", help=what)
+            what = (
+                "the token, or - to read it from standard input"
+                if name == "explain"
+                else "mobile number, also in several words, or user id"
+            )
+            sub.add_argument("subject", nargs="+", metavar="TOKEN" if name == "explain" else "USER", help=what)
             sub.add_argument("--json", action="store_true", help="for scripts")
         if name == "revoke":
             sub.add_argument("--session", metavar="ID", help="only this one")

@@ -79,6 +79,7 @@ def build(settings: Settings, *, name: str = NAME, clock: Clock = time.time, sen
     Extend(app, extensions=[OpenAPIExtension, HTTPExtension], built_in_extensions=False, config=config)
     for scheme in (schemas.ACCESS, schemas.REFRESH_TOKEN, schemas.SERVICE_KEY):
         app.ext.openapi.add_security_scheme(scheme, "http", scheme="bearer")
+    app.ext.openapi.add_security_scheme(schemas.SERVICE_KEY_AS_PASSWORD, "http", scheme="basic")
     app.blueprint(BLUEPRINTS)
     app.ctx.fast_routes = FastRoutes(FAST_ROUTES)
     middleware.attach(app)

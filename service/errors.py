@@ -4,12 +4,14 @@ ServiceError
 ├── InvalidRequest        invalid_request
 ├── InvalidCode           invalid_code
 ├── InvalidToken          invalid_token
+├── InvalidClient         invalid_client
 ├── InvalidRefreshToken   invalid_refresh_token
 ├── SessionEnded          session_ended, with a reason
 ├── UserDisabled          user_disabled
 ├── Forbidden             forbidden
 ├── CaptchaRequired       captcha_required
 ├── NotFound              not_found
+├── UnsupportedMediaType  unsupported_media_type
 ├── TooManyRequests       too_many_requests, with the seconds to wait
 ├── SmsUnavailable        sms_unavailable
 └── ServiceUnavailable    service_unavailable
@@ -58,6 +60,17 @@ class InvalidToken(ServiceError):
         self.sent = sent
 
 
+class InvalidClient(ServiceError):
+    """The service key is missing or wrong (RFC 6749 section 5.2). `scheme`: that by which one was sent, if any."""
+
+    code = "invalid_client"
+    message = "The service key is missing or not valid."
+
+    def __init__(self, scheme: str = "") -> None:
+        super().__init__()
+        self.scheme = scheme
+
+
 class InvalidRefreshToken(ServiceError):
     """As `InvalidToken`, for a refresh."""
 
@@ -103,6 +116,17 @@ class NotFound(ServiceError):
 
     code = "not_found"
     message = "There is nothing at this address."
+
+
+class UnsupportedMediaType(ServiceError):
+    """The body is of a type that the route does not take, or `is_encoded`: compressed, for example."""
+
+    code = "unsupported_media_type"
+    message = "The body should be JSON, with Content-Type: application/json."
+
+    def __init__(self, message: str | None = None, *, is_encoded: bool = False) -> None:
+        super().__init__(message)
+        self.is_encoded = is_encoded
 
 
 class TooManyRequests(ServiceError):

@@ -24,7 +24,8 @@ HEADINGS = {
     "SmsSettings": "SMS",
     "ProviderSettings": "SMS providers",
     "CaptchaSettings": "Captcha",
-    "service_keys": "Clients",
+    "ClientSettings": "Clients",
+    "trusted_proxies": "Clients",
     "log_level": "Logs and traces",
 }
 INTRODUCTIONS = {
@@ -39,7 +40,7 @@ INTRODUCTIONS = {
     "SMS": "How to choose a sender: [SMS](sms.md). What stops SMS pumping: [abuse](abuse.md).",
     "SMS providers": "Only the chosen senders need theirs: [SMS](sms.md).",
     "Captcha": "When it is worth one: [the captcha](captcha.md).",
-    "Clients": "Introspection and gateways: [forward-auth](forward-auth.md). Proxies: [deployment](deployment.md).",
+    "Clients": "[Introspection](introspection.md); [gateways](forward-auth.md). Proxies: [deployment](deployment.md).",
     "Logs and traces": "What is logged: [the audit trail](audit.md). What is traced: [metrics](metrics.md).",
 }
 PAGE = """# Settings

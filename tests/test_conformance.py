@@ -28,10 +28,12 @@ OPERATIONS = [
     ("DELETE", f"{BASE}/sessions/{{session_id}}"),
     ("DELETE", f"{BASE}/sessions"),
     ("POST", f"{BASE}/introspect"),
+    ("GET", "/.well-known/oauth-authorization-server"),
     ("GET", "/healthz"),
     ("GET", "/readyz"),
     ("GET", "/metrics"),
 ]
+TAKING_NOTHING = {f"{BASE}/captcha", "/.well-known/oauth-authorization-server", "/healthz", "/readyz", "/metrics"}
 # What the contract has otherwise: logging a dead token out is fine, a captcha is not looked at where it is off, and a
 # well-formed code may be wrong. `accepted` says what must become of valid requests instead.
 OTHERWISE = ["ignored_auth", "negative_data_rejection", "positive_data_acceptance"]
@@ -61,7 +63,7 @@ def test_made_up_requests_are_answered_as_the_document_says(
     latch: Service, mobile: str, document: Any, method: str, path: str, mode: GenerationMode
 ) -> None:
     operation = document[path][method]
-    if mode is GenerationMode.NEGATIVE and path in {"/healthz", "/readyz", "/metrics", f"{BASE}/captcha"}:
+    if mode is GenerationMode.NEGATIVE and path in TAKING_NOTHING:
         return  # they take nothing that could be wrong
     tokens = [latch.log_in(mobile)]
 
@@ -87,8 +89,10 @@ def accepted(method: str, path: str, status: int, body: dict[str, Any]) -> bool:
     """Whether an answer to a valid request is the one that is due."""
     if (method, path) == ("POST", f"{BASE}/authorizations"):
         return body["error"] == "invalid_code" if status == 400 else status == 200
+    if path.endswith("/introspect"):
+        return status == 200 or "one way" in body["message"]  # a secret in the form, beside the key in the header
     if path.endswith("{session_id}"):
         return status in {204, 404}
-    if path.endswith("/captcha"):
-        return status == 404  # it is off
+    if path.endswith(("/captcha", "/oauth-authorization-server")):
+        return status == 404  # it is off, and there is no PUBLIC_URL
     return status in {200, 204}

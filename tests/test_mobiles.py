@@ -1,5 +1,8 @@
 """Mobile numbers (section 1.2 of the contract): the one normal form, and the form that may be logged."""
 
+import sys
+import unicodedata
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -20,6 +23,26 @@ NUMBERS = st.from_regex(r"1[3-9][0-9]{9}", fullmatch=True)
         "138 0013 8000",
         " 13800138000 ",
         "-138--0013-8000-",
+        "8613800138000",
+        "008613800138000",
+        "0086 138 0013 8000",
+        "86-13800138000",
+        "(+86)13800138000",
+        "(+86) 138-0013-8000",
+        "（+86）13800138000",
+        "\uff0b8613800138000",
+        "[86] 13800138000",
+        "【138】0013〔8000〕",
+        "tel:+86-138-0013-8000",
+        "TEL: 13800138000",
+        "13800138000\r\n",
+        "\n13800138000",
+        "138\t0013\t8000",
+        "138\u00a00013\u202f8000\u3000",
+        "138\u20110013\u20138000",
+        "138\u22120013\uff0d8000",
+        "\ufeff\u202a+86 138 0013 8000\u202c",
+        "\u2068138\u200b0013\u00ad8000\u2069",
     ],
 )
 def test_a_number_as_people_and_phones_write_it_becomes_eleven_digits(text: str) -> None:
@@ -38,15 +61,18 @@ def test_a_number_as_people_and_phones_write_it_becomes_eleven_digits(text: str)
         pytest.param("23800138000", id="does not start with 1"),
         pytest.param("+86+8613800138000", id="the prefix twice"),
         pytest.param("+86 +86 13800138000", id="the prefix twice, with spaces"),
-        pytest.param("8613800138000", id="the prefix without its plus"),
-        pytest.param("008613800138000", id="the prefix as dialled"),
+        pytest.param("868613800138000", id="the prefix twice, without its plus"),
+        pytest.param("00 86 86 13800138000", id="the prefix twice, as dialled"),
+        pytest.param("+008613800138000", id="two prefixes in one"),
+        pytest.param("086 13800138000", id="half of the prefix as dialled"),
+        pytest.param("tel:tel:13800138000", id="tel: twice"),
+        pytest.param("13800138000tel:", id="tel: at the end"),
+        pytest.param("sms:13800138000", id="another scheme"),
+        pytest.param("86138001380", id="the prefix, and nine digits"),
+        pytest.param("138.0013.8000", id="dots"),
+        pytest.param("138/0013/8000", id="slashes"),
         pytest.param("13800138000+86", id="the prefix at the end"),
         pytest.param("+8513800138000", id="another country"),
-        pytest.param("13800138000\n", id="a newline at the end"),
-        pytest.param("\n13800138000", id="a newline before"),
-        pytest.param("138\t0013\t8000", id="tabs"),
-        pytest.param("138\u00a00013\u00a08000", id="no-break spaces"),
-        pytest.param("138\u20130013\u20138000", id="en dashes"),
         pytest.param("13800138000\x00", id="a NUL at the end"),
         pytest.param("1380013800o", id="a letter"),
         pytest.param("１３８００１３８０００", id="full-width digits"),
@@ -59,17 +85,31 @@ def test_anything_else_is_no_number(text: str) -> None:
     assert mobiles.normalise(text) is None
 
 
+DROPPED = st.characters(categories=["Zs", "Zl", "Zp", "Pd", "Cf"]) | st.sampled_from("\t\r\n()（）[]\u2212")
+PREFIXES = st.sampled_from(["", "+86", "0086", "86", "tel:", "tel:+86", "Tel:86"])
+
+
 @settings(deadline=None)
-@given(NUMBERS, st.lists(st.tuples(st.integers(0, 11), st.sampled_from(" -"))), st.booleans())
-def test_spaces_hyphens_and_one_prefix_change_nothing(
-    number: str,
-    separators: list[tuple[int, str]],
-    prefixed: bool,  # noqa: FBT001
+@given(NUMBERS, PREFIXES, st.lists(st.tuples(st.integers(0, 17), DROPPED)))
+def test_what_people_paste_and_one_prefix_change_nothing(
+    number: str, prefix: str, marks: list[tuple[int, str]]
 ) -> None:
-    written = number
-    for place, separator in separators:
-        written = written[:place] + separator + written[place:]
-    assert mobiles.normalise("+86" * prefixed + written) == number
+    written = prefix + number
+    for place, mark in marks:
+        written = written[:place] + mark + written[place:]
+    assert mobiles.normalise(written) == number
+
+
+def test_every_space_hyphen_and_invisible_mark_of_unicode_is_dropped() -> None:
+    dropped = {"Zs", "Zl", "Zp", "Pd", "Cf"}
+    marks = [letter for letter in map(chr, range(sys.maxunicode)) if unicodedata.category(letter) in dropped]
+    assert mobiles.without_marks("".join(marks)) == ""
+    assert len(marks) > 200
+
+
+def test_no_letter_and_no_digit_is_dropped() -> None:
+    kept = [letter for letter in map(chr, range(0x20000)) if unicodedata.category(letter)[0] in "LNM"]
+    assert mobiles.without_marks("".join(kept)) == "".join(kept)
 
 
 @settings(deadline=None)

@@ -200,7 +200,7 @@ def test_a_start_that_fails_and_a_command_leave_the_redis_that_a_killed_run_has_
             result = run_here("", folder, PORT=taken.getsockname()[1])
         assert (result.returncode, "PORT" in result.stderr) == (2, True)
         result = run_here("", folder, DATABASE_URL=f"sqlite://{folder.parent}/outside.sqlite3", PORT=free_port())
-        assert (result.returncode, "python run.py migrate" in result.stderr) == (1, True)
+        assert (result.returncode, "latch migrate" in result.stderr) == (1, True)
         assert "live" in run_here(f"explain {tokens['token']}", folder).stdout
         assert redis.info("server")["process_id"] == process
     with Service(folder) as service:
@@ -227,7 +227,7 @@ def test_migrate_applies_once(folder: Path) -> None:
 def test_an_outside_database_that_lacks_migrations_stops_the_start(folder: Path) -> None:
     result = run_here("", folder, DATABASE_URL=f"sqlite://{folder.parent}/outside.sqlite3", PORT=free_port())
     assert result.returncode == 1
-    assert "python run.py migrate" in result.stderr
+    assert "latch migrate" in result.stderr
 
 
 @pytest.mark.slow

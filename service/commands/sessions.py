@@ -44,7 +44,7 @@ def run(settings: Settings, chosen: Namespace) -> int:
 
 
 async def _run(settings: Settings, chosen: Namespace) -> int:
-    who, as_json = chosen.subject, chosen.json
+    who, as_json = " ".join(chosen.subject), chosen.json  # a number may come in several words
     confirm = partial(_is_confirmed, yes=getattr(chosen, "yes", False))
     async with opened(settings) as does:
         if chosen.name == "sessions":

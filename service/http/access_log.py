@@ -20,10 +20,12 @@ LEAST_FAILURE = 400
 log = logging.getLogger("service.access")
 
 
-def close(app: App, request_id: str, method: str, route: str, response: HTTPResponse, began: float) -> None:
+def close(
+    app: App, request_id: str, method: str, route: str, response: HTTPResponse, began: float, client: str = ""
+) -> None:
     """Add what every answer carries, whoever made it; count it and log it, the path as its template.
 
-    `began` is a moment of `time.perf_counter`.
+    `began` is a moment of `time.perf_counter`; `client` the name of the service key that was sent, if any.
     """
     response.headers["Cache-Control"] = "no-store"
     response.headers["X-Request-ID"] = request_id
@@ -31,7 +33,10 @@ def close(app: App, request_id: str, method: str, route: str, response: HTTPResp
     app.ctx.telemetry.metrics.observe(known(method), route, status, seconds)
     level = logging.DEBUG if (method, route) in QUIET and status < LEAST_FAILURE else logging.INFO
     if level == logging.INFO or log.isEnabledFor(level):
-        logs.event(log, level, f"{known(method)} {route}", {"status": status, "ms": int(seconds * 10_000) / 10})
+        fields: dict[str, object] = {"status": status, "ms": int(seconds * 10_000) / 10}
+        if client:
+            fields["client"] = client
+        logs.event(log, level, f"{known(method)} {route}", fields)
 
 
 def known(method: str) -> str:

@@ -10,6 +10,7 @@ from sanic.exceptions import SanicException
 from sanic.handlers import ErrorHandler
 
 from service.errors import (
+    InvalidClient,
     InvalidRequest,
     InvalidToken,
     NotFound,
@@ -17,6 +18,7 @@ from service.errors import (
     ServiceUnavailable,
     SessionEnded,
     TooManyRequests,
+    UnsupportedMediaType,
 )
 from service.http.requests import Request, request_id
 from service.http.responses import Answer, failure
@@ -25,6 +27,7 @@ STATUS = {
     "invalid_request": 400,
     "invalid_code": 400,
     "invalid_token": 401,
+    "invalid_client": 401,
     "session_ended": 401,  # 403 on a refresh, see REFRESH_STATUS
     "invalid_refresh_token": 403,
     "user_disabled": 403,
@@ -48,10 +51,11 @@ REFUSALS = {
     405: ("method_not_allowed", "This address does not take this method."),
     413: ("payload_too_large", "The request is too large."),
     431: ("payload_too_large", "The head of the request is too large."),
-    415: ("unsupported_media_type", "The body should be JSON, with Content-Type: application/json."),
+    415: (UnsupportedMediaType.code, UnsupportedMediaType.message),
     503: (ServiceUnavailable.code, ServiceUnavailable.message),
 }
 REALM = 'Bearer realm="latch"'
+BASIC = 'Basic realm="latch", charset="UTF-8"'
 
 log = logging.getLogger(__name__)
 
@@ -76,8 +80,6 @@ def answer_to_any(error: Exception, method: str, sent_id: str) -> Answer:
     """What a request is answered where this was raised: what is no ServiceError is a bug of ours."""
     if isinstance(error, ServiceError):
         return answer_to(error, method, sent_id)
-    if isinstance(error, SanicException) and error.status_code in REFUSALS:
-        return refusal_of(error.status_code, sent_id)
     log.error("unexpected %s", type(error).__name__, exc_info=error)
     return failure(sent_id, STATUS["internal_error"], ServiceError.code, ServiceError.message)
 
@@ -96,6 +98,8 @@ def answer_to(error: ServiceError, method: str, sent_id: str) -> Answer:
         extra["reason"] = error.reason
     if isinstance(error, TooManyRequests | ServiceUnavailable):
         headers["Retry-After"] = str(error.retry_after)
+    if isinstance(error, UnsupportedMediaType) and error.is_encoded:
+        headers["Accept-Encoding"] = "identity"  # RFC 9110 section 15.5.16
     if isinstance(error, TooManyRequests):
         extra["retry_after"] = error.retry_after
     return failure(sent_id, status, error.code, error.message, headers=headers, extra=extra)
@@ -108,7 +112,9 @@ def refusal_of(status: int, sent_id: str, *, has_body: bool = True) -> Answer:
 
 
 def _challenge(error: ServiceError) -> str:
-    """RFC 6750 section 3: no error attribute where no token was sent."""
+    """RFC 6750 section 3: no error attribute where no token was sent. A client hears of the scheme that it has used."""
+    if isinstance(error, InvalidClient) and error.scheme != "bearer":
+        return BASIC if error.scheme == "basic" else f"{REALM}, {BASIC}"
     if isinstance(error, InvalidToken) and not error.sent:
         return REALM
     return f'{REALM}, error="invalid_token", error_description="{error.message}"'

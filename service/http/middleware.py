@@ -42,7 +42,8 @@ async def finish(request: Request, response: HTTPResponse) -> None:
         request.stream.keep_alive = False  # type: ignore[attr-defined]  # the next request belongs to another server
     began = getattr(request.ctx, "started", None) or time.perf_counter()
     route = f"/{request.route.path}" if request.route else access_log.UNMATCHED
-    access_log.close(request.app, request_id(request), request.method, route, response, began)
+    client = getattr(request.ctx, "client", "")
+    access_log.close(request.app, request_id(request), request.method, route, response, began, client)
     tracing, span = request.app.ctx.telemetry.tracing, getattr(request.ctx, "span", None)
     if tracing and span:
         tracing.end(span, access_log.known(request.method), route, response.status, request_id(request))

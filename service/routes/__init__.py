@@ -7,9 +7,9 @@ from service.routes.authorizations import CHECK, LOG_IN, REFRESH, authorizations
 from service.routes.captcha import captcha
 from service.routes.codes import codes
 from service.routes.health import health
-from service.routes.introspection import introspection
+from service.routes.introspection import introspection, metadata
 from service.routes.sessions import sessions
 from service.routes.users import users
 
 FAST_ROUTES = (CHECK, REFRESH, LOG_IN)
-BLUEPRINTS = (authorizations, captcha, codes, introspection, sessions, users, health)
+BLUEPRINTS = (authorizations, captcha, codes, introspection, metadata, sessions, users, health)

@@ -4,17 +4,21 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, NamedTuple
+from urllib.parse import parse_qsl
 
 import orjson
-from sanic.exceptions import SanicException
 
 from service import mobiles
 from service.captchas import FIELD, Captcha
-from service.errors import InvalidRequest
+from service.errors import InvalidRequest, UnsupportedMediaType
 from service.http.head import RawRequest
 from service.http.requests import Request
 
-UNSUPPORTED_MEDIA_TYPE = 415
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+NOT_ENCODED = {b"", b"identity"}  # of the codings of RFC 9110 section 8.4.1
+ENCODED = "The body should be sent as it is, without Content-Encoding."
+FORM = "application/x-www-form-urlencoded"
+FORM_EXPECTED = f"The body should be a form, with Content-Type: {FORM}."
 JSON_TYPE = re.compile(r"application/([a-z0-9!#$&^_.-]+\+)?json", re.ASCII)
 MOBILE_EXPECTED = "should be a mobile number: 1, then 3 to 9, then nine more digits"
 
@@ -56,6 +60,21 @@ def code_request_in_address(request: Request, mobile: str) -> CodeRequest:
     return _code_request(request, {**query, "mobile": mobile})
 
 
+def form(raw: RawRequest, *names: str) -> dict[str, str]:
+    """What a form says under these names, where it says something (RFC 6749 section 3.2).
+
+    Raises UnsupportedMediaType, and InvalidRequest naming what it says twice.
+    """
+    if _media_type(raw) != FORM:
+        raise UnsupportedMediaType(FORM_EXPECTED)
+    pairs = [pair for pair in parse_qsl(raw.body.decode(errors="replace")) if pair[0] in names]
+    fields = dict(pairs)
+    if len(fields) < len(pairs):
+        sent = [name for name, _ in pairs]
+        raise InvalidRequest({name: "is sent more than once" for name in fields if sent.count(name) > 1})
+    return fields
+
+
 def _code_request(request: Request, fields: dict[str, Any]) -> CodeRequest:
     problems: dict[str, str] = {}
     mobile = _mobile(_string(fields, "mobile", problems), problems)
@@ -65,18 +84,26 @@ def _code_request(request: Request, fields: dict[str, Any]) -> CodeRequest:
     return CodeRequest(mobile, token)
 
 
+def _media_type(raw: RawRequest) -> str:
+    """`Content-Type` without its parameters, in lower case. Raises UnsupportedMediaType where the body is encoded."""
+    codings = raw.head.headers.get(b"content-encoding")
+    if codings and not {coding.strip().lower() for coding in codings.split(b",")} <= NOT_ENCODED:
+        raise UnsupportedMediaType(ENCODED, is_encoded=True)
+    return raw.head.header(b"content-type").partition(";")[0].strip().lower()
+
+
 @lru_cache(maxsize=64)
-def _is_json(content_type: str) -> bool:
-    """Whether a body of this `Content-Type` is taken. It need not be told."""
-    media_type = content_type.partition(";")[0].strip().lower()
+def _is_json(media_type: str) -> bool:
+    """Whether a body of this type is taken. It need not be told."""
     return not media_type or JSON_TYPE.fullmatch(media_type) is not None
 
 
 def _json_object(raw: RawRequest) -> dict[str, Any]:
-    if not _is_json(raw.head.header(b"content-type")):
-        raise SanicException("unsupported media type", status_code=UNSUPPORTED_MEDIA_TYPE)
+    """The body. A byte order mark before it is passed over (RFC 8259 section 8.1)."""
+    if not _is_json(_media_type(raw)):
+        raise UnsupportedMediaType
     try:
-        fields = orjson.loads(raw.body)
+        fields = orjson.loads(raw.body.removeprefix(BYTE_ORDER_MARK))
     except orjson.JSONDecodeError:
         raise InvalidRequest({"body": "is not valid JSON"}) from None
     if not isinstance(fields, dict):
@@ -101,9 +128,11 @@ def _mobile(text: str, problems: dict[str, str]) -> str:
 
 
 def _code(text: str, length: int, problems: dict[str, str]) -> str:
-    if len(text) != length or not (text.isascii() and text.isdigit()):
+    """The digits, without what keyboards, screen readers and copying put between and around them."""
+    digits = mobiles.without_marks(text)
+    if len(digits) != length or not (digits.isascii() and digits.isdigit()):
         problems.setdefault("code", f"should be {length} digits")
-    return text
+    return digits
 
 
 def _captcha_token(fields: dict[str, Any], gate: Captcha | None, problems: dict[str, str]) -> str:

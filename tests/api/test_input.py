@@ -1,13 +1,16 @@
 """Section 1.2 of the contract: everything that may not pass, and what the answer says."""
 
 import asyncio
+import gzip
+import re
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import orjson
 import pytest
 
-from tests.client import BASE, MOBILE, Api, error
+from tests.client import BASE, MOBILE, Api, bearer, error
 from tests.conftest import Outbox
 
 LOGIN = f"{BASE}/authorizations"
@@ -19,17 +22,15 @@ BAD_MOBILES: list[Any] = [
     "138001380000",
     "12800138000",
     "03800138000",
-    "13800138000\n",
-    "\n13800138000",
     "１３８００１３８０００",
     "١٣٨٠٠١٣٨٠٠٠",
     "1380013800०",
     "1380013800²",
     "+8513800138000",
     "+86+8613800138000",
-    "8613800138000",
     "138.0013.8000",
-    "138\t00138000",
+    "868613800138000",
+    "tel:tel:13800138000",
     "13800138000\x00",
     "1380013800o",
     "x" * 5000,
@@ -46,11 +47,12 @@ BAD_CODES: list[Any] = [
     "12345",
     "1234567",
     "12345\n",
-    "123456\n",
-    " 123456",
     "١٢٣٤٥٦",
     "１２３４５６",
     "12345²",
+    "123.456",
+    "(123456)",
+    "12 34 5",
     "abcdef",
     123456,
     None,
@@ -69,7 +71,7 @@ async def test_a_bad_mobile_is_named(api: Api, outbox: Outbox) -> None:
 
 
 async def test_a_bad_mobile_in_the_address_is_named(api: Api, outbox: Outbox) -> None:
-    for mobile in ("1380013800", "13800138000%0A", "%EF%BC%913800138000", "abc", "138001380001"):
+    for mobile in ("1380013800", "13800138000%00", "%EF%BC%913800138000", "abc", "138001380001"):
         response = await api.request("GET", f"{CODES}/{mobile}")
         assert error(response) == (400, "invalid_request"), mobile
         assert set(response.json()["fields"]) == {"mobile"}, mobile
@@ -85,6 +87,29 @@ async def test_a_bad_code_is_named_and_costs_no_try(api: Api) -> None:
     assert (await api.post_login(MOBILE, right)).status_code == 200
 
 
+PASTED = ["86{}", "0086 {}", "(+86) {}", "tel:+86-{}", "\u202d+86\u00a0{}\u202c", "{}\n", "（+86）{}"]
+
+
+async def test_a_number_is_taken_as_people_paste_it(api: Api, caplog: pytest.LogCaptureFixture) -> None:
+    for pasted in PASTED:
+        written = pasted.format(f"{MOBILE[:3]}-{MOBILE[3:7]} {MOBILE[7:]}")
+        in_body = await api.send_code(written)
+        in_address = await api.request("GET", f"{CODES}/{quote(written, safe='')}")
+        for response in (in_body, in_address):
+            assert response.status_code == 200, written
+            assert response.json()["data"]["mobile"] == MOBILE
+        assert (await api.post_login(written, api.phone.code(MOBILE))).status_code == 200
+    ours = [vars(record) for record in caplog.records if record.name.startswith(("service", "latch"))]
+    assert len(ours) > len(PASTED)
+    assert MOBILE not in re.sub(r"\W", "", str(ours))
+
+
+@pytest.mark.parametrize("shape", ["{} {}", " {}{}\n", "{}-{}", "{}\u00a0{}", "{}\u2013{}", "\u200e{}\t{}\u200b"])
+async def test_a_code_is_taken_as_keyboards_and_copying_give_it(api: Api, shape: str) -> None:
+    code = await api.new_code()
+    assert (await api.post_login(MOBILE, shape.format(code[:3], code[3:]))).status_code == 200
+
+
 @pytest.mark.parametrize("body", [{}, {"mobile": 1, "code": 2}, {"mobile": "x", "code": "y"}, {"Mobile": MOBILE}])
 async def test_every_bad_field_is_named_at_once(api: Api, body: dict[str, Any]) -> None:
     response = await api.request("POST", LOGIN, json=body)
@@ -95,6 +120,31 @@ async def test_every_bad_field_is_named_at_once(api: Api, body: dict[str, Any]) 
 async def test_unknown_fields_are_ignored(api: Api) -> None:
     body = {"mobile": MOBILE, "code": await api.new_code(), "platform": "ios", "nested": {"a": [1]}}
     assert (await api.request("POST", LOGIN, json=body)).status_code == 200
+
+
+async def test_a_byte_order_mark_before_the_json_is_passed_over(api: Api) -> None:
+    code = await api.new_code()
+    content = b"\xef\xbb\xbf" + orjson.dumps({"mobile": MOBILE, "code": code})
+    headers = {"Content-Type": "application/json"}
+    assert (await api.request("POST", LOGIN, content=content, headers=headers)).status_code == 200
+
+
+@pytest.mark.parametrize("coding", ["gzip", "GZIP", "br", "deflate", "identity, gzip", "x-unknown"])
+async def test_an_encoded_body_is_refused_before_it_is_read(api: Api, coding: str) -> None:
+    content = gzip.compress(orjson.dumps({"mobile": MOBILE, "code": "123456"}))
+    headers = {"Content-Type": "application/json", "Content-Encoding": coding}
+    for path in (LOGIN, CODES):
+        response = await api.request("POST", path, content=content, headers=headers)
+        assert error(response) == (415, "unsupported_media_type"), path
+        assert response.headers["accept-encoding"] == "identity"
+        assert "Content-Encoding" in response.json()["message"]
+
+
+@pytest.mark.parametrize("coding", ["identity", "Identity", ""])
+async def test_a_body_that_is_called_not_encoded_is_read(api: Api, coding: str) -> None:
+    headers = {"Content-Type": "application/json", "Content-Encoding": coding}
+    content = orjson.dumps({"mobile": MOBILE})
+    assert (await api.request("POST", CODES, content=content, headers=headers)).status_code == 200
 
 
 NOT_OBJECTS = [
@@ -109,6 +159,9 @@ NOT_OBJECTS = [
     b'{"mobile": NaN}',
     b"[" * 2000,
     b"\x00",
+    b"\xef\xbb\xbf",
+    b"\xef\xbb\xbf\xef\xbb\xbf{}",
+    "{}".encode("utf-16"),
 ]
 
 
@@ -266,6 +319,13 @@ async def test_a_sane_request_id_is_kept(api: Api, sent: str) -> None:
 async def test_another_request_id_is_replaced(api: Api, sent: str) -> None:
     response = await api.request("GET", f"{BASE}/user", headers={"X-Request-ID": sent})
     assert response.headers["x-request-id"] == response.json()["request_id"] != sent
+
+
+async def test_a_device_name_is_taken_percent_encoded(api: Api) -> None:
+    family = "张三的 👨\u200d👩\u200d👧"
+    tokens = await api.log_in(**{"X-Device-Name": quote(family)})
+    response = await api.request("GET", f"{BASE}/sessions", headers=bearer(tokens["token"]))
+    assert [session["device"] for session in response.json()["data"]["sessions"]] == [family]
 
 
 async def test_a_device_name_of_odd_bytes_is_stored_readably(api: Api, redis: Any) -> None:

@@ -8,6 +8,7 @@ from openapi_spec_validator import validate
 from service.http.errors import STATUS
 from tests.client import Api
 
+UNDESCRIBED = {".well-known/oauth-authorization-server/<path:path>"}  # the same again, where an issuer has a path
 METHODS = {"get", "post", "put", "delete", "patch"}
 
 
@@ -31,7 +32,7 @@ async def test_every_route_is_described_with_a_summary_examples_and_its_failures
         (method.lower(), "/" + re.sub("<([a-z_]+)(:[a-z]+)?>", r"{\1}", route.path))
         for route in api.app.router.routes
         for method in route.methods - {"HEAD", "OPTIONS"}
-        if ".openapi." not in route.name
+        if ".openapi." not in route.name and route.path not in UNDESCRIBED
     }
     assert {(method, path.rstrip("/")) for method, path in described} == {
         (method, path.rstrip("/")) for method, path in served

@@ -41,6 +41,14 @@ def test_sessions_shows_the_devices_and_the_keys_that_end_them(latch: Service, m
     assert not latch.is_live(tokens["token"])
 
 
+@pytest.mark.parametrize("written", ["+86 {} {} {}", "0086-{}-{}-{}", "tel:{}{}{}", "\u202d86{}\u00a0{}\u00a0{}\u202c"])
+def test_a_user_is_found_by_a_number_as_it_was_pasted(latch: Service, mobile: str, written: str) -> None:
+    latch.log_in(mobile)
+    result = run_here(f"sessions {written.format(mobile[:3], mobile[3:7], mobile[7:])}", latch.data_dir)
+    assert result.returncode == 0, result.stderr
+    assert f"{mobile[:3]}****{mobile[-4:]}, active: 1 session" in result.stdout
+
+
 def test_revoke_ends_one_session_or_all_after_asking(latch: Service, mobile: str) -> None:
     one, two, three = (latch.log_in(mobile) for _ in range(3))
     result = run_here(f"revoke {mobile} --session {one['session_id']}", latch.data_dir)

@@ -4,7 +4,9 @@ import json
 import logging
 import re
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
+from urllib.parse import quote, quote_plus
 
 import pytest
 
@@ -77,9 +79,52 @@ def test_a_number_is_masked_however_it_is_written(written: str) -> None:
     assert redact(f"to {written}.").endswith("138****8000.")
 
 
+SHOWN: list[Callable[[str], str]] = [
+    str,
+    repr,
+    ascii,
+    json.dumps,
+    lambda pasted: json.dumps(ascii(pasted)),
+    lambda pasted: json.dumps(pasted).replace("200b", "200B"),
+    lambda pasted: repr(pasted.encode()),
+    quote,
+    quote_plus,
+    partial(quote, safe=""),
+    lambda pasted: quote(quote(pasted)),
+    lambda pasted: "".join(f"%{byte:02X}" for byte in pasted.encode()),
+]
+
+
+@pytest.mark.parametrize("shown", SHOWN)
+@pytest.mark.parametrize(
+    "pasted",
+    [
+        f"0086{MOBILE}",
+        f"(+86){MOBILE}",
+        f"（+86）{MOBILE}",
+        "0086 (138) 0013-8000",
+        "tel:+86-138-0013-8000",
+        "1-3-8-0-0-1-3-8-0-0-0",
+        "138\u20110013\u00a08000",
+        "\u202d+86 138\u200b0013\u200e8000\u202c",
+        "138  0013 -- 8000",
+        "138\t0013\r\n8000",
+        "138\U000e00010013\x858000",
+    ],
+)
+def test_a_number_is_masked_as_people_paste_it_and_however_that_is_escaped(
+    shown: Callable[[str], str], pasted: str
+) -> None:
+    redacted = redact(f"to {shown(pasted)}.")
+    assert "138****8000" in redacted
+    assert "0013" not in redacted
+
+
 @pytest.mark.parametrize(
     "line",
     [
+        "2026-01-31T12:00:00.130000Z [info     ] GET /user [service.access] ms=13.2 status=200\n2026-01-31T12:00:01Z",
+        "from 13.8.0.1 to 13.8.0.2, 13 of 80 in 1.3 s - 8 (0) 0",
         "user 42 logged in from 192.0.2.1",
         "session 0123456789abcdef",
         "request 0f8fad5bd9cb469fa16570867728950e",

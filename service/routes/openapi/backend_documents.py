@@ -2,9 +2,10 @@
 
 from sanic_ext.extensions.openapi.definitions import RequestBody
 
-from service.errors import InvalidRequest, InvalidToken, ServiceUnavailable
+from service.errors import InvalidClient, InvalidRequest, NotFound, ServiceUnavailable, UnsupportedMediaType
 from service.routes.openapi import schemas
-from service.routes.openapi.schemas import NOT_JSON, TOO_LARGE, count, operation, plain, record, success, text
+from service.routes.openapi.schemas import NOT_JSON, TOO_LARGE, count, failure, operation, plain, record, success, text
+from service.routes.payloads import FORM, FORM_EXPECTED
 
 _ACTIVE = record(
     {
@@ -14,21 +15,47 @@ _ACTIVE = record(
         "exp": count(1_767_229_200),
         "iat": count(1_767_225_600),
         "token_type": {"type": "string", "enum": ["Bearer"]},
+        "client_id": {"type": "string", "enum": ["latch"]},
+        "username": text("42"),
     },
-    optional=("sub", "sid", "exp", "iat", "token_type"),
+    optional=("sub", "sid", "exp", "iat", "token_type", "client_id", "username"),
 )
-_FORM = {"schema": record({"token": text(schemas.EXAMPLE_TOKEN, minLength=1)})}
+_FORM = record(
+    {
+        "token": text(schemas.EXAMPLE_TOKEN, minLength=1),
+        "token_type_hint": text("access_token", description="not looked at"),
+        "client_id": text("orders", description="any name"),
+        "client_secret": text("", description="the service key, where no header brings it"),
+    },
+    optional=("token_type_hint", "client_id", "client_secret"),
+)
+_METADATA = record(
+    {
+        "issuer": text("https://login.example.com"),
+        "introspection_endpoint": text("https://login.example.com/app/v1_0/introspect"),
+        "introspection_endpoint_auth_methods_supported": {"type": "array", "items": {"type": "string"}},
+        "response_types_supported": {"type": "array", "items": {"type": "string"}},
+    }
+)
 _STORE = {"type": "string", "enum": ["ok", "unavailable"]}
 
 INTROSPECT = operation(
     "introspection",
     "Introspect a token (RFC 7662)",
-    "For backends that hold one of SERVICE_KEYS. Without the envelope. Refresh tokens are never active.",
+    "For backends that hold one of SERVICE_KEYS: sent as Bearer, as password of Basic (any user), or "
+    "as `client_secret` in the form, in one way alone. Without the envelope. Refresh tokens are never active.",
     plain(_ACTIVE, 'active, or {"active": false}'),
-    (InvalidRequest, InvalidToken, ServiceUnavailable),
-    refused=(TOO_LARGE, NOT_JSON),
-    body=RequestBody({"application/x-www-form-urlencoded": _FORM}, required=True),
-    secured=schemas.SERVICE_KEY,
+    (InvalidRequest, InvalidClient, ServiceUnavailable),
+    refused=(TOO_LARGE,),
+    body=RequestBody({FORM: {"schema": _FORM}}, required=True),
+)
+INTROSPECT["response"].append(failure(NOT_JSON, [(UnsupportedMediaType.code, FORM_EXPECTED)]))
+METADATA = operation(
+    "introspection",
+    "Authorization server metadata (RFC 8414)",
+    "For clients that insist on it: where introspection is. 404 where PUBLIC_URL is empty.",
+    plain(_METADATA, "the metadata"),
+    (NotFound,),
 )
 HEALTHZ = operation(
     "health",

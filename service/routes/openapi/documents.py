@@ -29,7 +29,7 @@ LOG_IN = operation(
     success({**schemas.TOKENS, "is_new_user": {"type": "boolean"}}, "logged in"),
     (errors.InvalidRequest, errors.InvalidCode, errors.UserDisabled, errors.TooManyRequests, errors.ServiceUnavailable),
     refused=(TOO_LARGE, NOT_JSON),
-    parameter=[Parameter("X-Device-Name", str, "header", description="shown in the user's list of devices")],
+    parameter=[Parameter("X-Device-Name", str, "header", description=schemas.DEVICE_NAME)],
     body=schemas.json_body({"mobile": schemas.TYPED_MOBILE, "code": schemas.CODE}),
 )
 REFRESH = operation(

@@ -12,7 +12,8 @@ from service.http.errors import REFUSALS, STATUS
 Schema = dict[str, Any]
 
 TOO_LARGE, NOT_JSON = STATUS["payload_too_large"], STATUS["unsupported_media_type"]
-ACCESS, REFRESH_TOKEN, SERVICE_KEY = "access_token", "refresh_token", "service_key"
+ACCESS, REFRESH_TOKEN = "access_token", "refresh_token"
+SERVICE_KEY, SERVICE_KEY_AS_PASSWORD = "service_key", "service_key_as_password"
 
 EXAMPLE_MOBILE = "13800138000"
 EXAMPLE_TOKEN = "Yl2yCyu0yeRnoIj0qMyaX0Jq0tXyQmRh4W6mEJdZkq3GfT8sVb1uKxLwNcPzDaHe"  # noqa: S105 - made up
@@ -39,11 +40,23 @@ def count(example: int, description: str = "") -> Schema:
 
 
 MOBILE = text(EXAMPLE_MOBILE, pattern="^1[3-9][0-9]{9}$")
-TYPED_PATTERN = r"^[ -]*(\+[ -]*8[ -]*6[ -]*)?1[ -]*[3-9]([ -]*[0-9]){9}[ -]*$"
-TYPED_MOBILE = text(
-    EXAMPLE_MOBILE, description="Spaces, hyphens and one leading +86 are dropped.", pattern=TYPED_PATTERN
+_DROPPED = r"[\s()-]*"
+TYPED_PATTERN = (
+    rf"^{_DROPPED}([Tt][Ee][Ll]:)?{_DROPPED}((\+|00)?{_DROPPED}8{_DROPPED}6{_DROPPED})?"
+    rf"1{_DROPPED}[3-9]({_DROPPED}[0-9]){{9}}{_DROPPED}$"
 )
-CODE = text("123456", description="As many digits as the server's CODE_LENGTH.", pattern="^[0-9]{6}$")
+TYPED_MOBILE = text(
+    EXAMPLE_MOBILE,
+    description="As people paste it. Spaces and line ends, hyphens of every kind, brackets and invisible marks are "
+    "dropped, also those that the pattern does not name; so are `tel:` and one `+86`, `0086` or `86`.",
+    pattern=TYPED_PATTERN,
+)
+CODE = text(
+    "123456",
+    description="As many digits as the server's CODE_LENGTH. Spaces and hyphens of every kind are dropped.",
+    pattern=r"^[\s-]*([0-9][\s-]*){6}$",
+)
+DEVICE_NAME = "shown in the user's list of devices; UTF-8, as it is or percent-encoded"
 SOLVED_CAPTCHA = (
     "A solved captcha, good once. Without one the answer is `captcha_required` where the server's CAPTCHA asks for it."
 )
@@ -99,7 +112,7 @@ def operation(
     """What sanic-ext's `definition` takes. `refused`: statuses of Sanic's own; `secured`: the kind of token."""
     failed = [
         *_failures(errors, {**STATUS, **(statuses or {})}),
-        *(_failure(status, [REFUSALS[status]]) for status in refused),
+        *(failure(status, [REFUSALS[status]]) for status in refused),
     ]
     if secured:
         more["secured"] = {secured: []}
@@ -132,10 +145,10 @@ def _failures(errors: tuple[type[ServiceError], ...], table: Mapping[str, int]) 
     listed: tuple[type[ServiceError], ...] = (*errors, ServiceError)
     for error in listed:
         by_status.setdefault(table[error.code], []).append((error.code, error.message))
-    return [_failure(status, pairs) for status, pairs in by_status.items()]
+    return [failure(status, pairs) for status, pairs in by_status.items()]
 
 
-def _failure(status: int, pairs: list[tuple[str, str]]) -> Response:
+def failure(status: int, pairs: list[tuple[str, str]]) -> Response:
     """The envelope of the failures that share a status: pairs of code and message."""
     codes = [code for code, _ in pairs]
     schema = record(

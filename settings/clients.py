@@ -1,0 +1,72 @@
+"""The backends that may introspect, and where clients find the service."""
+
+import re
+from ipaddress import ip_address
+from typing import Annotated
+
+from pydantic import BaseModel, Field, SecretStr, field_validator
+from pydantic_settings import NoDecode
+
+from settings.fields import SECRET_MIN_LENGTH, listed, long_enough
+
+_NAMED_KEY = re.compile(r"(?:([a-z][a-z0-9-]{0,31})=)?(.{32,})", re.DOTALL)
+_PUBLIC_URL = re.compile(
+    r"(https?)://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?((?:/[A-Za-z0-9._~-]+)*)/?", re.ASCII
+)
+
+
+class ClientSettings(BaseModel):
+    """SERVICE_KEYS and PUBLIC_URL."""
+
+    service_keys: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
+        (),
+        description="keys of the backends that may introspect, with commas between; `<name>=<key>`, the key of 32 "
+        "characters or more, tells in the log who asked; several, also of one name, to rotate one",
+    )
+    public_url: str = Field(
+        "",
+        description="https address under which clients reach Latch, like `https://login.example.com`; "
+        "`/.well-known/oauth-authorization-server` is made from it, and served only where it is set",
+    )
+
+    @field_validator("service_keys", mode="before")
+    @classmethod
+    def _split_keys(cls, value: object) -> object:
+        return listed(value)
+
+    @field_validator("service_keys")
+    @classmethod
+    def _check_keys(cls, keys: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+        if not all(long_enough(key) for key in keys):
+            raise ValueError(f"should each be at least {SECRET_MIN_LENGTH} characters, from a good generator")
+        return keys
+
+    @field_validator("public_url")
+    @classmethod
+    def _check_public_url(cls, url: str) -> str:
+        """The address without a slash at its end: an issuer is compared character by character."""
+        found = _PUBLIC_URL.fullmatch(url)
+        if url and not (found and (found[1] == "https" or _is_loopback(found[2].strip("[]")))):
+            raise ValueError(
+                "should be an https address like https://login.example.com, with neither query nor fragment; "
+                "http only on localhost"
+            )
+        return url.rstrip("/")
+
+    @property
+    def named_service_keys(self) -> tuple[tuple[str, bytes], ...]:
+        """Pairs of a name, empty where there is none, and a key."""
+        return tuple(_named(key.get_secret_value()) for key in self.service_keys)
+
+
+def _named(setting: str) -> tuple[str, bytes]:
+    found = _NAMED_KEY.fullmatch(setting)
+    name, key = (found[1] or "", found[2]) if found else ("", setting)
+    return name, key.encode()
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost" or host.lower().endswith(".localhost")
