@@ -9,6 +9,7 @@ import orjson
 from sanic import Sanic
 from sanic.config import Config
 from sanic_ext import Extend
+from sanic_ext.config import PRIORITY
 from sanic_ext.extensions.http.extension import HTTPExtension
 from sanic_ext.extensions.openapi.extension import OpenAPIExtension
 
@@ -83,8 +84,21 @@ def build(settings: Settings, *, name: str = NAME, clock: Clock = time.time, sen
     app.blueprint(BLUEPRINTS)
     app.ctx.fast_routes = FastRoutes(FAST_ROUTES)
     middleware.attach(app)
+    _compile_signals_once(app)
     _attach_lifecycle(app, clock, sender or senders.chosen(settings, app.ctx.telemetry.sms))
     return app
+
+
+def _compile_signals_once(app: App) -> None:
+    """Around what sanic-ext does last in a start: for each of the routes that it adds Sanic compiles all signals anew."""
+
+    @app.before_server_start(priority=PRIORITY + 1)
+    async def open_signals(app: App) -> None:
+        app.signal_router.reset()
+
+    @app.before_server_start(priority=PRIORITY - 1)
+    async def compile_signals(app: App) -> None:
+        app.signalize(app.config.TOUCHUP)
 
 
 def _attach_lifecycle(app: App, clock: Clock, sender: Sender) -> None:

@@ -14,11 +14,9 @@ import socket
 import tempfile
 import warnings
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import certifi
@@ -29,7 +27,6 @@ from pytest_sanic import utils as pytest_sanic_utils
 from redis import utils as redis_utils
 from sanic import Sanic
 from sanic.server.protocols.http_protocol import HttpProtocol
-from sanic_routing import router as sanic_router
 
 from config import Settings
 from service.app import build, connections
@@ -48,14 +45,6 @@ from tests.processes import SERVICE_KEY, Service
 
 Sanic.test_mode = True
 END = b"-----END CERTIFICATE-----\n"
-
-# Sanic compiles routes and signals a dozen times while an app starts: most of the start, and the same for every app.
-# The source is compiled as it is, once for each worker, where Sanic takes it to pieces and puts it together before.
-_as_it_is = SimpleNamespace(parse=str, unparse=str, fix_missing_locations=str)
-vars(sanic_router).update(ast=_as_it_is, compile=cache(compile))
-# sanic-ext adds some twenty routes to an app that starts, and after each Sanic compiled all signals anew: the same.
-_amend = Sanic.amend
-type.__setattr__(Sanic, "amend", lambda app: _amend(app) if app.router.finalized else nullcontext())
 
 # Whoever may speak TLS reads all authorities of the system, for 50 ms each time. Nobody here calls whom they vouch for.
 _authority = tempfile.NamedTemporaryFile(suffix=".pem")  # noqa: SIM115 - it goes when the tests are over
