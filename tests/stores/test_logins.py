@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from service.entities import PastLogin
 from service.stores.budgets import Budget, Refusal, windows_of
 from service.stores.codes import CodeLease, CodeStore, Verdict, owner
 from service.stores.limits import LimitStore
@@ -37,7 +38,7 @@ class Logins:
 
     async def attempt(
         self, digest: str = DIGEST, address: tuple[Budget, ...] = ADDRESS, lease: CodeLease = LEASE
-    ) -> Verdict | Refusal | None:
+    ) -> Verdict | Refusal | PastLogin | None:
         return await self.store.attempt(lease, digest, now=self.clock(), life=LEASE_LIFE, attempts=5, address=address)
 
     async def complete(self, login: Login, lease: CodeLease = LEASE) -> bool:

@@ -251,7 +251,7 @@ async def test_every_script_touches_one_slot_alone(
     tries = (budgets.Budget("tries", owner(MOBILE), budgets.windows_of("tries", "5/hour;20/day")),)
     lease = CodeLease(MOBILE, "me", tries)
     await codes.verify(lease, "digest", now=NOW, life=10, attempts=5)
-    await codes.release(MOBILE, "me")
+    await codes.release(lease)
     await connection.run_chain([codes.spending(lease)])
     limits = LimitStore(connection, lambda: NOW)
     assert await limits.spend(tries) is None
