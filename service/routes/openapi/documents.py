@@ -56,13 +56,22 @@ A success is `{"message": "ok", "data": {...}}`; a failure is `{"message", "erro
 """.strip()
 
 _TYPED = String(pattern=TYPED_PATTERN)  # type: ignore[no-untyped-call]
+REPEATABLE = "an id of the app's own for this login: with 16 to 64 of `A-Za-z0-9._-` it can be repeated"
+EXAMPLE_REQUEST = "7c9e6679-7425-40de-944b-e07fc1f90ae7"
 _KEEP = String(enum=["current"])  # type: ignore[no-untyped-call]
 
 LOG_IN: dict[str, Any] = {
     "summary": "Log in",
-    "description": "Checks the code, creates the user or updates `last_login`, opens a session.",
+    "description": (
+        "Checks the code, creates the user or updates `last_login`, opens a session. Repeated within 30 seconds with "
+        "the same `X-Request-ID`, number and code, while that session lives, it is the same login: the same tokens, no "
+        "second session. So an answer that was lost costs no second message."
+    ),
     "tag": "authorizations",
-    "parameter": [Parameter("X-Device-Name", str, "header", description="shown in the user's list of devices")],
+    "parameter": [
+        Parameter("X-Device-Name", str, "header", description="shown in the user's list of devices"),
+        Parameter("X-Request-ID", str, "header", description=REPEATABLE, example=EXAMPLE_REQUEST),
+    ],
     "body": json_body({"mobile": TYPED_MOBILE, "code": CODE}),
     "response": [
         success({**TOKENS, "is_new_user": {"type": "boolean"}}, "logged in"),
