@@ -3,10 +3,13 @@
 import asyncio
 import logging
 import sqlite3
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from itertools import count
+from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from service.events import Event
@@ -18,6 +21,7 @@ from tests.api.test_deleted_keys import token_key
 from tests.api.test_hangups import hang_up, login_body
 from tests.client import BASE, MOBILE, Api, bearer, error
 from tests.conftest import Clock, Outbox, Start
+from tests.processes import PATIENCE, Service
 from tests.stores.flaky_proxy import FlakyProxy
 
 ID = "0f8fad5b-d9cb-469f"  # of the client's own making, as apps and gateways make them
@@ -103,6 +107,24 @@ async def test_twenty_at_once_on_two_workers_are_one_login_on_each_kind_of_redis
         assert is_of_one_login([*answers, await log_in(workers[1], code, mobile=mobile)])
         assert await devices(workers[1], answers[0]["token"]) == [answers[0]["session_id"]]
         await workers[0].request("DELETE", f"{BASE}/sessions", headers=bearer(answers[0]["token"]))
+
+
+@pytest.mark.slow
+def test_twenty_at_once_on_processes_of_their_own_are_one_login(folder: Path) -> None:
+    with Service(folder, WORKERS=2) as service, ThreadPoolExecutor(20) as clients:
+        for n in range(5):
+            body = {"mobile": (mobile := f"13500135{n:03}"), "code": service.code(mobile)}
+
+            def send(_: int, body: dict[str, str] = body) -> dict[str, Any]:
+                url = f"http://127.0.0.1:{service.port}{BASE}/authorizations"  # a connection each, to either worker
+                return dict(httpx.post(url, json=body, headers={"X-Request-ID": ID}, timeout=PATIENCE).json()["data"])
+
+            answers = list(clients.map(send, range(20)))
+            assert is_of_one_login(answers)
+            sessions = service.http.get(f"{BASE}/sessions", headers=bearer(answers[0]["token"])).json()["data"][
+                "sessions"
+            ]
+            assert [session["id"] for session in sessions] == [answers[0]["session_id"]]
 
 
 async def test_of_many_at_once_with_ids_of_their_own_one_wins(api: Api) -> None:
