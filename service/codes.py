@@ -92,7 +92,7 @@ class Codes:
         """
         lease = self._lease(mobile, marks)
         verdict = None if lease.is_fixed else await self._judged(lease, code, self._limits.logins(ip))
-        if verdict is None:  # it seems that the address has no attempt left
+        if verdict is None:  # the address has spent nothing yet, and it seems that it has no attempt left
             await self._limits.spend_login(mobile, ip)
             verdict = await self._judged(lease, code)
         return await self._outcome(verdict, lease, code, ip)

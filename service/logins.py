@@ -138,12 +138,15 @@ class Logins:
     async def _begin(
         self, session: Session, key_suffix: str, access: AccessRecord, lease: CodeLease, past: PastLogin | None
     ) -> list[str]:
-        """Open a session and spend its code, or leave neither done. Returns the sessions that made room for it."""
+        """Open a session and spend its code, or leave neither done. Returns the sessions that made room for it.
+
+        Where it is not known which, a login that was recorded keeps its session: whoever repeats it gets the tokens.
+        """
         try:
             opened = await self._logins.complete(session, key_suffix, access, lease, cap=self._cap, past=past)
         except Exception:
-            with deadline.cleanup_allowance():  # done all the same? Then one that is recorded is there to be repeated
-                if past is None or await self._codes.release(lease):
+            with deadline.cleanup_allowance():
+                if past is None or await self._codes.release(lease):  # still lent: neither spent nor recorded
                     await self._end(session)
             raise
         if opened is None:  # disabled since the database was asked
