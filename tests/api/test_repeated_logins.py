@@ -17,7 +17,8 @@ from service.mobiles import mask
 from service.repeats import Repeats
 from service.stores.redis.connection import Connection
 from service.stores.sessions import SessionStore
-from tests.api.test_deleted_keys import token_key
+from service.tokens import parse
+from tests.api.test_deleted_keys import everything, token_key
 from tests.api.test_hangups import hang_up, login_body
 from tests.client import BASE, MOBILE, Api, bearer, error
 from tests.conftest import Clock, Outbox, Start
@@ -300,10 +301,17 @@ async def test_a_dump_tells_neither_token_nor_code_nor_number_of_a_login_that_ca
     code = await api.new_code()
     tokens = await log_in(api, code)
     [name] = await redis.keys(LOGINS)
-    record = (name + b" " + await redis.get(name)).decode()
-    left = record.replace(f"{{{MOBILE}}}", "")  # the hash tag, as in the key of the code
-    known = (code, MOBILE, mask(MOBILE), ID, tokens["token"], tokens["refresh_token"], tokens["session_id"])
-    assert not [one for one in known if one in left]
+    record = name + b" " + await redis.get(name)
+    dump = await everything(redis)
+    assert record.split()[0] in dump
+    untagged = dump.replace(b"{%b}" % MOBILE.encode(), b"")  # the hash tag, as in the key of the code
+    known = [code, MOBILE, mask(MOBILE), ID]
+    for text in (tokens["token"], tokens["refresh_token"]):
+        token = parse(text)
+        assert token
+        known += [text, text[-43:], token.secret.hex(), token.secret[:24].hex()]
+    assert not [one for one in known if one.encode() in untagged]
+    assert tokens["session_id"].encode() not in record
 
 
 async def test_a_login_is_two_round_trips_and_a_repetition_no_statement_more(
