@@ -90,15 +90,16 @@ def build(settings: Settings, *, name: str = NAME, clock: Clock = time.time, sen
 
 
 def _compile_signals_once(app: App) -> None:
-    """Around what sanic-ext does last in a start: for each of the routes that it adds Sanic compiles all signals anew."""
+    """Around what sanic-ext does last in a start: for each route that it adds Sanic would compile all signals anew."""
 
-    @app.before_server_start(priority=PRIORITY + 1)
-    async def open_signals(app: App) -> None:
-        app.signal_router.reset()
+    async def reset(app: App) -> None:
+        app.signal_router.reset()  # type: ignore[no-untyped-call]
 
-    @app.before_server_start(priority=PRIORITY - 1)
-    async def compile_signals(app: App) -> None:
-        app.signalize(app.config.TOUCHUP)
+    async def compile_all(app: App) -> None:
+        app.signalize(allow_fail_builtin=True)
+
+    app.register_listener(reset, "before_server_start", priority=PRIORITY + 1)
+    app.register_listener(compile_all, "before_server_start", priority=PRIORITY - 1)
 
 
 def _attach_lifecycle(app: App, clock: Clock, sender: Sender) -> None:

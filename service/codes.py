@@ -8,14 +8,15 @@ several peppers the first makes codes, and all are good for checking.
 import hmac
 import math
 import secrets
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from random import getrandbits
-from typing import NoReturn
+from typing import NoReturn, overload
 
 from config import Settings
 from service.conversion import ConversionGuard
-from service.entities import Clock
+from service.entities import Clock, LoginMark, PastLogin
 from service.errors import InvalidCode, ServiceUnavailable
 from service.events import Event, Events
 from service.limits import Limits
@@ -26,6 +27,8 @@ from service.stores.logins import LoginStore
 
 LONGEST_LIFE = 600.0  # seconds; NIST SP 800-63B-4 section 3.1.3.2: out-of-band secrets are valid for 10 minutes at most
 LEAST_LEASE = 3.0  # seconds
+Judgement = Verdict | Refusal | PastLogin | None
+PAUSES = (0.005, 0.1)  # seconds between two looks at a login that is under way: the first, doubled up to the last
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,31 +79,34 @@ class Codes:
         # One made with another pepper or length is of no use to whom it is sent now.
         return code or await self._issue(mobile, nonce, afresh=True) or self._ended(mobile, self._settings.code_ttl)
 
-    async def verify(self, mobile: str, code: str, ip: str) -> CodeLease:
+    @overload
+    async def verify(self, mobile: str, code: str, ip: str) -> CodeLease: ...
+    @overload
+    async def verify(self, mobile: str, code: str, ip: str, marks: Sequence[LoginMark]) -> CodeLease | PastLogin: ...
+    async def verify(self, mobile: str, code: str, ip: str, marks: Sequence[LoginMark] = ()) -> CodeLease | PastLogin:
         """Judge one try. Raises InvalidCode: wrong, expired, spent, ended and never sent are one and the same.
 
         Only a try at a code that could be right counts as a wrong one: otherwise anybody could lock a number out
         without as much as asking for a code. Raises TooManyRequests, too. One round trip to Redis, on a Cluster two.
+        A login with `marks` may be one that is done already: that is returned, after waiting for it where it is not.
         """
-        if self.is_fixed(mobile):
-            return await self._take_fixed(mobile, code, ip)
-        lease = CodeLease(mobile, f"{getrandbits(64):016x}", self._limits.tries(mobile))
-        verdict = await self._judged(lease, code, self._limits.logins(ip))
-        if verdict is None:  # it seems that the address has no attempt left
+        lease = self._lease(mobile, marks)
+        verdict = None if lease.is_fixed else await self._judged(lease, code, self._limits.logins(ip))
+        if verdict is None:  # the address has spent nothing yet, and it seems that it has no attempt left
             await self._limits.spend_login(mobile, ip)
             verdict = await self._judged(lease, code)
-        if isinstance(verdict, Refusal):
-            await self._limits.refuse_try(verdict, mobile, ip)
-        if verdict is Verdict.LAST:
-            self._events.record(Event.NUMBER_LOCKED, mobile=mobile)
-        if verdict is not Verdict.RIGHT:
-            raise InvalidCode
-        return lease
+        return await self._outcome(verdict, lease, code, ip)
 
-    async def release(self, lease: CodeLease) -> None:
-        """Give a code back unspent."""
-        if lease.lease_id:
-            await self._store.release(lease.mobile, lease.lease_id)
+    async def verify_anew(
+        self, mobile: str, code: str, ip: str, marks: Sequence[LoginMark], over: PastLogin
+    ) -> CodeLease | PastLogin:
+        """Judge a try whose address has paid for it: as it turned out, the session of the login `over` has ended."""
+        lease = self._lease(mobile, marks)._replace(over=over)
+        return await self._outcome(await self._judged(lease, code), lease, code, ip)
+
+    async def release(self, lease: CodeLease) -> bool:
+        """Give a code back unspent. False where it was not, or no longer, lent."""
+        return bool(lease.lease_id) and await self._store.release(lease)
 
     def note_spent(self, lease: CodeLease) -> None:
         """Count a code that has been spent."""
@@ -111,12 +117,29 @@ class Codes:
         """Wait until all that nobody waits for is done."""
         await self._guard.settle()
 
-    async def _take_fixed(self, mobile: str, code: str, ip: str) -> CodeLease:
-        """Nothing is kept of these: whoever knows one may use it at any time, and nobody can end it for another."""
-        await self._limits.spend_login(mobile, ip)
-        if not hmac.compare_digest(code, self._fixed[mobile]):
+    def _lease(self, mobile: str, marks: Sequence[LoginMark]) -> CodeLease:
+        lease_id = f"{getrandbits(64):016x}"
+        if marks:  # before the dot the same for all that repeat this login
+            lease_id = f"{marks[0].digest}.{lease_id}"
+        if self.is_fixed(mobile):
+            return CodeLease(mobile, lease_id if marks else "", marks=tuple(marks), is_fixed=True)
+        return CodeLease(mobile, lease_id, self._limits.tries(mobile), tuple(marks))
+
+    async def _outcome(self, verdict: Judgement, lease: CodeLease, code: str, ip: str) -> CodeLease | PastLogin:
+        pause, longest = PAUSES
+        while verdict is Verdict.UNDER_WAY:
+            await deadline.sleep(pause)
+            pause = min(2 * pause, longest)
+            verdict = await self._judged(lease, code)
+        if isinstance(verdict, PastLogin):
+            return verdict
+        if isinstance(verdict, Refusal):
+            await self._limits.refuse_try(verdict, lease.mobile, ip)
+        if verdict is Verdict.LAST:
+            self._events.record(Event.NUMBER_LOCKED, mobile=lease.mobile)
+        if verdict is not Verdict.RIGHT:
             raise InvalidCode
-        return CodeLease(mobile, lease_id="")
+        return lease
 
     async def _issue(self, mobile: str, nonce: str, *, afresh: bool) -> Code | None:
         """None where the code that lies there is not one that these settings would send."""
@@ -143,8 +166,10 @@ class Codes:
         message = "Too many wrong codes for this number. Please wait."
         self._limits.refuse("code_attempts", math.ceil(wait), mobile, message)
 
-    async def _judged(self, lease: CodeLease, code: str, address: tuple[Budget, ...] = ()) -> Verdict | Refusal | None:
+    async def _judged(self, lease: CodeLease, code: str, address: tuple[Budget, ...] = ()) -> Judgement:
         try:
+            if lease.is_fixed:
+                return await self._judge_fixed(lease, code)
             return await self._logins.attempt(
                 lease,
                 ",".join(self._digest(pepper, lease.mobile, code) for pepper in self._peppers),
@@ -157,6 +182,12 @@ class Codes:
             with suppress(ServiceUnavailable), deadline.cleanup_allowance():
                 await self.release(lease)
             raise
+
+    async def _judge_fixed(self, lease: CodeLease, code: str) -> Judgement:
+        """Nobody can spend or end such a code for another: it is lent so that a login and its repetition are one."""
+        if not hmac.compare_digest(code, self._fixed[lease.mobile]):
+            return Verdict.NO_ACTIVE_CODE
+        return await self._store.lend_fixed(lease, life=self._lease_life) if lease.marks else Verdict.RIGHT
 
     def _digits(self, pepper: hmac.HMAC, mobile: str, nonce: str) -> str:
         """CODE_LENGTH digits. 64 bits cut to at most ten digits: no digit is likelier than another by 1 in 10^9."""

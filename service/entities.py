@@ -88,6 +88,25 @@ class AccessRecord(NamedTuple):
     expires_at: float
 
 
+class LoginMark(NamedTuple):
+    """What a login that names its request is known by: `name` is of number and request, `digest` of the code as well.
+
+    Both are keyed, and so no secret.
+    """
+
+    name: str
+    digest: str
+
+
+class PastLogin(NamedTuple):
+    """A login that can be repeated: the digest of its mark, whom it let in, and the nonce of its secrets."""
+
+    digest: str
+    nonce: str
+    user_id: int
+    is_new: bool
+
+
 class Identity(NamedTuple):
     """Whose a live access token is, and for how many more seconds."""
 

@@ -1,21 +1,35 @@
 """Use case: log in. A code is traded for a session, and spent last."""
 
 import logging
+import secrets
 from datetime import UTC, datetime
 
 from config import Settings
 from service import rotation, tokens
 from service.codes import Codes
-from service.entities import AccessRecord, Clock, Device, EndReason, Session, TokenPair, User, UserStatus
+from service.entities import (
+    AccessRecord,
+    Clock,
+    Device,
+    EndReason,
+    PastLogin,
+    Session,
+    TokenPair,
+    User,
+    UserStatus,
+)
 from service.errors import InvalidCode, ServiceUnavailable, UserDisabled
 from service.events import TEST_CODE, Attempt, Event, Events
 from service.issuer import Issuer, pair
+from service.repeats import NamedLogin, Repeats
 from service.runtime import deadline
 from service.stores.codes import CodeLease
 from service.stores.logins import LoginStore
-from service.stores.sessions import OpenResult, SessionStore
+from service.stores.sessions import SessionStore
 from service.stores.users import UserStore
-from service.tokens import Kind, TokenKeys
+from service.tokens import Kind, SessionSecrets, TokenKeys
+
+NONCE_BYTES = 16
 
 log = logging.getLogger(__name__)
 
@@ -36,6 +50,7 @@ class Logins:
         self._cap = settings.max_sessions
         self._keys = TokenKeys(settings.token_keys)
         self._issuer = Issuer(settings, self._keys)
+        self._repeats = Repeats(settings, sessions, clock)
         self._codes = codes
         self._users = users
         self._sessions = sessions
@@ -43,21 +58,25 @@ class Logins:
         self._events = events
         self._clock = clock
 
-    async def log_in(self, mobile: str, code: str, device: Device) -> tuple[TokenPair, bool]:
+    async def log_in(self, mobile: str, code: str, device: Device, request_id: str = "") -> tuple[TokenPair, bool]:
         """Trade a code for a session; the second part tells whether the user is new.
 
-        The code is spent last: whatever fails before leaves it good. Raises InvalidCode, TooManyRequests, UserDisabled,
+        The code is spent last: whatever fails before leaves it good. With a `request_id` of the client's own the login
+        can be repeated, and is answered as it was before. Raises InvalidCode, TooManyRequests, UserDisabled,
         ServiceUnavailable.
         """
         with self._events.attempt(Attempt.LOGIN):
+            login = self._repeats.named(mobile, code, request_id) if request_id else None
             try:
-                lease = await self._codes.verify(mobile, code, device.ip)
+                lease = await self._verify(mobile, code, device.ip, login)
             except InvalidCode:
                 self._events.record(Event.LOGIN_REFUSED, mobile=mobile, reason=InvalidCode.code)
                 raise
+            if not isinstance(lease, CodeLease):
+                return lease
             try:
                 user, is_new = await self._admit(mobile)
-                opened = await self._open(user.id, device, lease)
+                opened = await self._open(user.id, device, lease, login, is_new=is_new)
             except Exception:
                 await self._give_back(lease)
                 raise
@@ -65,6 +84,19 @@ class Logins:
             sid = opened.session_id
             self._events.record(Event.LOGIN, user_id=user.id, session_id=sid, mobile=mobile, reason=reason)
             return opened, is_new
+
+    async def _verify(
+        self, mobile: str, code: str, ip: str, login: NamedLogin | None
+    ) -> CodeLease | tuple[TokenPair, bool]:
+        """A code, lent to this login, or what it was answered before."""
+        if login is None:
+            return await self._codes.verify(mobile, code, ip)
+        found = await self._codes.verify(mobile, code, ip, login.marks)
+        while isinstance(found, PastLogin):
+            if tokens_of_it := await self._repeats.tokens_of(login, found):
+                return tokens_of_it, found.is_new
+            found = await self._codes.verify_anew(mobile, code, ip, login.marks, found)
+        return found
 
     async def _admit(self, mobile: str) -> tuple[User, bool]:
         now = datetime.fromtimestamp(self._clock(), UTC)
@@ -81,9 +113,12 @@ class Logins:
         except ServiceUnavailable:
             log.warning("a login code could not be released; it can be tried again in a few seconds")
 
-    async def _open(self, user_id: int, device: Device, lease: CodeLease) -> TokenPair:
+    async def _open(
+        self, user_id: int, device: Device, lease: CodeLease, login: NamedLogin | None, *, is_new: bool
+    ) -> TokenPair:
         now = self._clock()
-        drawn = tokens.SessionSecrets.generate()
+        past = PastLogin(lease.marks[0].digest, secrets.token_hex(NONCE_BYTES), user_id, is_new) if login else None
+        drawn = login.secrets(past.nonce) if login and past else SessionSecrets.generate()
         refresh_token = self._keys.mint(Kind.REFRESH, user_id, drawn.session_id, drawn.refresh)
         session = Session(
             user_id=user_id,
@@ -96,22 +131,32 @@ class Logins:
         )
         token, access = self._issuer.access(session, drawn.access)
         key_suffix = tokens.key_suffix(access.digest)
-        for other in await self._begin(session, key_suffix, access, lease):
+        for other in await self._begin(session, key_suffix, access, lease, past):
             self._events.record(Event.SESSION_REPLACED, user_id=user_id, session_id=other)
         return pair(token, refresh_token, session, access)
 
-    async def _begin(self, session: Session, key_suffix: str, access: AccessRecord, lease: CodeLease) -> list[str]:
-        """Open a session and spend its code, or leave neither done. Returns the sessions that made room for it."""
-        opened: OpenResult | None = OpenResult([], is_complete=False)
+    async def _begin(
+        self, session: Session, key_suffix: str, access: AccessRecord, lease: CodeLease, past: PastLogin | None
+    ) -> list[str]:
+        """Open a session and spend its code, or leave neither done. Returns the sessions that made room for it.
+
+        Where it is not known which, a login that was recorded keeps its session: whoever repeats it gets the tokens.
+        """
         try:
-            opened = await self._logins.complete(session, key_suffix, access, lease, cap=self._cap)
-        finally:
-            if opened and not opened.is_complete:
-                with deadline.cleanup_allowance():
-                    await self._sessions.end(session.user_id, session.session_id, EndReason.REVOKED, session.created_at)
+            opened = await self._logins.complete(session, key_suffix, access, lease, cap=self._cap, past=past)
+        except Exception:
+            with deadline.cleanup_allowance():
+                if past is None or await self._codes.release(lease):  # still lent: neither spent nor recorded
+                    await self._end(session)
+            raise
         if opened is None:  # disabled since the database was asked
             raise UserDisabled
         if not opened.is_complete:  # the login took longer than the lease
+            with deadline.cleanup_allowance():
+                await self._end(session)
             raise InvalidCode
         self._codes.note_spent(lease)
         return opened.replaced
+
+    async def _end(self, session: Session) -> None:
+        await self._sessions.end(session.user_id, session.session_id, EndReason.REVOKED, session.created_at)

@@ -61,9 +61,13 @@ class SessionSecrets(NamedTuple):
     @classmethod
     def generate(cls) -> Self:
         """All of it at once: each look into the random source is a call of the system."""
-        drawn = secrets.token_bytes(SESSION_ID_BYTES + 2 * RANDOM_BYTES)
+        return cls.of(secrets.token_bytes(SESSION_ID_BYTES + 2 * RANDOM_BYTES))
+
+    @classmethod
+    def of(cls, drawn: bytes) -> Self:
+        """Cut from 56 bytes."""
         access, refresh = SESSION_ID_BYTES, SESSION_ID_BYTES + RANDOM_BYTES
-        return cls(drawn[:access].hex(), drawn[access:refresh], drawn[refresh:])
+        return cls(drawn[:access].hex(), drawn[access:refresh], drawn[refresh : refresh + RANDOM_BYTES])
 
     def __repr__(self) -> str:
         return f"SessionSecrets(session_id={self.session_id!r})"
@@ -75,10 +79,10 @@ class TokenKeys:
     def __init__(self, keys: Sequence[bytes]) -> None:
         self._macs = [hmac.new(key, digestmod="sha256") for key in keys]  # copied, half as slow as made anew
 
-    def mint(self, kind: Kind, user_id: int, session_id: str, random: bytes | None = None) -> Token:
-        """A new token of these 24 random bytes, or of some that are drawn now."""
+    def mint(self, kind: Kind, user_id: int, session_id: str, random: bytes | None = None, *, key: int = 0) -> Token:
+        """A token of these 24 random bytes, or of some that are drawn now; with the key at that place."""
         random = random or secrets.token_bytes(RANDOM_BYTES)
-        return Token(user_id, session_id, _sealed(self._macs[0], _purpose(kind, user_id, session_id), random))
+        return Token(user_id, session_id, _sealed(self._macs[key], _purpose(kind, user_id, session_id), random))
 
     def seals(self, kind: Kind, user_id: int, session_id: str) -> list[Callable[[bytes], bytes]]:
         """What makes a secret of the first 24 of some bytes, with each of the keys."""

@@ -22,7 +22,8 @@ class KeySettings(BaseModel):
     token_key: SecretStr = Field(
         SecretStr(""),
         description=(
-            "secret key of the tags in tokens, by which a stolen refresh token is told from a made-up one; several, as "
+            "secret key of the tags in tokens, by which a stolen refresh token is told from a made-up one, and of the "
+            "tokens of logins that can be repeated; several, as "
             "with `CODE_PEPPER`, from which it is derived where it is empty"
         ),
     )

@@ -46,6 +46,7 @@ class Request(SanicRequest[App, Any]):
 
 
 _SANE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
+_NAMES_ONE = 16  # characters that an id should have to be no other request's
 _BEARER = re.compile(r"bearer +(\S+) *", re.ASCII | re.IGNORECASE)
 
 
@@ -61,6 +62,12 @@ def request_id(request: Request) -> str:
 def sane_id(sent: str) -> str:
     """What was sent as `X-Request-ID` if it is sane, else a new one: no secret, and much quicker than `uuid4`."""
     return sent if _SANE_ID.fullmatch(sent) else f"{getrandbits(128):032x}"
+
+
+def own_id(raw: RawRequest) -> str:
+    """The caller's own `X-Request-ID`, if it is long enough to name one request; else an empty string."""
+    sent = raw.head.header(b"x-request-id")
+    return sent if len(sent) >= _NAMES_ONE and _SANE_ID.fullmatch(sent) else ""
 
 
 def bearer(raw: RawRequest) -> str | None:

@@ -9,7 +9,7 @@ from service.http import fastpath
 from service.http.fastpath import FastRoute
 from service.http.guards import changes_state
 from service.http.head import RawRequest
-from service.http.requests import BASE_PATH, App, Request, bearer, device
+from service.http.requests import BASE_PATH, App, Request, bearer, device, own_id
 from service.http.responses import Answer, Data, nothing, ok
 from service.routes import payloads
 from service.routes.openapi import documents
@@ -24,7 +24,8 @@ async def log_in(app: App, raw: RawRequest) -> Answer:
     """Trade a code for a session."""
     settings = app.ctx.settings
     sent = payloads.credentials(raw, settings.code_length)
-    pair, is_new = await app.ctx.logins.log_in(sent.mobile, sent.code, device(raw, settings.trusted_proxies))
+    client = device(raw, settings.trusted_proxies)
+    pair, is_new = await app.ctx.logins.log_in(sent.mobile, sent.code, client, own_id(raw))
     return ok({**_tokens(pair), "is_new_user": is_new})
 
 

@@ -48,6 +48,11 @@ async def within(seconds: float, work: Awaitable[Result]) -> Result:
         raise ServiceUnavailable from error
 
 
+async def sleep(seconds: float) -> None:
+    """Wait, no longer than the request may. Raises ServiceUnavailable where its time is up."""
+    await asyncio.sleep(remaining(seconds))
+
+
 @contextmanager
 def paused() -> Iterator[None]:
     """Leave out the time of the block: it belongs to somebody else, who has a time limit of his own."""

@@ -1,5 +1,6 @@
 """Login codes in Redis: one hash per number, `code:{<mobile>}`. Holds no code, only what one was made from.
 
+A code of TEST_CODES lies nowhere; `code:{<mobile>}:<name>` holds a lease of one, for a login that named its request.
 Each method is one script, so that of any number of tries at once exactly as many are judged as are allowed.
 """
 
@@ -9,6 +10,8 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import NamedTuple
 
+from service.entities import LoginMark, PastLogin
+from service.stores import login_records
 from service.stores.budgets import Budget, Refusal, Window
 from service.stores.redis.connection import Connection, milliseconds
 from service.stores.redis.scripts import Script, ScriptCall
@@ -17,19 +20,25 @@ LEAST_LIFE = 60.0  # seconds; a code with less left is not worth sending again
 ISSUE = Script("issue_code", repeatable=True)
 VERIFY = Script("verify_code", repeatable=False)  # a wrong try that is repeated would count twice
 RELEASE = Script("release_code", repeatable=True)
+LEND_FIXED = Script("lend_fixed_code", repeatable=False)  # the second run would find it lent
 CONSUME = Script("consume_code", repeatable=False)  # the second run could not tell "spent by me" from "gone"
+CONSUME_AND_RECORD = Script("consume_code", repeatable=True)  # here it can, by the record
 
 
 class CodeLease(NamedTuple):
     """A code, lent to one login until it is spent or released. `lease_id` is no secret, but nobody else's.
 
     `tries` are the budgets of the number's wrong tries, those of `owner(mobile)`: a right code has them forgotten.
-    Without an id: one of TEST_CODES, which is nobody's and is never spent.
+    Without an id: one of TEST_CODES, which is nobody's and is never spent. `marks` are those of a login that named its
+    request, one per key; `over` is the login that it repeats, where that one's session has ended.
     """
 
     mobile: str
     lease_id: str
     tries: tuple[Budget, ...] = ()
+    marks: tuple[LoginMark, ...] = ()
+    over: PastLogin | None = None
+    is_fixed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +60,14 @@ class Ended:
 class Verdict(IntEnum):
     """What became of a try. NO_ACTIVE_CODE: there was no code to try, or it is ended, or lent to another login.
 
-    LAST: wrong, and for more than a day the number has no further one.
+    LAST: wrong, and for more than a day the number has no further one. UNDER_WAY: the same login, repeated too soon.
     """
 
     LAST = -2
     WRONG = -1
     NO_ACTIVE_CODE = 0
     RIGHT = 1
+    UNDER_WAY = 2
 
 
 VERDICTS = {verdict.value: verdict for verdict in Verdict}
@@ -88,7 +98,7 @@ class CodeStore:
         times = [milliseconds(seconds) for seconds in (now, life, longest)]
         least = milliseconds(min(LEAST_LIFE, life / 2))
         arguments: list[str | int] = [nonce, digest, *times, attempts, least, int(afresh)]
-        good, found, left, of = await self._connection.run(ISSUE, [_key(mobile)], arguments)
+        good, found, left, of = await self._connection.run(ISSUE, [f"code:{owner(mobile)}"], arguments)
         return Issued(_text(found), left / 1000, _text(of)) if good else Ended(left / 1000)
 
     async def verify(
@@ -100,39 +110,58 @@ class CodeStore:
         life: float,
         attempts: int,
         after: Sequence[ScriptCall] = (),
-    ) -> Verdict | Refusal | None:
+    ) -> Verdict | Refusal | PastLogin | None:
         """Judge one try; if it is right and nobody else holds the code, lend it: `lease` holds for `life` seconds.
 
         `digest` is that of the try, or several with commas between, one of which must be the code's. A wrong try spends
         one of each of the budgets `lease.tries`; where one of them has no room nothing is judged, and the one with the
-        longest wait is returned. None if a script in `after` stopped the chain.
+        longest wait is returned. None if a script in `after` stopped the chain. What is done already is no try: the
+        login that this one repeats is returned.
         """
-        mobile, lease_id, tries = lease
-        arguments: list[str | int] = [digest, attempts, lease_id, milliseconds(now), milliseconds(life)]
+        tries = lease.tries
+        arguments: list[str | int] = [digest, attempts, lease.lease_id, milliseconds(now), milliseconds(life)]
+        arguments += _known_by(lease)
         for budget in tries:
             for window in budget.windows:
                 arguments += (window.amount, window.seconds)
-        answers = await self._connection.run_chain([*after, (VERIFY, _places(mobile, tries), arguments)])
+        keys = [*_places(lease), *_records(lease)]
+        answers = await self._connection.run_chain([*after, (VERIFY, keys, arguments)])
         if len(answers) <= len(after):
             return None
         answer = answers[-1]
+        if isinstance(answer, bytes):
+            return login_records.load(answer) or Verdict.NO_ACTIVE_CODE
         if not isinstance(answer, int):
             return _refusal(tries, *answer)
         if answer <= Verdict.LAST:
             return Verdict.LAST if _window(tries, -1 - answer).is_long else Verdict.WRONG
         return VERDICTS[answer]
 
-    async def release(self, mobile: str, lease_id: str) -> bool:
+    async def lend_fixed(self, lease: CodeLease, *, life: float) -> Verdict | PastLogin:
+        """Lend a code of TEST_CODES, as `verify` does it, to one of those logins that have the same marks."""
+        arguments: list[str | int] = [lease.lease_id, milliseconds(life), *_known_by(lease)]
+        answer = await self._connection.run(LEND_FIXED, [_key(lease), *_records(lease)], arguments)
+        if isinstance(answer, bytes):
+            return login_records.load(answer) or Verdict.NO_ACTIVE_CODE
+        return VERDICTS[answer]
+
+    async def release(self, lease: CodeLease) -> bool:
         """Give the code back unspent."""
-        return bool(await self._connection.run(RELEASE, [_key(mobile)], [lease_id]))
+        return bool(await self._connection.run(RELEASE, [_key(lease)], [lease.lease_id]))
 
     async def forget(self, mobile: str) -> bool:
         """Delete the code, whoever holds it. False where there was none."""
-        return bool(await self._connection.delete(_key(mobile)))
+        return bool(await self._connection.delete(f"code:{owner(mobile)}"))
 
-    def spending(self, lease: CodeLease) -> ScriptCall:
-        """What deletes the code and its number's wrong tries. It returns 0 where the lease has run out."""
-        return CONSUME, _places(lease.mobile, lease.tries), [lease.lease_id]
+    def spending(self, lease: CodeLease, past: PastLogin | None = None) -> ScriptCall:
+        """What deletes the code and its number's wrong tries. It returns 0 where the lease has run out.
+
+        The same step records the login, if it can be repeated.
+        """
+        if past is None:
+            return CONSUME, _places(lease), [lease.lease_id]
+        arguments: list[str | int] = [lease.lease_id, login_records.dump(past), milliseconds(login_records.LIFE)]
+        return CONSUME_AND_RECORD, [*_places(lease), _records(lease)[0]], arguments
 
 
 def owner(mobile: str) -> str:
@@ -140,16 +169,28 @@ def owner(mobile: str) -> str:
     return f"{{{mobile}}}"
 
 
-def _key(mobile: str) -> str:
-    return f"code:{owner(mobile)}"
+def _key(lease: CodeLease) -> str:
+    """Where it stands who holds the code."""
+    code = f"code:{owner(lease.mobile)}"
+    return f"{code}:{lease.marks[0].name}" if lease.is_fixed else code
 
 
-def _places(mobile: str, tries: Sequence[Budget]) -> list[str]:
+def _places(lease: CodeLease) -> list[str]:
     """Where the code of a number lies, and where the wrong tries of `owner(mobile)` are counted."""
-    keys = [_key(mobile)]
-    for budget in tries:
+    keys = [_key(lease)]
+    for budget in lease.tries:
         keys += budget.keys
     return keys
+
+
+def _records(lease: CodeLease) -> list[str]:
+    """Where the login may lie that this one repeats."""
+    return [login_records.key(owner(lease.mobile), mark) for mark in lease.marks]
+
+
+def _known_by(lease: CodeLease) -> Sequence[str]:
+    """The digests of a login, with commas between, and the record of one that is over."""
+    return ",".join(mark.digest for mark in lease.marks), login_records.dump(lease.over) if lease.over else ""
 
 
 def _text(value: bytes) -> str:

@@ -5,7 +5,7 @@ On a Cluster, where the keys lie apart, the scripts go one by one (`Connection.r
 
 from collections.abc import Sequence
 
-from service.entities import AccessRecord, Session
+from service.entities import AccessRecord, PastLogin, Session
 from service.stores.budgets import Budget, Refusal
 from service.stores.codes import CodeLease, CodeStore, Verdict
 from service.stores.limits import LimitStore
@@ -22,7 +22,7 @@ class LoginStore:
 
     async def attempt(
         self, lease: CodeLease, digest: str, *, now: float, life: float, attempts: int, address: Sequence[Budget] = ()
-    ) -> Verdict | Refusal | None:
+    ) -> Verdict | Refusal | PastLogin | None:
         """Spend one of the budgets of the client's `address`, and then try a code, as `CodeStore.verify` does it.
 
         None, and no code tried, where the address has no room, or where spending all its windows or none takes more
@@ -34,11 +34,20 @@ class LoginStore:
         return await self._codes.verify(lease, digest, now=now, life=life, attempts=attempts, after=spending)
 
     async def complete(
-        self, session: Session, key_suffix: str, access: AccessRecord, lease: CodeLease, *, cap: int
+        self,
+        session: Session,
+        key_suffix: str,
+        access: AccessRecord,
+        lease: CodeLease,
+        *,
+        cap: int,
+        past: PastLogin | None = None,
     ) -> OpenResult | None:
         """Open a session, as `SessionStore.open` does it, and spend the code that was lent to this login.
 
+        The code goes in the same step in which `past` is recorded, after the session is there. So whatever breaks down
+        between, the code is good still or the login can be repeated. On a Cluster a session may be left, nobody's.
         `is_complete` is False where the lease has run out: the session is open, and the code is somebody else's.
         """
-        spending = [self._codes.spending(lease)] if lease.lease_id else []
+        spending = [self._codes.spending(lease, past)] if lease.lease_id else []
         return await self._sessions.open(session, key_suffix, access, cap=cap, then=spending)

@@ -16,7 +16,14 @@ LONGEST_PATIENCE = 0.006  # seconds; a whole login takes about half of it here
 
 
 async def hang_up(
-    api: Api, method: str, path: str, body: bytes = b"", token: str = "", *, in_pieces: bool = False
+    api: Api,
+    method: str,
+    path: str,
+    body: bytes = b"",
+    *,
+    token: str = "",
+    request_id: str = "",
+    in_pieces: bool = False,
 ) -> None:
     """Send a whole request and go away after a random moment, with a reset rather than a goodbye.
 
@@ -25,7 +32,8 @@ async def hang_up(
     _, writer = await asyncio.open_connection("127.0.0.1", api.port)
     head = f"{method} {path} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n"
     authorization = f"Authorization: Bearer {token}\r\n" if token else ""
-    request = f"{head}{authorization}\r\n".encode() + body
+    named = f"X-Request-ID: {request_id}\r\n" if request_id else ""
+    request = f"{head}{authorization}{named}\r\n".encode() + body
     for part in (request[:9], request[9:]) if in_pieces else (request,):
         writer.write(part)
         await writer.drain()

@@ -10,6 +10,7 @@ from config import Settings
 from service.app import limits_of
 from service.codes import Codes
 from service.conversion import ConversionGuard
+from service.entities import PastLogin
 from service.errors import InvalidCode
 from service.events import Events
 from service.stores.budgets import Budget, Refusal, windows_of
@@ -53,7 +54,7 @@ class Number:
 
     async def judge(
         self, digest: str = DIGEST, lease_id: str = "me", tries: Sequence[Budget] = (), attempts: int = ATTEMPTS
-    ) -> Verdict | Refusal:
+    ) -> Verdict | Refusal | PastLogin:
         verdict = await self.store.verify(
             CodeLease(MOBILE, lease_id, (*tries,)), digest, now=self.clock(), life=LEASE, attempts=attempts
         )
@@ -224,7 +225,7 @@ async def test_a_try_does_not_change_the_life_of_the_code(number: Number) -> Non
     await number.wait(100)
     await number.verify("wrong")
     await number.verify()
-    await number.store.release(MOBILE, "me")
+    await number.store.release(CodeLease(MOBILE, "me"))
     assert 200 - STALL < await number.life() <= 200
 
 
@@ -350,9 +351,9 @@ async def test_a_lent_code_is_free_again_when_the_lease_has_run_out(number: Numb
 async def test_a_released_code_can_be_taken_again_at_once(number: Number) -> None:
     await number.issue()
     assert await number.verify(lease_id="first")
-    assert await number.store.release(MOBILE, "first")
+    assert await number.store.release(CodeLease(MOBILE, "first"))
     assert await number.verify(lease_id="second")
-    assert not await number.store.release(MOBILE, "first")
+    assert not await number.store.release(CodeLease(MOBILE, "first"))
     assert await number.tries() == 0
 
 
@@ -376,7 +377,7 @@ async def test_a_code_is_spent_once_however_many_try(number: Number) -> None:
 async def test_nobody_else_can_release_or_spend_a_lent_code(number: Number, lease_id: str) -> None:
     await number.issue()
     await number.verify(lease_id="me")
-    assert not await number.store.release(MOBILE, lease_id)
+    assert not await number.store.release(CodeLease(MOBILE, lease_id))
     assert not await number.spend(lease_id)
     assert not await number.verify(lease_id="third")
     assert await number.spend("me")
@@ -384,7 +385,7 @@ async def test_nobody_else_can_release_or_spend_a_lent_code(number: Number, leas
 
 async def test_a_code_that_is_not_lent_can_be_neither_released_nor_spent(number: Number) -> None:
     for _ in range(2):
-        assert not await number.store.release(MOBILE, "me")
+        assert not await number.store.release(CodeLease(MOBILE, "me"))
         assert not await number.spend("me")
         await number.issue()
     assert await number.verify()
@@ -513,7 +514,7 @@ async def test_a_damaged_code_counts_as_none_and_the_next_one_mends_it(
     number = Number(connection, redis, clock)
     await number.redis.execute_command(*garbage)
     assert not await number.verify()
-    assert not await number.store.release(MOBILE, "me")
+    assert not await number.store.release(CodeLease(MOBILE, "me"))
     assert not await number.spend("me")
     assert await number.issue() == Issued(NONCE, LIFE, DIGEST)
     assert await number.verify()

@@ -25,11 +25,16 @@ _AUTHENTICATED = (errors.InvalidToken, errors.SessionEnded, errors.ServiceUnavai
 LOG_IN = operation(
     "authorizations",
     "Log in",
-    "Checks the code, creates the user or updates `last_login`, opens a session.",
+    "Checks the code, creates the user or updates `last_login`, opens a session. Repeated within 30 seconds with the "
+    "same `X-Request-ID`, number and code, while that session lives, it is the same login: the same tokens, no second "
+    "session. So an answer that was lost costs no second message.",
     success({**schemas.TOKENS, "is_new_user": {"type": "boolean"}}, "logged in"),
     (errors.InvalidRequest, errors.InvalidCode, errors.UserDisabled, errors.TooManyRequests, errors.ServiceUnavailable),
     refused=(TOO_LARGE, NOT_JSON),
-    parameter=[Parameter("X-Device-Name", str, "header", description=schemas.DEVICE_NAME)],
+    parameter=[
+        Parameter("X-Device-Name", str, "header", description=schemas.DEVICE_NAME),
+        Parameter("X-Request-ID", str, "header", description=schemas.REPEATABLE, example=schemas.EXAMPLE_REQUEST),
+    ],
     body=schemas.json_body({"mobile": schemas.TYPED_MOBILE, "code": schemas.CODE}),
 )
 REFRESH = operation(

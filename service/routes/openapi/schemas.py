@@ -16,6 +16,7 @@ ACCESS, REFRESH_TOKEN = "access_token", "refresh_token"
 SERVICE_KEY, SERVICE_KEY_AS_PASSWORD = "service_key", "service_key_as_password"
 
 EXAMPLE_MOBILE = "13800138000"
+EXAMPLE_REQUEST = "7c9e6679-7425-40de-944b-e07fc1f90ae7"
 EXAMPLE_TOKEN = "Yl2yCyu0yeRnoIj0qMyaX0Jq0tXyQmRh4W6mEJdZkq3GfT8sVb1uKxLwNcPzDaHe"  # noqa: S105 - made up
 EXAMPLE_REFRESH = "b0Qd7nRkXwVtJ5sPz1cUeGyHmAfLi9o2KxTqWvEjNrBhDgZu3SYp8CMlOa6I4F-_"
 EXAMPLE_SESSION = "9f86d081884c7d65"
@@ -57,6 +58,7 @@ CODE = text(
     pattern=r"^[\s-]*([0-9][\s-]*){6}$",
 )
 DEVICE_NAME = "shown in the user's list of devices; UTF-8, as it is or percent-encoded"
+REPEATABLE = "an id of the app's own for this login: with 16 to 64 of `A-Za-z0-9._-` it can be repeated"
 SOLVED_CAPTCHA = (
     "A solved captcha, good once. Without one the answer is `captcha_required` where the server's CAPTCHA asks for it."
 )

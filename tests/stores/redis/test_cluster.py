@@ -11,7 +11,7 @@ import pytest
 from redis.asyncio import Redis
 from redis.crc import key_slot
 
-from service.entities import EndReason
+from service.entities import EndReason, LoginMark, PastLogin
 from service.errors import ServiceUnavailable
 from service.stores import budgets, conversions, cooldowns
 from service.stores.codes import CodeLease, CodeStore, owner
@@ -251,8 +251,12 @@ async def test_every_script_touches_one_slot_alone(
     tries = (budgets.Budget("tries", owner(MOBILE), budgets.windows_of("tries", "5/hour;20/day")),)
     lease = CodeLease(MOBILE, "me", tries)
     await codes.verify(lease, "digest", now=NOW, life=10, attempts=5)
-    await codes.release(MOBILE, "me")
+    await codes.release(lease)
     await connection.run_chain([codes.spending(lease)])
+    named, past = lease._replace(marks=(LoginMark("name", "digest"),)), PastLogin("digest", "nonce", USER, is_new=True)
+    await codes.verify(named, "digest", now=NOW, life=10, attempts=5)
+    await codes.lend_fixed(named._replace(is_fixed=True), life=10)
+    await connection.run_chain([codes.spending(named, past)])
     limits = LimitStore(connection, lambda: NOW)
     assert await limits.spend(tries) is None
     assert await limits.look(tries) is None
