@@ -96,7 +96,7 @@ def _compile_signals_once(app: App) -> None:
         app.signal_router.reset()  # type: ignore[no-untyped-call]
 
     async def compile_all(app: App) -> None:
-        app.signalize(allow_fail_builtin=True)
+        app.signalize(app.config.TOUCHUP is True)  # as Sanic does itself
 
     app.register_listener(reset, "before_server_start", priority=PRIORITY + 1)
     app.register_listener(compile_all, "before_server_start", priority=PRIORITY - 1)
