@@ -17,7 +17,7 @@ QUIET = {
     (method, route)
     for method in ("GET", "HEAD")
     for route in ("/healthz", "/readyz", "/metrics", f"{BASE_PATH}/authorizations")
-}
+} | {(method, f"{BASE_PATH}/forward-auth") for method in (*METHODS, OTHER_METHOD)}
 LEAST_FAILURE = 400
 
 log = logging.getLogger("service.access")
@@ -32,11 +32,11 @@ def close(app: App, request_id: str, method: str, route: str, response: HTTPResp
 
 def count(app: App, method: str, route: str, status: int, began: float) -> None:
     """Count an answer and log it, the path as its template. `began` is a moment of `time.perf_counter`."""
-    seconds = time.perf_counter() - began
-    app.ctx.telemetry.metrics.observe(known(method), route, status, seconds)
+    seconds, method = time.perf_counter() - began, known(method)
+    app.ctx.telemetry.metrics.observe(method, route, status, seconds)
     level = logging.DEBUG if (method, route) in QUIET and status < LEAST_FAILURE else logging.INFO
     if level == logging.INFO or log.isEnabledFor(level):
-        logs.event(log, level, f"{known(method)} {route}", {"status": status, "ms": int(seconds * 10_000) / 10})
+        logs.event(log, level, f"{method} {route}", {"status": status, "ms": int(seconds * 10_000) / 10})
 
 
 def known(method: str) -> str:

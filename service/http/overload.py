@@ -47,11 +47,12 @@ _BODY = orjson.dumps(
 ).decode()
 
 
-def refusal(request_id: str, *, closes: bool, cors: bytes = b"") -> bytes:
+def refusal(request_id: str, *, closes: bool, cors: bytes = b"", has_body: bool = True) -> bytes:
     """The whole answer, as `errors.py` would have it made. A sane id needs no escaping. `cors` are header lines."""
     body = _BODY % request_id
     wait = choice(WAITS)  # noqa: S311 - not a secret
-    return (_REFUSALS[closes] % (request_id, cors.decode(), wait, len(body), body)).encode("ascii")
+    sent = body if has_body else ""
+    return (_REFUSALS[closes] % (request_id, cors.decode(), wait, len(body), sent)).encode("ascii")
 
 
 def broken_off(app: App, head: RequestHead | None, status: int, peer: str, seconds: float) -> bytes:

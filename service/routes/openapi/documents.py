@@ -95,6 +95,12 @@ CHECK: dict[str, Any] = {
     ],
     "secured": {ACCESS: []},
 }
+FORWARD_AUTH: dict[str, Any] = {
+    **CHECK,
+    "summary": "Check an access token, whatever the client asked for (forward-auth)",
+    "description": "As `GET /authorizations`, with any method, here and on every address below: for gateways that keep "
+    "the client's method and path (Envoy, HAProxy, Traefik). Answered from the head. A preflight needs a token too.",
+}
 LOG_OUT: dict[str, Any] = {
     "summary": "Log out",
     "description": "Ends the session of an access or a refresh token, both at once. A dead token is fine (RFC 7009).",
