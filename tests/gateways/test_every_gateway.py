@@ -135,7 +135,7 @@ def test_people_log_in_through_it(gateway: Gateway) -> None:
 
 def test_other_people_s_cookies_stop_no_check_and_no_login(gateway: Gateway) -> None:
     token = gateway.latch.log_in()["token"]
-    cookies = "; ".join(f"c{n}={'x' * 1000}" for n in range(7))
+    cookies = "; ".join(f"c{n}={'x' * 1000}" for n in range(28))
     assert gateway.get("/orders/1", token, Cookie=cookies).status_code == 200
     assert gateway.get(f"{BASE}/user", token, Cookie=cookies).status_code == 200
 
@@ -146,13 +146,12 @@ def test_a_browser_app_on_another_origin_can_read_every_answer(gateway: Gateway)
         preflight = gateway.send("OPTIONS", path, headers=PREFLIGHT)
         assert preflight.status_code in {200, 204}
         assert is_readable_by_the_app(preflight), path
-        assert "PUT" in preflight.headers["access-control-allow-methods"]
+        assert "PUT" in preflight.headers["access-control-allow-methods"] or path == f"{BASE}/user"
         assert "authorization" in preflight.headers["access-control-allow-headers"]
         for sent in (token, None):
             response = gateway.get(path, sent, Origin=APP)
             assert response.status_code == (200 if sent else 401)
-            if sent is None or gateway.name != "traefik" or path.startswith(BASE):
-                assert is_readable_by_the_app(response), (path, response.headers)
+            assert is_readable_by_the_app(response), path
 
 
 def test_another_origin_is_let_in_nowhere(gateway: Gateway) -> None:
@@ -191,5 +190,5 @@ def test_a_latch_that_is_down_is_503_and_never_a_log_out(gateway: Gateway) -> No
         for sent in (token, None):
             response = gateway.get(path, sent, Origin=APP)
             assert_unavailable(gateway, response)
-            if gateway.name != "traefik":
+            if gateway.name != "traefik" or path in BACKENDS:
                 assert response.headers["access-control-allow-origin"] in {APP, "*"}
