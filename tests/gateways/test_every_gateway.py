@@ -192,3 +192,8 @@ def test_a_latch_that_is_down_is_503_and_never_a_log_out(gateway: Gateway) -> No
             assert_unavailable(gateway, response)
             if gateway.name != "traefik" or path in BACKENDS:
                 assert response.headers["access-control-allow-origin"] in {APP, "*"}
+        if path in BACKENDS and gateway.name != "haproxy":  # which can only say that nobody is there
+            preflight = gateway.send("OPTIONS", path, headers=PREFLIGHT)
+            assert preflight.status_code in {200, 204}
+            assert preflight.headers["access-control-allow-origin"] in {APP, "*"}
+            assert "authorization" in preflight.headers["access-control-allow-headers"]
