@@ -5,6 +5,7 @@ Secrets are `SecretStr`, so that no repr, log or traceback can print them.
 """
 
 import os
+import re
 from collections.abc import Iterable
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
@@ -78,6 +79,11 @@ class Settings(
         (),
         description="origins of browser apps like `https://app.example.com`, with commas between, or `*`; empty: none",
     )
+    cors_headers: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="request headers that those apps may send, with commas between, beside `Authorization`, "
+        "`Content-Type` and Latch's own `X-` headers",
+    )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = Field(
         "INFO", description="least level logged"
     )
@@ -88,7 +94,7 @@ class Settings(
         description="OpenTelemetry collector that gets traces, like `http://127.0.0.1:4318`; empty: none",
     )
 
-    @field_validator("cors_origins", mode="before")
+    @field_validator("cors_origins", "cors_headers", mode="before")
     @classmethod
     def _split_lists(cls, value: object) -> object:
         return listed(value)
@@ -102,6 +108,13 @@ class Settings(
             if origin != "*" and (parts.scheme not in {"http", "https"} or not parts.netloc or parts.path):
                 raise ValueError("should be origins like https://app.example.com, with commas between, or *")
         return bare
+
+    @field_validator("cors_headers")
+    @classmethod
+    def _check_headers(cls, headers: tuple[str, ...]) -> tuple[str, ...]:
+        if not all(re.fullmatch(r"[A-Za-z0-9_-]+", header) for header in headers):
+            raise ValueError("should be names of headers like X-App-Version, with commas between")
+        return headers
 
     @field_validator("log_level", mode="before")
     @classmethod

@@ -55,6 +55,7 @@ from settings.fields import OFF
 NAME = "latch"
 SLOWEST_REQUEST = 15  # seconds that a client gets to send one
 SLOWEST_ANSWER = 30.0  # seconds that a request gets; more where so many senders, tried in turn, may take longer
+OWN_HEADERS = ("authorization", "content-type", "x-device-id", "x-device-name", "x-request-id")
 BESIDES_SMS = 10.0  # of them, seconds for all that is neither sending a message nor verifying a captcha
 
 
@@ -198,7 +199,7 @@ def _extension_config(settings: Settings) -> dict[str, Any]:
     return {
         "cors": bool(settings.cors_origins),  # it costs something at every request
         "cors_origins": "*" if "*" in settings.cors_origins else ",".join(settings.cors_origins),
-        "cors_allow_headers": "authorization,content-type,x-device-name,x-request-id",
+        "cors_allow_headers": [*OWN_HEADERS, *settings.cors_headers],
         "cors_expose_headers": "x-request-id,retry-after",
         "cors_always_send": False,
         "cors_max_age": 600,

@@ -180,6 +180,10 @@ class Service:
 
     def code(self, mobile: str = MOBILE) -> str:
         assert self.http.post(f"{BASE}/sms/codes", json={"mobile": mobile}).status_code == 200
+        return self.last_code(mobile)
+
+    def last_code(self, mobile: str = MOBILE) -> str:
+        """What was sent to a number last."""
         lines = (self.data_dir / "sms.jsonl").read_text(encoding="utf-8").splitlines()
         return next(str(sms["code"]) for sms in map(json.loads, reversed(lines)) if sms["mobile"] == mobile)
 

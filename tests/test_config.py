@@ -35,6 +35,7 @@ DEFAULTS = {
     "SMS_SENDER": ("console",),
     "TRUSTED_PROXIES": 0,
     "CORS_ORIGINS": (),
+    "CORS_HEADERS": (),
     "LOG_LEVEL": "INFO",
     "LOG_FORMAT": "text",
 }
@@ -89,6 +90,8 @@ def test_every_setting_says_what_it_is_for() -> None:
         ("DATABASE_URL", "mysql://localhost/latch", "sqlite://"),
         ("CORS_ORIGINS", "app.example.com", "https://app.example.com"),
         ("CORS_ORIGINS", "https://app.example.com/path", "https://app.example.com"),
+        ("CORS_HEADERS", "X-App-Version, X App", "X-App-Version"),
+        ("CORS_HEADERS", "*", "X-App-Version"),
         ("CODE_PEPPER", "fifteen letters", "16 characters"),
     ],
 )

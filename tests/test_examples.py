@@ -15,9 +15,10 @@ import httpx
 import pytest
 
 from tests.client import MOBILE
+from tests.gateways.programs import program, wait_for
 from tests.processes import AS_SHIPPED, PATIENCE, ROOT, Service, free_port, run_here
-from tests.test_forward_auth import NGINX, wait_for
 
+NGINX = program("nginx")
 EXAMPLE = ROOT / "examples" / "backend-behind-nginx"
 PAGE = (EXAMPLE / "README.md").read_text(encoding="utf-8")
 LOGIN = re.compile(r"SMS to 138\*{4}8000: (\d+) is your login code")

@@ -13,15 +13,17 @@ import httpx
 import pytest
 
 from tests.client import BASE, bearer
+from tests.gateways.programs import NGINX, backend, program, started
 from tests.processes import Service, free_port
-from tests.test_forward_auth import NGINX, backend, nginx
 
 SEGMENT = 1448  # bytes of a TCP segment on Ethernet
 PAUSE = 0.001  # seconds between two
 ROUNDS = 40
 
 # A program of the system, which a newcomer without root cannot install. Its absence is told, and fails nothing.
-pytestmark = pytest.mark.skipif(NGINX is None, reason="nginx is not installed: it is NOT tested in front of Latch")
+pytestmark = pytest.mark.skipif(
+    program("nginx") is None, reason="nginx is not installed: it is NOT tested in front of Latch"
+)
 
 
 class Relay:
@@ -93,7 +95,7 @@ async def test_two_clients_hear_only_their_own() -> None:
     ):
         mine, theirs = (latch.log_in(mobile) for mobile in ("13800138000", "13900139000"))
         async with Relay(latch.port) as relay:
-            with nginx(Path(name), relay.port, other, other) as client:
+            with started(NGINX, Path(name), relay.port, other, other) as client:
                 url = str(client.base_url)
                 async with (
                     httpx.AsyncClient(base_url=url, timeout=30, trust_env=False) as one,

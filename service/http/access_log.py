@@ -14,7 +14,8 @@ OTHER_METHOD = "OTHER"
 UNMATCHED = "unmatched"
 METHODS = frozenset(str(method) for method in HTTP_METHODS)
 # Routes that machines call all the time: their good answers are logged at DEBUG.
-QUIET = set(product(("GET", "HEAD"), ("/healthz", "/readyz", "/metrics", f"{BASE_PATH}/authorizations")))
+_QUIET = ("/healthz", "/readyz", "/metrics", f"{BASE_PATH}/authorizations")
+QUIET = {*product(("GET", "HEAD"), _QUIET), *product((*METHODS, OTHER_METHOD), (f"{BASE_PATH}/forward-auth",))}
 LEAST_FAILURE = 400
 
 log = logging.getLogger("service.access")
@@ -29,14 +30,14 @@ def close(
     """
     response.headers["Cache-Control"] = "no-store"
     response.headers["X-Request-ID"] = request_id
-    status, seconds = response.status, time.perf_counter() - began
-    app.ctx.telemetry.metrics.observe(known(method), route, status, seconds)
+    status, seconds, method = response.status, time.perf_counter() - began, known(method)
+    app.ctx.telemetry.metrics.observe(method, route, status, seconds)
     level = logging.DEBUG if (method, route) in QUIET and status < LEAST_FAILURE else logging.INFO
     if level == logging.INFO or log.isEnabledFor(level):
         fields: dict[str, object] = {"status": status, "ms": int(seconds * 10_000) / 10}
         if client:
             fields["client"] = client
-        logs.event(log, level, f"{known(method)} {route}", fields)
+        logs.event(log, level, f"{method} {route}", fields)
 
 
 def known(method: str) -> str:

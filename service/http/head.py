@@ -69,9 +69,9 @@ class RequestHead(NamedTuple):
         return self.headers.get(name, b"").decode(errors="surrogateescape")
 
     @property
-    def is_known(self) -> bool:
-        """Whether the method is one of METHODS: who is in front may take what follows another one for anything."""
-        return self.method in METHODS
+    def is_last(self) -> bool:
+        """Whether the connection ends with it. Who is in front may take what follows a method unknown for anything."""
+        return not (self.is_persistent and self.method in METHODS)
 
     @property
     def path(self) -> str:

@@ -1,13 +1,10 @@
-"""What happens around every request that Sanic handles: its id, its time, its slot, and the end of its answer."""
+"""What happens around every request that Sanic handles: its id, its time, and the end of its answer."""
 
 import time
 
 from sanic import HTTPResponse
 
-from service.errors import ServiceUnavailable
 from service.http import access_log
-from service.http.overload import kind_of
-from service.http.protocol import BoundedProtocol
 from service.http.requests import BASE_PATH, App, Request, client_ip, request_id
 from service.observability.logs import CLIENT_IP, REQUEST_ID
 from service.runtime import deadline
@@ -20,7 +17,7 @@ def attach(app: App) -> None:
 
 
 async def begin(request: Request) -> None:
-    """Note the time and how much of it there is, and what every log line of this request carries. Acquire a slot."""
+    """Note the time and how much of it there is, and what every log line of this request carries."""
     request.ctx.started = time.perf_counter()
     deadline.start(request.app.ctx.settings.stores_timeout)
     REQUEST_ID.set(request_id(request))
@@ -28,10 +25,6 @@ async def begin(request: Request) -> None:
     tracing = request.app.ctx.telemetry.tracing
     if tracing and request.path.startswith(BASE_PATH):  # not what load balancers and Prometheus ask all the time
         request.ctx.span = tracing.begin(access_log.known(request.method), request.headers)
-    connection = request.stream.protocol if request.stream else None
-    # A HEAD too many is refused here; the others have their slots already (`protocol.py`).
-    if isinstance(connection, BoundedProtocol) and not connection.acquire(kind_of(request.method, request.path)):
-        raise ServiceUnavailable
     if request.stream and request.stream.request_body:  # of a route that reads none; Sanic would log its address
         await request.receive_body()  # type: ignore[no-untyped-call]
 

@@ -44,13 +44,13 @@ _BODY = orjson.dumps(
 ).decode()
 
 
-def refusal(request_id: str, *, closes: bool, cors: Headers = ()) -> bytes:
+def refusal(request_id: str, *, closes: bool, cors: Headers = (), has_body: bool = True) -> bytes:
     """The whole answer, as `errors.py` would have it made. A sane id needs no escaping."""
     lines = "".join([f"{name}: {value}\r\n" for name, value in cors])
     body = _BODY % request_id
     wait = choice(WAITS)  # noqa: S311 - not a secret
     connection = "close" if closes else "keep-alive"
-    return (_REFUSAL % (connection, request_id, lines, wait, len(body), body)).encode("ascii")
+    return (_REFUSAL % (connection, request_id, lines, wait, len(body), body if has_body else "")).encode("ascii")
 
 
 def broken_off(app: App, head: RequestHead | None, status: int, peer: str, seconds: float) -> bytes:

@@ -94,8 +94,7 @@ class BoundedProtocol(TimedProtocol):
         head = request.head
         route: FastRoute | None = self.app.ctx.fast_routes.find(request)
         kind = route.kind if route else kind_of(head.method.decode(), head.path)
-        # HEAD is refused in the middleware: its refusal has no body.
-        if head.method != b"HEAD" and not self.acquire(kind):
+        if kind and not self._acquire(kind):
             self._shed(request)
             return
         if route:
@@ -104,8 +103,7 @@ class BoundedProtocol(TimedProtocol):
             self._answering = None if answering.is_done else answering
             return
         self._is_with_sanic, self.raw = True, request
-        known = head if head.is_known else head._replace(is_persistent=False)
-        super().data_received(known.with_body(request.body))
+        super().data_received(head._replace(is_persistent=not head.is_last).with_body(request.body))
         self._timer.watch(self.keep_alive_timeout)
 
     async def _answer(self, route: FastRoute, request: RawRequest) -> None:
@@ -118,7 +116,7 @@ class BoundedProtocol(TimedProtocol):
             self._release()
             return
         self.transport.write(answer)
-        self._end(closes=self.app.ctx.admission.stopping)
+        self._end(closes=self.app.ctx.admission.stopping or request.head.is_last)
 
     async def receive_more(self) -> None:
         """Sanic is ready for a request: the one before it is answered."""
@@ -143,9 +141,10 @@ class BoundedProtocol(TimedProtocol):
         if self.transport is None or self.transport.is_closing():
             return
         head = request.head
-        closes = self.app.ctx.admission.stopping or not (head.is_persistent and head.is_known)
-        cors = cors_headers(self.app, head.header(b"origin"))
-        self.transport.write(refusal(sane_id(head.header(b"x-request-id")), closes=closes, cors=cors))
+        closes = self.app.ctx.admission.stopping or head.is_last
+        cors, has_body = cors_headers(self.app, head.header(b"origin")), head.method != b"HEAD"
+        request_id = sane_id(head.header(b"x-request-id"))
+        self.transport.write(refusal(request_id, closes=closes, cors=cors, has_body=has_body))
         self._end(closes=closes)
 
     def _end(self, *, closes: bool) -> None:
@@ -153,23 +152,25 @@ class BoundedProtocol(TimedProtocol):
         self._release()
         self._time = time.monotonic()
         self._is_busy = False
-        if closes:
+        if self.transport is None or self.transport.is_closing():
+            return
+        if self._is_paused:
+            self._is_paused = False
+            self.transport.resume_reading()
+        if closes and self._reader.has_begun:
+            self._hang_up()
+        elif closes:
             self.close()
-        elif self.transport and not self.transport.is_closing():
-            if self._is_paused:
-                self._is_paused = False
-                self.transport.resume_reading()
-            if not self._is_reading:
-                self._read()
+        elif not self._is_reading:
+            self._read()
 
     # Its slot.
 
-    def acquire(self, kind: RequestClass | None) -> bool:
-        """Acquire a slot for the request that has come, unless it holds one or needs none."""
-        if self._kind is None and kind is not None:
-            if not self.app.ctx.admission.acquire(kind):
-                return False
-            self._kind = kind
+    def _acquire(self, kind: RequestClass) -> bool:
+        """Acquire a slot for the request that has come."""
+        if not self.app.ctx.admission.acquire(kind):
+            return False
+        self._kind = kind
         return True
 
     def _release(self) -> None:

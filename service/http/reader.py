@@ -1,6 +1,7 @@
 """Cuts a connection's bytes into requests. Pure: takes what has come, and returns what is whole."""
 
 import re
+from collections.abc import Callable
 
 from service.http.chunked import ChunkedBody
 from service.http.head import BODY_LIMIT, CHUNKED, CONTENT_TOO_LARGE, ProtocolError, RawRequest, RequestHead, read_head
@@ -10,11 +11,15 @@ _CR = 13
 
 
 class RequestReader:
-    """Of one connection. A body is never looked at as a head: it is taken as long as its own head says."""
+    """Of one connection. A body is never looked at as a head: it is taken as long as its own head says.
 
-    __slots__ = ("_chunked", "_owes_continue", "_seen", "head", "peer", "unread")
+    `needs_no_body` tells of a head that it is enough to answer the request.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("_chunked", "_needs_no_body", "_owes_continue", "_seen", "head", "peer", "unread")
+
+    def __init__(self, needs_no_body: Callable[[RequestHead], bool] = lambda _: False) -> None:
+        self._needs_no_body = needs_no_body
         self.peer = ""
         self.unread = bytearray()  # what has come and belongs to no request yet
         self.head: RequestHead | None = None  # of the request whose body is still to come
@@ -37,6 +42,11 @@ class RequestReader:
         head = self.head or self._read_head()
         if head is None:
             return None
+        if head.length and self._needs_no_body(head):
+            return self._without_body(head)
+        if head.length > BODY_LIMIT:
+            self.head = head
+            raise ProtocolError(CONTENT_TOO_LARGE)
         body = self._read_body(head)
         self.head = None if body is not None else head
         return None if body is None else RawRequest(head, body, self.peer)
@@ -55,12 +65,17 @@ class RequestReader:
             return None
         self._seen = 0
         del unread[: head.size]
-        if head.length > BODY_LIMIT:
-            self.head = head
-            raise ProtocolError(CONTENT_TOO_LARGE)
         self._chunked = ChunkedBody() if head.length == CHUNKED else None
         self._owes_continue = head.headers.get(b"expect", b"").lower() == b"100-continue"
         return head
+
+    def _without_body(self, head: RequestHead) -> RawRequest:
+        """What is there whole is passed over; else the request is the last: gateways announce what never comes."""
+        if 0 < head.length <= min(len(self.unread), BODY_LIMIT):
+            del self.unread[: head.length]
+            return RawRequest(head, b"", self.peer)
+        self.head = head
+        return RawRequest(head._replace(is_persistent=False), b"", self.peer)
 
     def _read_body(self, head: RequestHead) -> bytes | None:
         if not head.length:

@@ -86,11 +86,15 @@ def failure(
     return Answer(orjson.dumps(body), status=status, headers=headers)
 
 
-def on_the_wire(answer: Answer, *, closes: bool) -> bytes:
-    """The bytes of an answer that is sent without Sanic, which would put its head together in several times as long."""
+def on_the_wire(answer: Answer, *, closes: bool, has_body: bool = True) -> bytes:
+    """The bytes of an answer that is sent without Sanic, which would put its head together in several times as long.
+
+    Without `has_body` they end with the head, which tells the body's length all the same (HEAD).
+    """
     body, headers = answer.body or b"", answer.headers
     lines = "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
     if lines.count("\n") != len(headers):
         raise ValueError("a header holds the end of a line")
     ending = _ENDINGS[closes] if body else _ENDINGS_WITHOUT_BODY[closes]
-    return (_STATUS_LINES[answer.status] + lines + ending % len(body)).encode(errors="surrogateescape") + body
+    head = (_STATUS_LINES[answer.status] + lines + ending % len(body)).encode(errors="surrogateescape")
+    return head + body if has_body else head

@@ -37,7 +37,7 @@ class TimedProtocol(HttpProtocol):
     def __init__(self, **given: Any) -> None:
         """Take what Sanic passes."""
         super().__init__(**given)
-        self._reader = RequestReader()
+        self._reader = RequestReader(self.app.ctx.fast_routes.needs_no_body)
         self._began: float | None = None  # when the request began that has not come whole
         self._is_busy = False  # a request is being answered
         self._is_with_sanic = False  # it is Sanic that answers
@@ -103,6 +103,13 @@ class TimedProtocol(HttpProtocol):
             return
         seconds = time.monotonic() - (self._began or self._time)
         self.transport.write(broken_off(self.app, self._reader.head, status, self._peer, seconds))
+        self._hang_up()
+
+    def _hang_up(self) -> None:
+        """Close, and read over for a while what the client still sends: cut off, it might not hear its answer."""
+        self._is_over = True
+        if self.transport is None:
+            return
         if self.transport.can_write_eof():
             self.transport.write_eof()
             self.loop.call_later(LINGER, self.close)

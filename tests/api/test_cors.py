@@ -36,6 +36,15 @@ async def test_a_preflight_of_a_listed_origin_is_answered(
     assert response.headers["vary"].lower() == "origin"
 
 
+async def test_apps_may_send_our_own_headers_and_those_that_are_named(start: Start) -> None:
+    api = await start(cors_origins=APP, cors_headers="X-App-Version, traceparent")
+    own = "authorization,content-type,x-device-id,x-device-name,x-request-id"
+    asked = preflight(APP, "POST", f"{own},x-app-version,traceparent,x-other")
+    response = await api.request("OPTIONS", LOGIN, headers=asked)
+    allowed = set(response.headers["access-control-allow-headers"].split(","))
+    assert allowed == {*own.split(","), "x-app-version", "traceparent"}
+
+
 async def test_a_preflight_of_the_address_with_a_number_sends_nothing(browser_api: Api, outbox: Outbox) -> None:
     response = await browser_api.request("OPTIONS", f"{BASE}/sms/codes/{MOBILE}", headers=preflight(APP, "GET"))
     assert response.headers["access-control-allow-origin"] == APP

@@ -2,7 +2,9 @@
 
 import re
 from typing import Any
+from urllib.parse import urljoin
 
+import pytest
 from openapi_spec_validator import validate
 
 from service.http.errors import STATUS
@@ -56,8 +58,12 @@ async def test_the_documented_failures_have_the_statuses_of_the_table(api: Api) 
                     assert int(status) == STATUS[code] or (refresh and code == "session_ended" and status == "403")
 
 
-async def test_the_page_shows_the_document(api: Api) -> None:
+@pytest.mark.parametrize("prefix", ["", "/latch"])
+async def test_the_page_shows_the_document_behind_a_prefix_too(api: Api, prefix: str) -> None:
     response = await api.request("GET", "/docs")
     assert response.status_code == 200
     assert "text/html" in response.headers["content-type"]
-    assert "/docs/openapi.json" in response.text
+    addresses = re.findall(r'(?:spec-url|href)="([^"]*)"', response.text)
+    assert len(addresses) == 2
+    for address in addresses:
+        assert urljoin(f"http://x{prefix}/docs", address) == f"http://x{prefix}/docs/openapi.json"

@@ -57,6 +57,12 @@ CHECK = operation(
     _AUTHENTICATED,
     secured=schemas.ACCESS,
 )
+FORWARD_AUTH = {
+    **CHECK,
+    "summary": "Check an access token, whatever the client asked for (forward-auth)",
+    "description": "As `GET /authorizations`, with any method, here and on every address below: for gateways that keep "
+    "the client's method and path (Envoy, HAProxy, Traefik). Answered from the head. A preflight needs a token too.",
+}
 LOG_OUT = operation(
     "authorizations",
     "Log out",
