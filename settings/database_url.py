@@ -8,18 +8,17 @@ import re
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from ipaddress import IPv6Address
 from urllib.parse import parse_qsl, unquote
 
-from settings import redis_url
+from settings import database_tls, redis_url
+from settings.database_tls import ENFORCED, OF_SYSTEM
 
 SCHEMES = ("postgres", "postgresql")
 PORT = "5432"
 HIGHEST_PORT = 65_535
 LONGEST_WAIT = 600  # seconds
 MOST_STATEMENTS = 10_000
-OF_SYSTEM = "system"
-VERIFIED = ("verify-ca", "verify-full")
-ENFORCED = ("require", *VERIFIED)
 
 TAKEN = {
     *("host", "port", "user", "password", "dbname", "application_name", "options", "schema", "connect_timeout"),
@@ -54,8 +53,10 @@ VALUES = {  # of the options that take one of a few
     "pgbouncer": ("true", "false"),
     "sslmode": ("disable", "allow", "prefer", *ENFORCED),
     "sslnegotiation": ("postgres", "direct"),
-    "target_session_attrs": ("any", "read-write", "primary"),  # for Latch writes
+    "target_session_attrs": ("any", "read-write", "primary"),
 }
+WHY = {"gssencmode": "GSSAPI is not used", "target_session_attrs": "Latch writes"}
+AMISS = "should name a host and a port; a password with / ? # or @ in it must be percent-encoded"
 NAME = re.compile("[A-Za-z_]{1,40}")
 
 Options = Mapping[str, str]
@@ -94,7 +95,7 @@ def parse(url: str) -> Postgres:
     parts = redis_url.split(url)
     login, _, hosts = parts.netloc.rpartition("@")
     if "#" in url or "@" in parts.path or ("@" in url and not login) or "%00" in url or not parts.netloc.isascii():
-        raise ValueError("should name a host and a port; a password with / ? # or @ in it must be percent-encoded")
+        raise ValueError(AMISS)
     options = dict(parse_qsl(parts.query, keep_blank_values=True))
     _refuse_bad(options)
     user, _, password = login.partition(":")
@@ -104,7 +105,7 @@ def parse(url: str) -> Postgres:
         options.get("user") or unquote(user) or None,
         options.get("password") or unquote(password),
         options.get("dbname") or unquote(parts.path.lstrip("/")) or None,
-        _tls(options),
+        database_tls.of(options),
         True if options.get("sslnegotiation") == "direct" else None,
         _number(options, "connect_timeout", 1, LONGEST_WAIT),
         _cache_size(options),
@@ -122,7 +123,8 @@ def _refuse_bad(options: Options) -> None:
             shown = f"no option {name}" if NAME.fullmatch(name) else "no such option"
             raise ValueError(f"should have {shown}, only: {', '.join(sorted(TAKEN))}")
         if value not in VALUES.get(name, (value,)):
-            raise ValueError(f"should have {name} as one of: {', '.join(VALUES[name])}")
+            why = f", since {WHY[name]}" if name in WHY else ""
+            raise ValueError(f"should have {name} as one of: {', '.join(VALUES[name])}{why}")
 
 
 def _notes(options: Options) -> list[str]:
@@ -134,7 +136,7 @@ def _notes(options: Options) -> list[str]:
 
 def _places(hosts: str, options: Options) -> tuple[tuple[str, int], ...]:
     """As libpq has it: lists with commas, of hosts (or folders of Unix sockets) and of ports."""
-    given = options.get("host", "").split(",") if options.get("host") else [unquote(host) for host in hosts.split(",")]
+    given = (options.get("host") or hosts).split(",")
     ports = (options.get("port") or PORT).split(",")
     if len(ports) == 1:
         ports *= len(given)
@@ -145,16 +147,21 @@ def _places(hosts: str, options: Options) -> tuple[tuple[str, int], ...]:
 
 def _place(text: str, port: str) -> tuple[str, int]:
     if not text.startswith("/") and (text.count(":") == 1 or "]:" in text):
-        text, _, port = text.rpartition(":")
-    host = text if text.startswith("/") else text.strip("[]")
-    try:
-        host.encode("idna")  # else connecting fails with an error that is no network's
-        number = int(port) if port.isascii() and port.isdigit() else 0
-    except UnicodeError:
-        number = 0
-    if not host or not 0 < number <= HIGHEST_PORT:
-        raise ValueError("should name a host and a port; a password with / ? # or @ in it must be percent-encoded")
+        text, _, own = text.rpartition(":")
+        port = own or port
+    host = unquote(text).removeprefix("[").removesuffix("]")
+    number = int(port) if port.isascii() and port.isdigit() else 0
+    if not _is_host(host) or not 0 < number <= HIGHEST_PORT:
+        raise ValueError(AMISS)
     return host, number
+
+
+def _is_host(host: str) -> bool:
+    """Whether connecting to it can fail of nothing but the network."""
+    try:
+        return host.startswith("/") or bool(IPv6Address(host) if ":" in host else host and host.encode("idna"))
+    except ValueError:  # a UnicodeError is one
+        return False
 
 
 def _number(options: Options, name: str, least: int, most: int) -> int | None:
@@ -174,36 +181,3 @@ def _cache_size(options: Options) -> int | None:
 def _settings(options: Options) -> dict[str, str]:
     names = {"application_name": "application_name", "options": "options", "schema": "search_path"}
     return {name: options[option] for option, name in names.items() if option in options}
-
-
-def _tls(options: Options) -> ssl.SSLContext | str | None:
-    """As libpq has it, but that no file in ~/.postgresql is looked for: verify-full is by the system's authorities."""
-    root = options.get("sslrootcert")
-    mode = options.get("sslmode", "verify-full" if root == OF_SYSTEM else None)
-    if root == OF_SYSTEM and mode != "verify-full":
-        raise ValueError("should have sslmode=verify-full with sslrootcert=system")
-    if mode == "verify-ca" and root is None:
-        raise ValueError("should have an sslrootcert with sslmode=verify-ca, or sslmode=verify-full")
-    if mode not in ENFORCED:
-        if {"sslrootcert", "sslcert", "sslkey"} & set(options) or options.get("sslnegotiation") == "direct":
-            raise ValueError(f"should have sslmode as one of: {', '.join(ENFORCED)}, where other ssl options are")
-        return mode
-    try:
-        return _context(mode, root, options.get("sslcert"), options.get("sslkey"))
-    except OSError:  # a certificate that is none is an SSLError, and so one of these
-        raise ValueError("should name files that are there and hold PEM as sslcert, sslkey, sslrootcert") from None
-
-
-def _context(mode: str, root: str | None, certificate: str | None, key: str | None) -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname = mode == "verify-full"
-    if root not in {None, OF_SYSTEM}:
-        context.load_verify_locations(cafile=root)
-    elif mode == "verify-full":
-        context.load_default_certs()
-    else:
-        context.verify_mode = ssl.CERT_NONE
-    if certificate or key:
-        context.load_cert_chain(certificate or "", key, password=lambda: "")  # else it would ask at the terminal
-    context.set_alpn_protocols(["postgresql"])  # PostgreSQL 17 asks for it where TLS comes first
-    return context

@@ -11,7 +11,8 @@ from redis.asyncio import RedisCluster
 
 from service.stores.redis import client
 from service.stores.redis.connection import Connection
-from tests import topologies
+from tests import postgres_servers, topologies
+from tests.postgres_servers import Server
 
 KINDS = {
     "embedded": "redis_server",
@@ -90,3 +91,10 @@ async def url(request: pytest.FixtureRequest, tmp_path: Path, loop: object) -> s
     await connection.execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
     await connection.close()
     return address
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[Server]:
+    """A PostgreSQL of its own port, whose roles and settings tests may change and put back."""
+    with postgres_servers.server() as running:
+        yield running
