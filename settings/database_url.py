@@ -149,7 +149,7 @@ def _place(text: str, port: str) -> tuple[str, int]:
     if not text.startswith("/") and (text.count(":") == 1 or "]:" in text):
         text, _, own = text.rpartition(":")
         port = own or port
-    host = unquote(text).removeprefix("[").removesuffix("]")
+    host = unquote(text[1:-1] if text.startswith("[") and text.endswith("]") else text)
     number = int(port) if port.isascii() and port.isdigit() else 0
     if not _is_host(host) or not 0 < number <= HIGHEST_PORT:
         raise ValueError(AMISS)

@@ -107,34 +107,42 @@ def pgbouncer(url: str, mode: str, tls: Certificates | None = None) -> Iterator[
         pytest.skip("pgbouncer is not installed")
     parts, port = urlsplit(url), free_port()
     place = f"host={parse_qs(parts.query)['host'][0]} user={parts.username} dbname={parts.path.lstrip('/')}"
-    lines = [
-        *("[databases]", f"latch = {place}"),
-        *("[pgbouncer]", "listen_addr = 127.0.0.1", f"listen_port = {port}", "unix_socket_dir =", "auth_type = any"),
-        *(f"pool_mode = {mode}", "default_pool_size = 3", *(_secured(tls) if tls else [])),
-    ]
     with tempfile.TemporaryDirectory(prefix="latch-") as name:
         folder = Path(name)
+        lines = [
+            *("[databases]", f"latch = {place}"),
+            *(
+                "[pgbouncer]",
+                "listen_addr = 127.0.0.1",
+                f"listen_port = {port}",
+                "unix_socket_dir =",
+                "auth_type = any",
+            ),
+            *(f"pool_mode = {mode}", "default_pool_size = 3", *(_secured(folder, tls) if tls else [])),
+        ]
         (folder / "pgbouncer.ini").write_text("\n".join(lines) + "\n", encoding="utf-8")
         _hand_over(folder)
         with (folder / "log").open("wb") as log:
             process = subprocess.Popen([PGBOUNCER, str(folder / "pgbouncer.ini")], stderr=log, **unprivileged())
         try:
-            _wait_for(folder / "log", "process up")
+            _wait_for(process, folder / "log", "process up")
             yield f"postgres://latch@127.0.0.1:{port}/latch"
         finally:
             process.kill()
             process.wait()
 
 
-def _secured(tls: Certificates) -> list[str]:
-    """Everybody must speak TLS, and may show a certificate of the same authority."""
+def _secured(folder: Path, tls: Certificates) -> list[str]:
+    """Everybody must speak TLS, and may show a certificate of the same authority. Copies: its user reads no others."""
     files = {"key": tls.key, "cert": tls.certificate, "ca": tls.authority}
-    return ["client_tls_sslmode = require", *(f"client_tls_{name}_file = {path}" for name, path in files.items())]
+    copies = {name: shutil.copy(path, folder) for name, path in files.items()}
+    return ["client_tls_sslmode = require", *(f"client_tls_{name}_file = {path}" for name, path in copies.items())]
 
 
-def _wait_for(log: Path, words: str) -> None:
+def _wait_for(process: "subprocess.Popen[bytes]", log: Path, words: str) -> None:
     deadline = time.monotonic() + PATIENCE
     while words not in (text := log.read_text(encoding="utf-8")):
+        assert process.poll() is None, text
         assert time.monotonic() < deadline, text
         time.sleep(0.02)
 
