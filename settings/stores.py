@@ -39,7 +39,10 @@ class StoreSettings(BaseModel):
     )
     database_url: SecretStr = Field(
         SecretStr(""),
-        description="`sqlite://<path>` or `postgres://user:password@host:port/database`; empty: SQLite in `DATA_DIR`",
+        description=(
+            "`sqlite://<path>` or `postgres://user:password@host:port/database`, with options as docs/databases.md has "
+            "them; empty: SQLite in `DATA_DIR`"
+        ),
     )
     database_timeout: float = Field(
         1.5, gt=0, le=60, description="seconds to wait for a database connection, and for each statement"

@@ -1,8 +1,10 @@
 """What Tortoise is told of the database that a URL names. asyncpg is an extra, and not imported for SQLite."""
 
+from importlib.util import find_spec
 from typing import Any
 from urllib.parse import unquote
 
+from config import SettingsError
 from settings import database_url
 
 APP = "models"
@@ -30,6 +32,8 @@ def _connection(url: str, timeout: float, pool_size: int) -> dict[str, Any]:
         path = unquote(url.removeprefix(SQLITE).partition("?")[0])
         credentials = {"file_path": path, "busy_timeout": round(timeout * 1000)}  # the other workers write there, too
         return {"engine": "tortoise.backends.sqlite", "credentials": credentials}
+    if not find_spec("asyncpg"):
+        raise SettingsError("DATABASE_URL: should be of SQLite, or asyncpg be installed: pip install asyncpg")
     place = database_url.parse(url)
     credentials = {"place": place, "timeout": timeout, "maxsize": pool_size}
     return {"engine": "service.stores.asyncpg_client", "credentials": credentials}

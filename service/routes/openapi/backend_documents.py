@@ -57,7 +57,7 @@ HEALTHZ: dict[str, Any] = {
 }
 _STORE = {"type": "string", "enum": ["ok", "unavailable"]}
 READYZ: dict[str, Any] = {
-    "summary": "Redis and the database answer",
+    "summary": "Redis and the database answer, and PostgreSQL takes writes",
     "description": "For load balancers. A failure says which of them does not, in `stores`.",
     "tag": "health",
     "response": [success({"redis": _STORE, "database": _STORE}, "ready"), *failures(ServiceUnavailable)],
