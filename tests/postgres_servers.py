@@ -27,6 +27,7 @@ PGBOUNCER = shutil.which("pgbouncer")
 ACCESS = """
 local all postgres trust
 local all all scram-sha-256
+local replication postgres trust
 host all unwelcome 127.0.0.1/32 reject
 host all all 127.0.0.1/32 scram-sha-256
 """
@@ -62,6 +63,26 @@ class Server:
         output.unlink()
         return text
 
+    def copy(self, folder: Path) -> "Server":
+        """A standby in an empty folder, started."""
+        replica = Server(folder, self._programs)
+        where = ["-h", str(self.folder), "-p", str(self.port), "-U", "postgres"]
+        self.call("pg_basebackup", *where, "-D", str(folder), "-R", "--checkpoint=fast")
+        with (folder / "postgresql.conf").open("a", encoding="utf-8") as file:
+            file.write(f"port = {replica.port}\nunix_socket_directories = '{folder}'\n")
+        replica.start()
+        return replica
+
+    def start(self) -> None:
+        self.call("pg_ctl", "-w", "-D", str(self.folder), "-l", str(self.folder / "log"), "start")
+
+    def stop(self) -> None:
+        self.call("pg_ctl", "-D", str(self.folder), "-m", "immediate", "stop")
+
+    def promote(self) -> None:
+        """Make a standby take writes. Returns when it does."""
+        self.call("pg_ctl", "-w", "-D", str(self.folder), "promote")
+
     def end_connections(self) -> None:
         """As a failover or an operator does. Returns when they have ended."""
         self.sql("SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE usename = 'latch'")
@@ -91,12 +112,25 @@ def server() -> Iterator[Server]:
         file.write(f"{CONFIGURATION}port = {running.port}\nunix_socket_directories = '{folder}'\n")
     (folder / "pg_hba.conf").write_text(ACCESS, encoding="utf-8")
     _hand_over(folder)
-    running.call("pg_ctl", "-w", "-D", str(folder), "-l", str(folder / "log"), "start")
+    running.start()
     try:
         running.sql("CREATE ROLE latch LOGIN PASSWORD 'one'", "CREATE DATABASE latch OWNER latch")
         yield running
     finally:
-        running.call("pg_ctl", "-D", str(folder), "-m", "immediate", "stop")
+        running.stop()
+        shutil.rmtree(folder)
+
+
+@contextmanager
+def standby(primary: Server) -> Iterator[Server]:
+    """A copy that follows a server, and answers questions."""
+    folder = Path(tempfile.mkdtemp(prefix="latch-"))
+    _hand_over(folder)
+    replica = primary.copy(folder)
+    try:
+        yield replica
+    finally:
+        replica.stop()
         shutil.rmtree(folder)
 
 

@@ -27,6 +27,7 @@ from service.stores.database_errors import (
 from service.stores.meter import Meter, Observe, ignore, timed
 from service.stores.tortoise_config import APP, CONNECTION, config, connect_timeout
 
+HUNG = 0.4  # seconds after which a statement that its caller gives up is taken for one that will not be answered
 WRITABLE = "SELECT current_setting('transaction_read_only') <> 'on' AS writable"
 DENIED = """
     SELECT privilege FROM unnest(ARRAY['SELECT', 'INSERT', 'UPDATE']) AS privilege
@@ -81,11 +82,10 @@ class Database:
             return await _answer(done(), deadline.remaining(self.timeout))
         except DRIVERS as error:
             raise await self._failed(error, began) from error
-
-    def distrust(self, began: float) -> None:
-        """Drop what rests in the pool since before this moment, for something that began then has hung."""
-        if pool := self._pool:
-            pool.drop_stale(began)
+        except asyncio.CancelledError:
+            if time.monotonic() - began > HUNG:
+                self._distrust(began)
+            raise
 
     @timed(lambda statement: statement.split(maxsplit=1)[0].upper())
     async def rows(self, statement: str, values: Sequence[object]) -> list[dict[str, Any]]:
@@ -181,8 +181,13 @@ class Database:
         if (pool := self._pool) and (code in {READ_ONLY, *MIXED_UP} or code.startswith(GOES_AWAY)):
             await pool.renew(began, mixes_statements=code in MIXED_UP)
         elif is_lost(error):
-            self.distrust(began)
+            self._distrust(began)
         return ServiceUnavailable()
+
+    def _distrust(self, began: float) -> None:
+        """Drop what rests in the pool since before this moment: something that began then has hung."""
+        if pool := self._pool:
+            pool.drop_stale(began)
 
     def _executor(self) -> MigrationExecutor:
         return MigrationExecutor(self.client, {APP: self.config["apps"][APP]})

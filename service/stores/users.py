@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import time
 from collections.abc import Mapping
 from datetime import datetime
 from functools import lru_cache, partial
@@ -72,7 +71,6 @@ class UserStore:
             first = {one.item.mobile: one for one in reversed(asked)}
             # A row that an operator's transaction holds must not hold up the others: a pool has connections for them.
             patience = SHARED if len(first) > 1 and self._database.is_postgres else None
-            began = time.monotonic()
             try:
                 async with asyncio.timeout(patience):
                     await self._upsert(first)
@@ -80,7 +78,6 @@ class UserStore:
                 if len(first) == 1:
                     asked[0].fail(error)
                 else:
-                    self._database.distrust(began)
                     log.warning("%d logins could not be written together: %s", len(first), type(error).__name__)
                     self._log_in_apart([one for one in first.values() if not one.is_over])
             asked = [one for one in asked if first[one.item.mobile] is not one]

@@ -13,6 +13,7 @@ import pytest
 from service.errors import ServiceUnavailable
 from service.stores.asyncpg_client import KEEP_ALIVE, keep_alive
 from service.stores.database import Database
+from service.stores.database_errors import describe
 from service.stores.users import UserStore
 from tests import postgres_servers
 from tests.postgres_servers import Server
@@ -73,6 +74,16 @@ async def test_the_only_connection_of_a_pool_is_replaced_soon_after_it_was_forgo
         proxy.forget()
         await unavailable(database)
         await database.ping()
+
+
+async def test_a_caller_who_gives_up_on_a_forgotten_connection_leaves_none_to_the_next(postgres: str) -> None:
+    async with proxied(postgres) as (database, proxy):
+        await fill(database)
+        proxy.forget()
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(TIMEOUT / 2):  # as readiness does
+                await database.ping()
+        await asyncio.gather(*(database.ping() for _ in range(CONNECTIONS - 1)))
 
 
 async def test_logins_that_meet_forgotten_connections_together_all_succeed(postgres: str) -> None:
@@ -174,6 +185,38 @@ async def test_a_host_that_does_not_answer_leaves_time_for_the_next(pair: tuple[
         start = time.monotonic()
         await fill(database, 2)
         assert time.monotonic() - start < 1  # the host that was fit comes first from now on
+        await database.close()
+
+
+@pytest.mark.slow
+async def test_a_standby_that_is_promoted_is_found_after_one_failure(pair: tuple[Server, Server]) -> None:
+    primary, _ = pair
+    with postgres_servers.standby(primary) as replica:
+        hosts = f"127.0.0.1:{replica.port},127.0.0.1:{primary.port}"
+        database = Database(f"postgres://latch:one@{hosts}/latch", timeout=5, pool_size=5)
+        await database.open()
+        users = UserStore(database)
+        await users.log_in("13700000001", NOW)
+        await asyncio.to_thread(replica.promote)
+        await asyncio.to_thread(primary.set, "default_transaction_read_only = on")  # as a proxy fences it off
+        with suppress(ServiceUnavailable):
+            await users.log_in("13700000002", NOW)
+        await users.log_in("13700000003", NOW)
+        await database.close()
+        assert "13700000003" in replica.sql("SELECT mobile FROM users", database="latch")
+        primary.set("default_transaction_read_only = off")
+
+
+@pytest.mark.slow
+async def test_a_standby_alone_answers_and_is_named_as_one(pair: tuple[Server, Server]) -> None:
+    with postgres_servers.standby(pair[0]) as replica:
+        database = Database(replica.url, timeout=5, pool_size=5)
+        await database.open()
+        with pytest.raises(ServiceUnavailable) as caught:
+            await database.ping()
+        assert describe(caught.value.__cause__) == "takes no writes: it is a standby, or set to read only (25006)"
+        with pytest.raises(ServiceUnavailable):
+            await UserStore(database).log_in("13700000001", NOW)
         await database.close()
 
 
