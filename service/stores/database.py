@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextvars import copy_context
 from typing import Any, TypeVar
 
@@ -24,6 +24,7 @@ from service.stores.database_errors import (
     is_lost,
     sqlstate,
 )
+from service.stores.first_connection import FirstConnection
 from service.stores.meter import Meter, Observe, ignore, timed
 from service.stores.tortoise_config import APP, CONNECTION, config, connect_timeout
 
@@ -51,7 +52,7 @@ class Database:
         self.timeout = timeout
         self._connect_timeout = connect_timeout(url, timeout)
         self._context = TortoiseContext()
-        self._connecting: asyncio.Task[None] | None = None
+        self._first = FirstConnection(lambda: self.client.create_connection(with_db=True))
 
     async def open(self) -> None:
         """Load the models. Does not connect yet, so that a worker starts while the database is away."""
@@ -77,9 +78,9 @@ class Database:
 
         began = time.monotonic()
         try:
-            if not self._is_connected:
-                await _answer(self._connect(), deadline.remaining(self._connect_timeout))
-            return await _answer(done(), deadline.remaining(self.timeout))
+            if not self._first.is_made:
+                await deadline.bounded(self._first.made(), deadline.remaining(self._connect_timeout))
+            return await deadline.bounded(done(), deadline.remaining(self.timeout))
         except DRIVERS as error:
             raise await self._failed(error, began) from error
         except asyncio.CancelledError:
@@ -142,9 +143,7 @@ class Database:
 
     async def close(self) -> None:
         """Close every connection."""
-        if self._connecting:
-            await asyncio.wait({self._connecting}, timeout=self.timeout)
-        self._connecting = None
+        await self._first.forget(self.timeout)
         try:
             await self._context.close_connections()
         except OSError as error:
@@ -154,23 +153,6 @@ class Database:
     def _pool(self) -> Any:
         """The client again, where it is a PooledClient; its module cannot be imported without asyncpg."""
         return self.client if self.is_postgres else None
-
-    @property
-    def _is_connected(self) -> bool:
-        return self._connecting is not None and self._connecting.done() and _succeeded(self._connecting)
-
-    async def _connect(self) -> None:
-        """Connect, if that is still to be done, in a task that a caller who goes away does not cut off.
-
-        Left to itself Tortoise connects while it holds a lock, and keeps the lock for ever if connecting fails or is
-        cancelled: one client that hangs up during a worker's first statement would block the database for good.
-        """
-        if self._connecting is None or (self._connecting.done() and not _succeeded(self._connecting)):
-            self._connecting = asyncio.create_task(self.client.create_connection(with_db=True))
-            self._connecting.add_done_callback(_succeeded)  # looks at the failure, also when nobody waits any more
-        connecting = self._connecting
-        await asyncio.wait((connecting,))  # and no shield: since Python 3.14 that logs a failure that its caller missed
-        connecting.result()
 
     async def _failed(self, error: Exception, began: float) -> Exception:
         """What to raise for an error of the driver's; and what else in the pool is as bad as this connection goes."""
@@ -191,24 +173,3 @@ class Database:
 
     def _executor(self) -> MigrationExecutor:
         return MigrationExecutor(self.client, {APP: self.config["apps"][APP]})
-
-
-async def _answer(work: Coroutine[Any, Any, Answer], seconds: float) -> Answer:
-    """The answer of `work`. Raises TimeoutError after `seconds`, though cutting the work off may take longer.
-
-    asyncpg asks a server that hangs to cancel the statement, and waits as long again for it to do so.
-    """
-    task = asyncio.create_task(work)
-    task.add_done_callback(_succeeded)
-    try:
-        await asyncio.wait({task}, timeout=seconds)
-    finally:
-        if not task.done():
-            task.cancel()
-    if not task.done():
-        raise TimeoutError
-    return task.result()
-
-
-def _succeeded(task: asyncio.Task[Any]) -> bool:
-    return not task.cancelled() and task.exception() is None
