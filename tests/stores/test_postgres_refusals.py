@@ -182,6 +182,16 @@ async def test_a_host_name_that_is_not_known_says_so() -> None:
         assert await refusal(database.ping()) == "has a host name that is not known"
 
 
+async def test_what_the_url_sends_with_the_log_in_reaches_the_server(
+    database: Database, postgres_server: Server
+) -> None:
+    sent = "application_name=latch&schema=people&options=-c%20statement_timeout%3D7s"
+    async with opened(f"{postgres_server.url}?{sent}") as other:
+        names = "application_name", "search_path", "statement_timeout"
+        rows = await other.rows("SELECT current_setting(name) AS value FROM unnest($1::text[]) AS name", [names])
+    assert [row["value"] for row in rows] == ["latch", "people", "7s"]
+
+
 async def test_a_refusal_is_logged_without_a_password_or_a_stack_trace(
     database: Database, postgres_server: Server, caplog: pytest.LogCaptureFixture
 ) -> None:
