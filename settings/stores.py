@@ -5,7 +5,7 @@ from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 from pydantic import BaseModel, Field, SecretStr, field_validator
 
-from settings import redis_url
+from settings import database_url, redis_url
 
 REDIS_SCHEMES = (
     "redis",
@@ -16,8 +16,7 @@ REDIS_SCHEMES = (
     redis_url.TLS_SENTINEL,
     redis_url.TLS_CLUSTER,
 )
-DATABASE_OPTIONS = {"sslmode", "host", "schema", "application_name"}  # of a postgres:// URL
-DATABASE_SCHEMES = ("sqlite", "postgres", "postgresql")
+DATABASE_SCHEMES = ("sqlite", *database_url.SCHEMES)
 PATH_SCHEMES = {"unix", "sqlite"}  # these name a file, not a host
 
 
@@ -40,7 +39,10 @@ class StoreSettings(BaseModel):
     )
     database_url: SecretStr = Field(
         SecretStr(""),
-        description="`sqlite://<path>` or `postgres://user:password@host:port/database`; empty: SQLite in `DATA_DIR`",
+        description=(
+            "`sqlite://<path>` or `postgres://user:password@host:port/database`, with options as docs/databases.md has "
+            "them; empty: SQLite in `DATA_DIR`"
+        ),
     )
     database_timeout: float = Field(
         1.5, gt=0, le=60, description="seconds to wait for a database connection, and for each statement"
@@ -64,10 +66,11 @@ class StoreSettings(BaseModel):
     @field_validator("database_url")
     @classmethod
     def _check_database_url(cls, url: SecretStr) -> SecretStr:
-        _with_scheme(url, DATABASE_SCHEMES)
-        unknown = sorted(set(parse_qs(urlsplit(url.get_secret_value()).query)) - DATABASE_OPTIONS)
-        if unknown:
-            raise ValueError(f"should have no option {', '.join(unknown)}, only: {', '.join(sorted(DATABASE_OPTIONS))}")
+        value = url.get_secret_value()
+        if value.partition("://")[0] in database_url.SCHEMES:
+            database_url.parse(value)
+        elif urlsplit(_with_scheme(url, DATABASE_SCHEMES).get_secret_value()).query:
+            raise ValueError("should have no options where it begins with sqlite://")
         return url
 
     @property
@@ -97,10 +100,16 @@ class StoreSettings(BaseModel):
             self.database_url.get_secret_value() or f"sqlite://{quote(str(self.data_dir.resolve() / 'latch.sqlite3'))}"
         )
 
+    @property
+    def database_notes(self) -> tuple[str, ...]:
+        """Sentences about options of DATABASE_URL that have no effect."""
+        url = self.database_location
+        return () if url.startswith("sqlite://") else database_url.parse(url).notes
+
 
 def public(url: str) -> str:
     """The URL without its user, password and query, fit for a log line."""
-    parts = redis_url.split(url) if redis_url.names_many(url) else urlsplit(url)
+    parts = redis_url.split(url)
     if "@" in url and "@" not in parts.netloc and parts.scheme not in PATH_SCHEMES:
         return f"{parts.scheme}://?"  # a password with / ? or # in it: what follows is a part of it
     place = parts.netloc.rpartition("@")[2]

@@ -14,6 +14,7 @@ from service.events import Event
 from service.http.errors import REFRESH_STATUS, STATUS
 from service.observability.audit import WARNINGS
 from settings import reference
+from settings.database_url import REFUSED, TAKEN, WITHOUT_EFFECT
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -24,6 +25,18 @@ def table(heading: str, page: str = README) -> list[list[str]]:
     section = page.split(f"## {heading}\n")[1].split("\n## ", maxsplit=1)[0]
     rows = [line for line in section.splitlines() if line.startswith("|")]
     return [[re.sub("^`([^`]*)`$", r"\1", cell.strip()) for cell in row.strip("|").split("|")] for row in rows[2:]]
+
+
+def test_the_page_of_the_database_says_of_each_option_what_becomes_of_it() -> None:
+    rows = table("Options of the URL", (ROOT / "docs" / "databases.md").read_text(encoding="utf-8"))
+    documented: dict[str, str] = {}
+    for names, what in rows:
+        documented |= dict.fromkeys(re.findall(r"\w+", names), re.split("[:;,. ]", what)[0])
+    expected = {**dict.fromkeys(TAKEN, "taken"), **dict.fromkeys(REFUSED, "refused")}
+    assert {name: {"has": "have"}.get(verb, verb) for name, verb in documented.items()} == {
+        **expected,
+        **dict.fromkeys(WITHOUT_EFFECT, "have"),
+    }
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from argparse import Namespace
 from config import Settings, SettingsError, doubts
 from service import mobiles, senders, sms_text
 from service.app import connections
-from service.commands.check_database import of_database
+from service.commands.check_database import of_database, of_url
 from service.commands.check_redis import of_redis
 from service.commands.findings import Finding, Level
 from service.embedded.running import running_redis
@@ -49,7 +49,7 @@ async def findings(settings: Settings, connection: Connection, database: Databas
 def of_settings(settings: Settings) -> list[Finding]:
     """What can be said without asking Redis or the database. A start says it, too."""
     found = [Finding(Level.GOOD, "settings: every value is within its bounds")]
-    found += [Finding(Level.WARN, text) for text in doubts()]
+    found += [Finding(Level.WARN, text) for text in doubts()] + of_url(settings)
     try:
         senders.check(settings)
     except SettingsError as error:

@@ -1,21 +1,34 @@
-"""What `check` says of the database: does it answer, and is it up to date."""
+"""What `check` says of the database: does it answer, does it take writes, may we, and is it up to date."""
 
 from config import Settings, public
 from service.commands.findings import Finding, Level
 from service.errors import ServiceUnavailable
 from service.stores.database import Database
+from service.stores.database_errors import describe
 
 
 async def of_database(settings: Settings, database: Database) -> list[Finding]:
     """What there is to say of it, in one line."""
-    place = f"database at {public(settings.database_location)}"
+    place = place_of(settings)
     try:
-        await database.ping()
         pending = await database.pending()
-    except ServiceUnavailable:
-        return [Finding(Level.BAD, f"{place} does not answer")]
+        denied = [] if pending else await database.denied()
+    except ServiceUnavailable as error:
+        return [Finding(Level.BAD, f"{place} {describe(error.__cause__)}")]
+    if denied:
+        return [Finding(Level.BAD, f"{place} lets this role not {' or '.join(denied)} in the table users")]
     if not pending:
         return [Finding(Level.GOOD, f"{place} answers and is up to date")]
     if settings.database_is_embedded:
         return [Finding(Level.GOOD, f"{place} answers; the next start applies {', '.join(pending)}")]
     return [Finding(Level.BAD, f"{place} lacks {', '.join(pending)}; type: python run.py migrate")]
+
+
+def of_url(settings: Settings) -> list[Finding]:
+    """The options of DATABASE_URL that do nothing here."""
+    return [Finding(Level.WARN, f"DATABASE_URL: {note}") for note in settings.database_notes]
+
+
+def place_of(settings: Settings) -> str:
+    """Where the database is, at the beginning of a sentence."""
+    return f"database at {public(settings.database_location)}"

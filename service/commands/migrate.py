@@ -7,14 +7,20 @@ from argparse import Namespace
 
 from config import Settings
 from service.app import connections
+from service.commands.check_database import place_of
 from service.errors import ServiceUnavailable
+from service.stores.database_errors import describe
 
 log = logging.getLogger(__name__)
 
 
 def run(settings: Settings, _: Namespace) -> int:
     """Apply the pending migrations, and print their names. Returns the exit code."""
-    applied = asyncio.run(migrate(settings))
+    try:
+        applied = asyncio.run(migrate(settings))
+    except ServiceUnavailable as error:
+        print(f"the {place_of(settings)} {describe(error.__cause__)}", file=sys.stderr)
+        return 1
     print("\n".join(f"applied {name}" for name in applied) or "nothing to apply")
     return 0
 
@@ -29,8 +35,10 @@ async def database_is_current(settings: Settings) -> bool:
     await database.open()
     try:
         pending = await database.pending()
-    except ServiceUnavailable:
-        log.warning("the database does not answer; serving all the same, and logins will fail until it does")
+    except ServiceUnavailable as error:
+        log.warning(
+            "the %s %s; serving all the same, and logins will fail", place_of(settings), describe(error.__cause__)
+        )
         return True
     finally:
         await database.close()

@@ -6,10 +6,10 @@ against a store that hangs take no longer than one. The command line and the sta
 
 import asyncio
 import time
-from collections.abc import Awaitable, Iterator
+from collections.abc import Awaitable, Coroutine, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from service.errors import ServiceUnavailable
 
@@ -51,6 +51,29 @@ async def within(seconds: float, work: Awaitable[Result]) -> Result:
 async def sleep(seconds: float) -> None:
     """Wait, no longer than the request may. Raises ServiceUnavailable where its time is up."""
     await asyncio.sleep(remaining(seconds))
+
+
+async def bounded(work: Coroutine[Any, Any, Result], seconds: float) -> Result:
+    """What `work` returns. Raises TimeoutError after `seconds`, though cutting the work off may take longer.
+
+    asyncpg asks a server that hangs to cancel the statement, and waits as long again for it to do so.
+    """
+    task = asyncio.create_task(work)
+    task.add_done_callback(_look)
+    try:
+        await asyncio.wait({task}, timeout=seconds)
+    finally:
+        if not task.done():
+            task.cancel()
+    if not task.done():
+        raise TimeoutError
+    return task.result()
+
+
+def _look(task: asyncio.Task[Any]) -> None:
+    """At the failure: nobody else may, and asyncio would complain."""
+    if not task.cancelled():
+        task.exception()
 
 
 @contextmanager

@@ -1,46 +1,39 @@
-"""The connection to the database, by Tortoise: its life, its migrations, and what counts as "cannot be reached"."""
+"""The connection to the database, by Tortoise: its life, its migrations, its time limits, and what makes it 503."""
 
 import asyncio
 import logging
-import sqlite3
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+import time
+from collections.abc import Awaitable, Callable, Sequence
 from contextvars import copy_context
 from typing import Any, TypeVar
-from urllib.parse import parse_qsl, unquote, urlsplit
 
 from tortoise.backends.base.client import BaseDBAsyncClient
 from tortoise.context import TortoiseContext
-from tortoise.exceptions import DBConnectionError, IntegrityError, OperationalError
 from tortoise.migrations.executor import MigrationExecutor
 
 from service.errors import ServiceUnavailable
 from service.runtime import deadline
-from service.stores.meter import Meter, Observe, ignore, timed
-
-try:  # asyncpg is an extra; without it there is no PostgreSQL to fail
-    from asyncpg import InterfaceError, InternalClientError, PostgresConnectionError
-    from asyncpg.exceptions import InsufficientResourcesError, OperatorInterventionError
-
-    POSTGRES_UNREACHABLE: tuple[type[Exception], ...] = (
-        InterfaceError,
-        InternalClientError,  # what asyncpg says when a connection is cut in the middle of a statement
-        PostgresConnectionError,
-        InsufficientResourcesError,
-        OperatorInterventionError,
-    )
-except ImportError:  # pragma: no cover
-    POSTGRES_UNREACHABLE = ()
-
-UNREACHABLE: tuple[type[Exception], ...] = (
-    TimeoutError,
-    OSError,
-    DBConnectionError,
-    OperationalError,
-    sqlite3.DatabaseError,
-    *POSTGRES_UNREACHABLE,
+from service.stores.database_errors import (
+    DRIVERS,
+    GOES_AWAY,
+    MIXED_UP,
+    READ_ONLY,
+    TakesNoWrites,
+    describe,
+    is_finding,
+    is_lost,
+    sqlstate,
 )
-APP = "models"
-CONNECTION = "default"
+from service.stores.first_connection import FirstConnection
+from service.stores.meter import Meter, Observe, ignore, timed
+from service.stores.tortoise_config import APP, CONNECTION, config, connect_timeout
+
+HUNG = 0.4  # seconds after which a statement that its caller gives up is taken for one that will not be answered
+WRITABLE = "SELECT current_setting('transaction_read_only') <> 'on' AS writable"
+DENIED = """
+    SELECT privilege FROM unnest(ARRAY['SELECT', 'INSERT', 'UPDATE']) AS privilege
+    WHERE NOT has_table_privilege('users', privilege)
+"""
 
 log = logging.getLogger(__name__)
 Answer = TypeVar("Answer")
@@ -55,10 +48,11 @@ class Database:
 
     def __init__(self, url: str, *, timeout: float, pool_size: int, observe: Observe = ignore) -> None:
         self.meter = Meter(1 if url.startswith("sqlite") else pool_size, observe)
-        self.config = _config(url, timeout=timeout, pool_size=pool_size)
+        self.config = config(url, timeout=timeout, pool_size=pool_size)
         self.timeout = timeout
+        self._connect_timeout = connect_timeout(url, timeout)
         self._context = TortoiseContext()
-        self._connecting: asyncio.Task[None] | None = None
+        self._first = FirstConnection(lambda: self.client.create_connection(with_db=True))
 
     async def open(self) -> None:
         """Load the models. Does not connect yet, so that a worker starts while the database is away."""
@@ -77,17 +71,22 @@ class Database:
         return self.client.capabilities.dialect == "postgres"
 
     async def within(self, work: Callable[[], Awaitable[Answer]]) -> Answer:
-        """Do database work under the time limit, telling every way of being out of reach as ServiceUnavailable."""
+        """Do database work under the time limit. All that the database says but for a finding is ServiceUnavailable."""
 
-        async def connected() -> Answer:
-            await self._connected()
+        async def done() -> Answer:
             return await work()
 
-        seconds = deadline.remaining(self.timeout)
+        began = time.monotonic()
         try:
-            return await _answer(connected(), seconds)
-        except UNREACHABLE as error:
-            raise _unavailable(error) from error
+            if not self._first.is_made:
+                await deadline.bounded(self._first.made(), deadline.remaining(self._connect_timeout))
+            return await deadline.bounded(done(), deadline.remaining(self.timeout))
+        except DRIVERS as error:
+            raise await self._failed(error, began) from error
+        except asyncio.CancelledError:
+            if time.monotonic() - began > HUNG:
+                self._distrust(began)
+            raise
 
     @timed(lambda statement: statement.split(maxsplit=1)[0].upper())
     async def rows(self, statement: str, values: Sequence[object]) -> list[dict[str, Any]]:
@@ -108,122 +107,69 @@ class Database:
         return await self.within(lambda: asyncio.create_task(run(), context=self._inside.copy()))
 
     async def ping(self) -> None:
-        """Return if the database answers."""
-        await self.rows("SELECT 1", [])
+        """Return if the database answers and, for all that it says of itself, takes writes."""
+        began = time.monotonic()
+        [row] = await self.rows(WRITABLE if self.is_postgres else "SELECT 1 AS writable", [])
+        if not row["writable"]:
+            error = TakesNoWrites()
+            raise await self._failed(error, began) from error
 
     async def pending(self) -> list[str]:
         """The names of the migrations that are not applied yet."""
         await self.ping()  # Tortoise takes a database that does not answer for one without migrations
+        if self.is_postgres:  # and one that does not let us look
+            [row] = await self.rows("SELECT to_regclass('tortoise_migrations')::text AS there", [])
+            if row["there"]:
+                await self.rows("SELECT 1 FROM tortoise_migrations LIMIT 1", [])
         with self._context:
             steps = await self.within(self._executor().plan)
         return [step.migration.name for step in steps if not step.backward]
 
+    async def denied(self) -> list[str]:
+        """What this role may not do with the users, of what is needed: names of privileges."""
+        rows = await self.rows(DENIED, []) if self.is_postgres else []
+        return [row["privilege"] for row in rows]
+
     async def migrate(self) -> list[str]:
         """Apply every pending migration and answer their names. Takes as long as it takes."""
         done = await self.pending()
+        began = time.monotonic()
         try:
             with self._context:
                 await self._executor().migrate(direction="forward")
-        except UNREACHABLE as error:
-            raise _unavailable(error) from error
+        except DRIVERS as error:
+            raise await self._failed(error, began) from error
         return done
 
     async def close(self) -> None:
         """Close every connection."""
-        if self._connecting:
-            await asyncio.wait({self._connecting}, timeout=self.timeout)
-        self._connecting = None
+        await self._first.forget(self.timeout)
         try:
             await self._context.close_connections()
         except OSError as error:
             log.warning("the database was gone before its connections were closed: %s", type(error).__name__)
 
-    async def _connected(self) -> None:
-        """Connect, if that is still to be done, in a task that a caller who goes away does not cut off.
+    @property
+    def _pool(self) -> Any:
+        """The client again, where it is a PooledClient; its module cannot be imported without asyncpg."""
+        return self.client if self.is_postgres else None
 
-        Left to itself Tortoise connects while it holds a lock, and keeps the lock for ever if connecting fails or is
-        cancelled: one client that hangs up during a worker's first statement would block the database for good.
-        """
-        if self._connecting is None or (self._connecting.done() and not _succeeded(self._connecting)):
-            self._connecting = asyncio.create_task(self.client.create_connection(with_db=True))
-            self._connecting.add_done_callback(_succeeded)  # looks at the failure, also when nobody waits any more
-        connecting = self._connecting
-        await asyncio.wait((connecting,))  # and no shield: since Python 3.14 that logs a failure that its caller missed
-        connecting.result()
+    async def _failed(self, error: Exception, began: float) -> Exception:
+        """What to raise for an error of the driver's; and what else in the pool is as bad as this connection goes."""
+        if is_finding(error):
+            return error
+        log.warning("the database cannot serve: it %s", describe(error))
+        code = sqlstate(error)
+        if (pool := self._pool) and (code in {READ_ONLY, *MIXED_UP} or code.startswith(GOES_AWAY)):
+            await pool.renew(began, mixes_statements=code in MIXED_UP)
+        elif is_lost(error):
+            self._distrust(began)
+        return ServiceUnavailable()
+
+    def _distrust(self, began: float) -> None:
+        """Drop what rests in the pool since before this moment: something that began then has hung."""
+        if pool := self._pool:
+            pool.drop_stale(began)
 
     def _executor(self) -> MigrationExecutor:
         return MigrationExecutor(self.client, {APP: self.config["apps"][APP]})
-
-
-async def _answer(work: Coroutine[Any, Any, Answer], seconds: float) -> Answer:
-    """The answer of `work`. Raises TimeoutError after `seconds`, though cutting the work off may take longer.
-
-    asyncpg asks a server that hangs to cancel the statement, and waits as long again for it to do so.
-    """
-    task = asyncio.create_task(work)
-    task.add_done_callback(_succeeded)
-    try:
-        await asyncio.wait({task}, timeout=seconds)
-    finally:
-        if not task.done():
-            task.cancel()
-    if not task.done():
-        raise TimeoutError
-    return task.result()
-
-
-def _succeeded(task: asyncio.Task[Any]) -> bool:
-    return not task.cancelled() and task.exception() is None
-
-
-def _unavailable(error: Exception) -> Exception:
-    if isinstance(error, IntegrityError):  # a bug of ours, though Tortoise counts it among the operational errors
-        return error
-    log.warning("the database cannot serve: %s: %s", type(error).__name__, error)
-    return ServiceUnavailable()
-
-
-def _config(url: str, *, timeout: float, pool_size: int) -> dict[str, Any]:
-    parts = urlsplit(url)
-    if parts.scheme == "sqlite":
-        engine = "tortoise.backends.sqlite"
-        credentials: dict[str, Any] = {
-            "file_path": unquote(url.removeprefix("sqlite://").partition("?")[0]),
-            "busy_timeout": round(timeout * 1000),  # the other workers write to the same file
-        }
-    else:
-        engine = "tortoise.backends.asyncpg"
-        credentials = {
-            "host": parts.hostname,
-            "port": parts.port or 5432,
-            "user": unquote(parts.username or ""),
-            "password": unquote(parts.password or ""),
-            "database": unquote(parts.path.lstrip("/")),
-            "minsize": 1,
-            "maxsize": pool_size,
-            "timeout": timeout,
-            "command_timeout": timeout,
-            "reset": _nothing,
-            **_options(parts.query),
-        }
-    return {
-        "connections": {CONNECTION: {"engine": engine, "credentials": credentials}},
-        "apps": {APP: {"models": ["models"], "default_connection": CONNECTION, "migrations": "models.migrations"}},
-        "use_tz": True,
-        "timezone": "UTC",
-    }
-
-
-async def _nothing(_connection: object) -> None:
-    """Done when a connection goes back to its pool. No statement of ours leaves anything in its session to be reset.
-
-    asyncpg's own way is a second statement after each.
-    """
-
-
-def _options(query: str) -> dict[str, str]:
-    """The options of the URL, under asyncpg's names."""
-    options = dict(parse_qsl(query))
-    if "sslmode" in options:
-        options["ssl"] = options.pop("sslmode")
-    return options

@@ -14,7 +14,8 @@ from redis.asyncio import RedisCluster
 from service.errors import ServiceUnavailable
 from service.stores.redis import client
 from service.stores.redis.connection import Connection
-from tests import topologies
+from tests import postgres_servers, topologies
+from tests.postgres_servers import Server
 
 SOON = 5.0  # seconds: the time-outs of the tests, and what a busy machine takes
 KINDS = {
@@ -103,3 +104,10 @@ async def url(request: pytest.FixtureRequest, tmp_path: Path, loop: object) -> s
     await connection.execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
     await connection.close()
     return address
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[Server]:
+    """A PostgreSQL of its own port, whose roles and settings tests may change and put back."""
+    with postgres_servers.server() as running:
+        yield running

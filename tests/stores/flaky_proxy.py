@@ -1,4 +1,4 @@
-"""A proxy between a client and a Redis server that loses what it forwards as it is told."""
+"""A proxy between a client and a server on a Unix socket that loses what it forwards as it is told."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -16,12 +16,17 @@ class FlakyProxy:
     """The next `losses` answers are lost in it, and the connection with them. `fault` says what else goes wrong."""
 
     def __init__(self, socket: str, fault: Fault = lambda: "") -> None:
-        self._socket = socket
+        self.socket = socket  # where new connections go
         self._writers: list[asyncio.StreamWriter] = []
+        self._forgotten: list[asyncio.StreamWriter] = []
         self._forwarding: set[asyncio.Task[None]] = set()
         self.losses = 0
         self.connections = 0
         self.fault = fault
+
+    def forget(self) -> None:
+        """Forward nothing more on the connections that there are, and do not tell: as a firewall does after a while."""
+        self._forgotten = list(self._writers)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[str]:
@@ -43,7 +48,7 @@ class FlakyProxy:
         if task := asyncio.current_task():
             self._forwarding.add(task)
             task.add_done_callback(self._forwarding.discard)
-        far_reader, far_writer = await asyncio.open_unix_connection(self._socket)
+        far_reader, far_writer = await asyncio.open_unix_connection(self.socket)
         self._writers.append(far_writer)
         await asyncio.gather(self._pass(reader, far_writer), self._pass(far_reader, writer, is_answer=True))
 
@@ -61,7 +66,7 @@ class FlakyProxy:
 
     async def _sent(self, data: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         """Whether the connection still stands afterwards."""
-        match self.fault():
+        match "swallowed" if writer in self._forgotten else self.fault():
             case "cut":
                 return False
             case "cut in the middle":

@@ -14,10 +14,13 @@ import pytest
 from tortoise.context import TortoiseContext
 from tortoise.migrations.autodetector import MigrationAutodetector
 
+from config import SettingsError
 from models import User
 from models.tooling import TORTOISE
 from service.errors import ServiceUnavailable
+from service.stores import tortoise_config
 from service.stores.database import Database
+from service.stores.database_errors import describe
 from tests.stores.conftest import SOON, unavailable_soon
 
 TIMEOUT = 0.2  # seconds
@@ -164,6 +167,23 @@ async def test_a_server_that_accepts_and_never_answers_is_unavailable(use: str) 
 async def test_a_file_that_is_no_database_is_unavailable(tmp_path: Path) -> None:
     (tmp_path / "latch.sqlite3").write_text("no database " * 1000)
     await is_unavailable(f"sqlite://{tmp_path}/latch.sqlite3", "rows")
+
+
+async def test_a_file_that_takes_no_writes_is_unavailable_and_says_so(tmp_path: Path) -> None:
+    database = Database(f"sqlite://{tmp_path}/latch.sqlite3", timeout=UNHURRIED, pool_size=1)
+    await database.open()
+    await database.migrate()
+    await database.rows("PRAGMA query_only = ON", [])  # root may write to any file
+    with pytest.raises(ServiceUnavailable) as caught:
+        await database.rows("DELETE FROM users", [])
+    assert describe(caught.value.__cause__) == "takes no writes: its file or folder is read only"
+    await database.close()
+
+
+async def test_without_asyncpg_a_postgres_is_a_wrong_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tortoise_config, "find_spec", lambda _: None)
+    with pytest.raises(SettingsError, match="DATABASE_URL: "):
+        Database("postgres://h/d", timeout=1, pool_size=1)
 
 
 async def test_a_database_without_its_tables_is_unavailable(url: str, database: Database) -> None:

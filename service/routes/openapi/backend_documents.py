@@ -65,7 +65,7 @@ HEALTHZ = operation(
 )
 READYZ = operation(
     "health",
-    "Redis and the database answer",
+    "Redis and the database answer, and PostgreSQL takes writes",
     "For load balancers. A failure says which of them does not, in `stores`.",
     success({"redis": _STORE, "database": _STORE}, "ready"),
     (ServiceUnavailable,),
