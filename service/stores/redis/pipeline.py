@@ -44,8 +44,11 @@ class PipelinedConnection:
 
     `merge`: there are MGETs alone, and those of many callers become one, which a Cluster does not allow. `limit` is in
     seconds, for opening it: that goes on when the batch that began it has no time left, so that a server far away is
-    reached in the end. `demoted` is called when the server turns out to be a replica.
+    reached in the end. `opened` is called then, and `demoted` when the server turns out to be a replica.
     """
+
+    opened: Callable[[], None]
+    demoted: Callable[[], None]
 
     def __init__(
         self,
@@ -53,13 +56,11 @@ class PipelinedConnection:
         *,
         merge: bool,
         limit: float,
-        demoted: Callable[[], None],
         retries: int = RETRIES,
     ) -> None:
         self._make = make
         self._merge = merge
         self._limit = limit
-        self._demoted = demoted
         self._connection: AbstractConnection | None = None
         self._transport: RedisTransport | None = None
         self._opening: asyncio.Task[RedisTransport] | None = None
@@ -99,6 +100,7 @@ class PipelinedConnection:
         transport = self._transport
         if transport is None or self._is_left or not transport.is_open:  # the server has closed it
             transport = await self._connected()
+            self.opened()
             waiting = [call for call in waiting if not call.future.done()]
         messages = merge_mgets(waiting) if self._merge else one_per_call(waiting, by_text=self._by_text)
         while messages:
@@ -118,7 +120,7 @@ class PipelinedConnection:
                 instead.extend(more)
                 self._by_text |= is_switched_off(answer)
                 if is_demoted(answer):
-                    self._demoted()
+                    self.demoted()
 
         await transport.send(data, len(sent), tell)
         if self._is_left and instead:
@@ -192,15 +194,15 @@ class SinglePipeline:
     def __init__(
         self, make: Callable[[], AbstractConnection], *, timeout: float, merge: bool = True, retries: int = RETRIES
     ) -> None:
-        self._connections = [
-            PipelinedConnection(make, merge=mine, limit=OPENING * timeout, demoted=self._leave, retries=retries)
-            for mine in (merge, False)
+        reads, others = self._connections = [
+            PipelinedConnection(make, merge=mine, limit=OPENING * timeout, retries=retries) for mine in (merge, False)
         ]
         self.count = len(self._connections)
         self.joins = True
-        reads, others = self._connections
         self._reads = Batcher(reads.flush, most=MOST, limit=timeout)
         self._others = Batcher(others.flush, most=MOST, limit=timeout, waits_a_turn=True)
+        reads.opened, others.opened = self._reads.start_over, self._others.start_over
+        reads.demoted = others.demoted = self._leave
 
     def submit(self, command: Command, seconds: float) -> "asyncio.Future[Any]":
         """See `RedisPipeline`."""

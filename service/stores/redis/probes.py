@@ -1,5 +1,6 @@
 """What comes of writing to a server and running scripts there, tried with keys that nobody else uses."""
 
+import re
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
@@ -57,7 +58,7 @@ class Probes:
         error = await _refused(ask, ("EVALSHA", ALL_COMMANDS.sha, "1", key))
         by_text = bool(error and is_switched_off(error))
         if error := await _refused(ask, ("EVAL", ALL_COMMANDS.source, "1", key)):
-            return cls(scripts=_words(error), by_text=by_text)
+            return cls(scripts=_words(error, ALL_COMMANDS.source), by_text=by_text)
         if error := await _refused(ask, ("MGET", key)):
             return cls(reads=_words(error), by_text=by_text)
         return cls(by_text=by_text, **await _of_many(ask, keys))
@@ -84,9 +85,12 @@ async def _refused(ask: Ask, *commands: Sequence[str]) -> ResponseError | None:
     return None
 
 
-def _words(error: ResponseError) -> str:
-    """What the server says, without what it repeats of the command."""
-    return str(error).partition(". ")[0].partition(", with args")[0].rstrip(".")[:LONGEST]
+def _words(error: ResponseError, script: str = "") -> str:
+    """What the server says, without what it repeats of the command; and at which command of a script."""
+    said = re.split(r"\. |, with args| script: ", str(error), maxsplit=1)[0].rstrip(".")[:LONGEST]
+    if script and (line := re.search(r"user_script: ?(\d+)", str(error))):
+        said += f", at {script.splitlines()[int(line[1]) - 1].split(chr(39))[1]}"
+    return said
 
 
 async def _are_missing(ask: Ask, keys: Sequence[str]) -> bool:

@@ -33,13 +33,12 @@ class TcpProxy:
         if task := asyncio.current_task():
             self._running.add(task)
         far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self.target)
-        try:
+        with suppress(asyncio.CancelledError):  # the test is over
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._pass(reader, far_writer))
                 group.create_task(self._pass(far_reader, writer))
-        finally:
-            writer.close()
-            far_writer.close()
+        writer.close()
+        far_writer.close()
 
     async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(ConnectionError):
