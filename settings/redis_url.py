@@ -78,6 +78,12 @@ def parse(url: str) -> Servers:
     return _many(parts, options, odd="#" in url) if names_many(url) else _one(parts, options)
 
 
+def refuse_several(url: str) -> None:
+    """Raises ValueError where a URL of one server names several."""
+    if not names_many(url) and "," in split(url).netloc.rpartition("@")[2]:
+        raise ValueError(f"should name one server; several are those of {SENTINEL}:// or {CLUSTER}://")
+
+
 def _one(parts: SplitResult, options: Mapping[str, str]) -> Servers:
     secure = parts.scheme == TLS_REDIS
     _refuse_others(options, OPTIONS, {*TLS_OPTIONS, REQUIREMENTS} if secure else set())
@@ -88,8 +94,6 @@ def _one(parts: SplitResult, options: Mapping[str, str]) -> Servers:
             raise ValueError("should name a socket as unix:///path, or unix://user:password@/path")
         db, path = _number(options.get("db", "0")), unquote(parts.path)
         return Servers(UNIX, (), username, password, db=db, path=path, client_name=name)
-    if "," in parts.netloc.rpartition("@")[2]:
-        raise ValueError(f"should name one server; several are those of {SENTINEL}:// or {CLUSTER}://")
     place = (unquote(parts.hostname or ""), parts.port or USUAL_PORT)
     db = _number(options.get("db", parts.path.removeprefix("/") or "0"))
     tls = _tls(options) if secure else {}

@@ -53,6 +53,7 @@ class StoreSettings(BaseModel):
     @field_validator("redis_url")
     @classmethod
     def _check_redis_url(cls, url: SecretStr) -> SecretStr:
+        redis_url.refuse_several(url.get_secret_value())
         if not redis_url.names_many(url.get_secret_value()):
             _with_scheme(url, REDIS_SCHEMES)
         if url.get_secret_value():
