@@ -37,8 +37,10 @@ class TcpProxy:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._pass(reader, far_writer))
                 group.create_task(self._pass(far_reader, writer))
-        writer.close()
-        far_writer.close()
+        for end in (writer, far_writer):
+            end.close()
+            with suppress(ConnectionError):
+                await end.wait_closed()
 
     async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(ConnectionError):

@@ -143,9 +143,16 @@ async def test_what_is_no_redis_is_told() -> None:
         await reader.read(1)
         writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
         await writer.drain()
+        await reader.read()
+        writer.close()
+        await writer.wait_closed()
+        hung_up.set()
+
+    hung_up = asyncio.Event()
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     [finding] = await found_at(f"redis://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+    await asyncio.wait_for(hung_up.wait(), SOON)
     server.close()
     assert "is no Redis, by what it answers" in finding.text
 
