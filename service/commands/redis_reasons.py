@@ -47,6 +47,8 @@ REASONS = (
         "WRONG_VERSION_NUMBER|RECORD_LAYER_FAILURE",
         "does not speak TLS: REDIS_URL should start with redis, not with rediss",
     ),
+    Reason("max number of clients", "has no room for more connections (maxclients)"),
+    Reason("LOADING", "is loading its data, and answers when it has"),
     Reason("InvalidResponse", "is no Redis, by what it answers"),
     Reason(
         "closed by server|Connection reset|Connection lost|: closed",
