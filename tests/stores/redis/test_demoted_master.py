@@ -31,7 +31,12 @@ class Pair:
         self.replica.replicaof("127.0.0.1", str(self.master_port))
         topologies.wait_until(lambda: self.replica.info("replication")["master_link_status"] == "up")
 
+    def is_in_step(self) -> bool:
+        told = self.replica.info("replication")["slave_repl_offset"]
+        return bool(told == self.master.info("replication")["master_repl_offset"])
+
     def fail_over(self) -> None:
+        topologies.wait_until(self.is_in_step)
         self.replica.replicaof("NO", "ONE")
         self.master.replicaof("127.0.0.1", str(self.replica_port))
 
@@ -145,6 +150,7 @@ async def test_behind_a_sentinel_the_old_master_is_left_as_well(tmp_path: Path, 
         url = f"redis+sentinel://:{quote(topologies.PASSWORD)}@127.0.0.1:{watcher}/{topologies.SERVICE}/0"
         connection = Connection(url, timeout=SOON)
         assert await connection.run(COUNT, ["n"], []) == 1
+        topologies.wait_until(pair.is_in_step)
         await asyncio.to_thread(_fail_over, sentinel, pair)
         counted = None
         for _ in range(100):  # the Sentinel names the new master a moment later than the old one refuses
