@@ -8,7 +8,9 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
+from redis.asyncio import Redis
 
+from service.stores.redis.probes import Probes, probe_keys
 from tests import topologies
 from tests.processes import free_port, run_here
 
@@ -64,6 +66,14 @@ def test_check_names_it_and_what_to_do(folder: Path, twemproxy: int, path: str, 
     assert checked.returncode == 1
     assert told in checked.stdout
     assert "Traceback" not in checked.stdout + checked.stderr
+
+
+@needs_nutcracker
+async def test_that_a_proxy_spreads_keys_shows_where_it_hides_nothing_else(twemproxy: int) -> None:
+    client = Redis(port=twemproxy, protocol=2, driver_info=None)
+    probes = await Probes.of(client.execute_command, probe_keys())
+    await client.aclose()
+    assert probes == Probes(scattered=True)
 
 
 @needs_nutcracker
