@@ -4,6 +4,7 @@
 local key = KEYS[1]
 redis.call('SET', key, '', 'PX', 1000)
 redis.call('GET', key)
+redis.call('MGET', key)
 redis.call('EXISTS', key)
 redis.call('TYPE', key)
 redis.call('EXPIRE', key, 1)

@@ -1,4 +1,4 @@
--- include: values
+-- include: look, values
 -- Judges one try at a login code, and lends the code to the caller if it is right: of many at once, to one alone.
 -- A wrong one is counted in the same step: at the code, and in every budget of wrong tries that the number has.
 -- KEYS: code, then a list per budget: the moments of its wrong tries (s), newest first, as the `limits` library has them
@@ -11,7 +11,7 @@
 local code = KEYS[1]
 local digests, attempts, holder, now, lease = ARGV[1], tonumber(ARGV[2]), ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
 
-local found = redis.pcall('HMGET', code, 'digest', 'attempts', 'holder', 'held_until')
+local found = look('HMGET', code, 'digest', 'attempts', 'holder', 'held_until')
 local tried = number(found[2])
 if not found[1] or not tried or tried >= attempts then
   return 0
@@ -21,7 +21,7 @@ end
 local full, wait = 0, -1
 for n = 2, #KEYS do
   local amount, seconds = tonumber(ARGV[2 + 2 * n]), tonumber(ARGV[3 + 2 * n])
-  local tried_at = moment(redis.pcall('LINDEX', KEYS[n], amount - 1), now / 1000)
+  local tried_at = moment(look('LINDEX', KEYS[n], amount - 1), now / 1000)
   local left = (tried_at or -1) + seconds - now / 1000
   if left >= 0 and left > wait then
     full, wait = n - 1, left

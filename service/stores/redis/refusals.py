@@ -20,6 +20,7 @@ OFF = re.compile(
     r"|permissions? to run|can't run this command",
     re.IGNORECASE,
 )
+DENIED = re.compile(r"no permissions|can't access at least one|ACL failure", re.IGNORECASE)
 IN_SCRIPT = re.compile(
     r"user_script|(running|compiling) script|script: [0-9a-f]{40}|(from|in) (lua )?script", re.IGNORECASE
 )
@@ -64,7 +65,9 @@ def is_mistake(error: RedisError) -> bool:
     said = text_of(error)
     if not isinstance(error, ResponseError):
         return isinstance(error, DataError)
-    return bool(MISTAKEN.search(said) or IN_SCRIPT.search(said)) and not (UNABLE.search(said) or OFF.search(said))
+    if any(words.search(said) for words in (UNABLE, OFF, DENIED)):
+        return False
+    return bool(MISTAKEN.search(said) or IN_SCRIPT.search(said))
 
 
 def code_of(error: Exception) -> str:

@@ -1,5 +1,6 @@
 """Commands that a host has switched off: put up with where that can be, and named by `check` where not."""
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -22,6 +23,7 @@ from service.stores.redis.refusals import (
 from service.stores.redis.scripts import LUA, Script
 from service.stores.redis.server_info import survey
 from tests import topologies
+from tests.conftest import Start
 from tests.processes import free_port, run_here
 from tests.stores.redis.test_connection import SOON, connected
 
@@ -82,6 +84,7 @@ def test_a_replica_is_known_by_its_words_in_scripts_too(text: str) -> None:
         f"ERR Error running script (call to f_{SHA}): @user_script:1: @user_script: 1: -OOM command not allowed",
         f"ERR Error running script (call to f_{SHA}): @user_script: 1: Unknown Redis command called from script",
         f"ACL failure in script: User a has no permissions to run the 'hset' command script: {SHA}, on @user_script:1.",
+        f"ACL failure in script: User a has no permissions to access the 'k' key script: {SHA}, on @user_script:1.",
         "ERR upstream failure",
         "no upstream host",
         "MOVED 3999 127.0.0.1:6381",
@@ -216,9 +219,36 @@ def test_a_server_without_scripts_fails_the_check_and_stops_the_start(folder: Pa
     assert "Traceback" not in checked.stdout + checked.stderr + started.stderr
 
 
+@pytest.mark.parametrize("command", ["GET", "HMGET", "LINDEX", "HGETALL", "HGET"])
+async def test_a_read_that_is_refused_is_no_finding_and_changes_nothing(
+    start: Start, connection: Connection, command: str
+) -> None:
+    """Never a log-out, never a wrong code: a broken store must not look like one."""
+    url = f"unix://some:one@{connection.redis.connection_pool.connection_kwargs['path']}"
+
+    async def allow(rule: str) -> None:
+        await connection.redis.acl_setuser(
+            "some", enabled=True, passwords=["+one"], categories=["+@all"], commands=[rule], keys=["*"]
+        )
+
+    await allow(f"+{command}")
+    api = await start(redis_url=url, code_pepper="x" * 32)
+    tokens = await api.log_in()
+    code = await api.new_code("13900139000")
+    await allow(f"-{command}")
+    try:
+        refreshed = await api.refresh(tokens["refresh_token"])
+        logged_in = await api.post_login("13900139000", code)
+    finally:
+        await allow(f"+{command}")
+    assert refreshed.status_code in {200, 503}
+    assert logged_in.status_code in {200, 503}
+    assert await api.is_live(tokens["token"])
+
+
 def test_the_probe_tries_every_command_that_a_script_uses() -> None:
     def used(text: str) -> set[str]:
-        return {part.partition("'")[0] for part in text.split("call('")[1:]}
+        return set(re.findall(r"(?:call|look|room)\('([A-Z]+)'", text))
 
     every = set().union(*(used(path.read_text(encoding="utf-8")) for path in LUA.rglob("*.lua")))
     assert used((LUA / "probe.lua").read_text(encoding="utf-8")) == every
