@@ -8,9 +8,9 @@ from pydantic import BaseModel, Field, SecretStr, field_validator
 from settings import database_url, redis_url
 
 REDIS_SCHEMES = (
-    "redis",
-    "rediss",
-    "unix",
+    redis_url.REDIS,
+    redis_url.TLS_REDIS,
+    redis_url.UNIX,
     redis_url.SENTINEL,
     redis_url.CLUSTER,
     redis_url.TLS_SENTINEL,
@@ -35,7 +35,7 @@ class StoreSettings(BaseModel):
         ),
     )
     redis_timeout: float = Field(
-        1.0, gt=0, le=60, description="seconds to connect to Redis, and to wait for each answer"
+        1.0, gt=0, le=60, description="seconds to wait for each answer of Redis; connecting may take four times as long"
     )
     database_url: SecretStr = Field(
         SecretStr(""),
@@ -55,10 +55,11 @@ class StoreSettings(BaseModel):
     @field_validator("redis_url")
     @classmethod
     def _check_redis_url(cls, url: SecretStr) -> SecretStr:
-        if redis_url.names_many(url.get_secret_value()):
-            redis_url.parse(url.get_secret_value())
-        else:
+        redis_url.refuse_several(url.get_secret_value())
+        if not redis_url.names_many(url.get_secret_value()):
             _with_scheme(url, REDIS_SCHEMES)
+        if url.get_secret_value():
+            redis_url.parse(url.get_secret_value())
         if not all(Path(name).is_file() for name in redis_url.files_of(url.get_secret_value())):
             raise ValueError(f"should name files that are there as {', '.join(sorted(redis_url.TLS_FILES))}")
         return url

@@ -65,6 +65,7 @@ INTERNALS = [
     Internal("runtime/eager.py", "_asyncio_future_blocking", PYTHON, lambda: asyncio.Future),
     Internal("stores/redis/cluster.py", "_execute_command", "redis", lambda: RedisCluster),
     Internal("stores/redis/cluster.py", "_initialize", "redis", lambda: RedisCluster(host="127.0.0.1")),
+    Internal("stores/redis/handshake.py", "_parser", "redis", Connection),
     Internal("stores/redis/transport.py", "_parser", "redis", Connection),
     Internal("stores/redis/transport.py", "_reader", "redis", lambda: attrgetter("_parser")(Connection())),
     Internal("stores/redis/transport.py", "_writer", "redis", Connection),

@@ -51,9 +51,28 @@ PEPPER = "a pepper of the right length"
                 tls={"ssl": True, "ssl_check_hostname": False},
             ),
         ),
+        ("redis://one", Servers("redis", (("one", 6379),))),
+        ("redis://[::1]:6380/3", Servers("redis", (("::1", 6380),), db=3)),
+        (
+            "redis://:p%40ss@one/?db=3&client_name=me",
+            Servers("redis", (("one", 6379),), None, "p@ss", db=3, client_name="me"),
+        ),
+        ("redis://one/1?username=me&password=pass", Servers("redis", (("one", 6379),), "me", "pass", db=1)),
+        (
+            "rediss://me:pass@one:6380/0?ssl_cert_reqs=none&ssl_check_hostname=False",
+            Servers(
+                "redis",
+                (("one", 6380),),
+                "me",
+                "pass",
+                tls={"ssl": True, "ssl_check_hostname": False, "ssl_cert_reqs": "none"},
+            ),
+        ),
+        ("unix:///run/a%20b.sock?db=2", Servers("unix", (), db=2, path="/run/a b.sock")),
+        ("unix://me:pass@/run/redis.sock", Servers("unix", (), "me", "pass", path="/run/redis.sock")),
     ],
 )
-def test_a_url_of_many_servers_is_taken_apart(url: str, servers: Servers) -> None:
+def test_a_url_is_taken_apart(url: str, servers: Servers) -> None:
     assert redis_url.parse(url) == servers
     assert load(redis_url=url, code_pepper=PEPPER).redis_location == url
     assert "pass" not in repr(servers)
@@ -75,6 +94,26 @@ def test_a_url_of_many_servers_is_taken_apart(url: str, servers: Servers) -> Non
         ("REDIS_URL", "rediss+cluster://one:7000?ssl_check_hostname=maybe", "true"),
         ("REDIS_URL", "rediss+sentinel://one:26379/latch?ssl_ca_certs=/nowhere/ca.pem", "files that are there"),
         ("REDIS_URL", "rediss://one:6380?ssl_keyfile=/nowhere/key.pem", "files that are there"),
+        ("REDIS_URL", "redis://one/sessions", "number"),
+        ("REDIS_URL", "redis://one/0/1", "number"),
+        ("REDIS_URL", "redis://one/-1", "number"),
+        ("REDIS_URL", "redis://one/\u00b2", "number"),
+        ("REDIS_URL", "redis://one?db=first", "number"),
+        ("REDIS_URL", "redis://one?db=", "number"),
+        ("REDIS_URL", "redis://one/0?socket_timeout=5s", "no other options than client_name, db"),
+        ("REDIS_URL", "redis://one?passwort=x", "no other options"),
+        ("REDIS_URL", "redis://one?tls", "no other options"),
+        ("REDIS_URL", "redis://one?ssl_check_hostname=false", "no other options"),
+        ("REDIS_URL", "unix:///run/redis.sock?decode_responses=true", "no other options"),
+        ("REDIS_URL", "unix://run/redis.sock", "unix:///path"),
+        ("REDIS_URL", "rediss://one:6380?ssl_cert_reqs=CERT_NONE", "ssl_cert_reqs=none"),
+        ("REDIS_URL", "rediss://one:6380?ssl_check_hostname=1", "ssl_check_hostname=true"),
+        ("REDIS_URL", "redis://me@one", "password after the user name"),
+        ("REDIS_URL", "redis+sentinel://me@one:26379/latch", "password after the user name"),
+        ("REDIS_URL", "redis+sentinel://one:26379/latch?sentinel_username=me", "sentinel_password"),
+        ("REDIS_URL", "redis+cluster://one:7000?db=1", "no options"),
+        ("REDIS_URL", "redis://one:6379,two:6379/0", "redis+sentinel://"),
+        ("REDIS_URL", "redis://one:99999", "host and a port"),
         ("LIMIT_CODES_PER_NUMBER", "many", "5/hour;10/day"),
         ("LIMIT_CODES_PER_NUMBER", "0/hour", "from 1 to"),
         ("LIMIT_CODES_PER_NUMBER", "99999999999999999999/hour", "1,000,000"),

@@ -82,6 +82,7 @@ class Batcher(Generic[Item, Answer]):
         self._batch: Batch[Item, Answer] = ()
         self._going: asyncio.Task[None] | None = None
         self._timer: asyncio.Handle | None = None
+        self._limit_timer: asyncio.Handle | None = None
         self._wakes_at = math.inf  # when the timer goes off; uvloop does not tell it of all its timers
         self._is_closed = False
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -112,6 +113,13 @@ class Batcher(Generic[Item, Answer]):
     def is_idle(self) -> bool:
         """Whether nothing is under way: whoever asks now waits for nobody."""
         return self._going is None
+
+    def start_over(self) -> None:
+        """Give the batch under way its whole limit again: what it has waited for until now was no answer."""
+        if self._limit_timer:
+            self._limit_timer.cancel()
+        if self._limit:
+            self._limit_timer = self._running_loop.call_later(self._limit, self._give_up)
 
     async def close(self) -> None:
         """Carry nothing more. Whoever still waits fails, and so does whoever asks from now on."""
@@ -152,7 +160,7 @@ class Batcher(Generic[Item, Answer]):
 
     async def _flushed(self, batch: Batch[Item, Answer]) -> None:
         failure: Exception = RuntimeError("left without an answer")
-        timer = self._running_loop.call_later(self._limit, self._give_up) if self._limit else None
+        self.start_over()
         try:
             await self._flush(batch)
         except asyncio.CancelledError:
@@ -165,8 +173,8 @@ class Batcher(Generic[Item, Answer]):
             log.exception("a batch failed as a whole")
             failure = RuntimeError(str(error))
         finally:
-            if timer:
-                timer.cancel()
+            if self._limit_timer:
+                self._limit_timer.cancel()
         for asked in batch:
             if not asked.future.done() and not asked.is_left:
                 asked.fail(copy(failure))

@@ -1,4 +1,4 @@
--- include: values
+-- include: look, values
 -- Adds to the codes sent or used within an hour, in buckets of a minute, and answers their sums.
 -- KEYS: conversion
 -- ARGV: this minute (since the epoch), minutes to keep, codes sent now, codes used now
@@ -7,7 +7,7 @@ local minute, kept = tonumber(ARGV[1]), tonumber(ARGV[2])
 local now = { sent = tonumber(ARGV[3]), used = tonumber(ARGV[4]) }
 local sums = { sent = now.sent, used = now.used }
 
-local buckets = redis.pcall('HGETALL', KEYS[1])
+local buckets = look('HGETALL', KEYS[1])
 if buckets.err then
   redis.call('DEL', KEYS[1]) -- a value of another type, as an operator may leave one
   buckets = {}

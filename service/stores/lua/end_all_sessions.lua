@@ -1,4 +1,4 @@
--- include: values, ending
+-- include: look, values, ending
 -- Ends all sessions of a user on purpose, but for one that may be kept. Their records become tombstones that say why.
 -- A user who is disabled is barred in the same step: for a while no session can be opened.
 -- KEYS: sessions, the key that a session with an empty id would have, barred

@@ -1,9 +1,9 @@
--- include: values
+-- include: look, values
 -- Confirms a cool-down whose code was sent, or takes it back.
 -- KEYS: cooldown
 -- ARGV: when it was started (ms), 1 to confirm or 0 to take back
 -- Returns 1 when it was the last one, else 0.
-local found = redis.pcall('HMGET', KEYS[1], 'count', 'last', 'before')
+local found = look('HMGET', KEYS[1], 'count', 'last', 'before')
 local count = number(found[1])
 if not count or found[2] ~= ARGV[1] then
   return 0

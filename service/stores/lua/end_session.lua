@@ -1,4 +1,4 @@
--- include: values, ending
+-- include: look, values, ending
 -- Ends a session on purpose. Its record becomes a tombstone that says why, for as long as it would have lived.
 -- KEYS: session, sessions
 -- ARGV: session id, tombstone

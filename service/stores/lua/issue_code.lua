@@ -1,4 +1,4 @@
--- include: values
+-- include: look, values
 -- Makes a login code, or finds the one that is still good: a resend sends the same code and keeps the count of tries.
 -- One with little life left is made anew, with its tries: nobody can type it in time.
 -- KEYS: code
@@ -9,7 +9,7 @@ local code = KEYS[1]
 local nonce, digest, now, life = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
 local longest, attempts, least, afresh = tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7]), ARGV[8] == '1'
 
-local found = redis.pcall('HMGET', code, 'nonce', 'attempts', 'born', 'digest')
+local found = look('HMGET', code, 'nonce', 'attempts', 'born', 'digest')
 local tried, born = number(found[2]), number(found[3])
 local known = found[1] and tried and born
 if known and tried >= attempts then

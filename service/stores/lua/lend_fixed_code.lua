@@ -1,4 +1,4 @@
--- include: values, logins
+-- include: look, values, logins
 -- Lends a code of TEST_CODES to one login of all those that name the same request, so that they are one. It is never
 -- spent: those that name another request, or none, know nothing of it.
 -- KEYS: the lease, then a record per digest

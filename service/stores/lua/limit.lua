@@ -1,4 +1,4 @@
--- include: values
+-- include: look, values
 -- Spends one of a budget if its window has room, or looks how long it has none.
 -- KEYS: limit, the moments (s) when it was spent, newest first, as the `limits` library has them
 -- ARGV: now (s), amount, seconds, 1 to spend or 0 to look
@@ -7,7 +7,7 @@
 local limit, now, amount, seconds = KEYS[1], tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
 local spend = ARGV[4] == '1'
 
-local found = redis.pcall('LINDEX', limit, amount - 1)
+local found = look('LINDEX', limit, amount - 1)
 local oldest = moment(found, now)
 local is_full = oldest and oldest >= now - seconds
 if not spend then

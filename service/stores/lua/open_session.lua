@@ -1,4 +1,4 @@
--- include: values, ending
+-- include: look, values, ending
 -- Opens a session: its record, its first access token, its place in the user's list. At the cap, the stalest make room.
 -- KEYS: session, sessions, token, barred
 -- ARGV: session id, record, its life (ms), token record, its life (ms), MAX_SESSIONS, tombstone for a replaced session

@@ -1,4 +1,4 @@
--- include: values
+-- include: look, values
 -- Writes a refreshed session if nobody changed it since it was read: compare and swap. Never brings a session back.
 -- KEYS: session, sessions, token
 -- ARGV: session id, record as read, new record, its life (ms), token record, its life (ms)

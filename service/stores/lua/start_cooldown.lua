@@ -1,4 +1,4 @@
--- include: values
+-- include: look, values
 -- Starts a number's cool-down if none runs: its seconds grow from code to code, and are forgotten after a rest.
 -- It is held until it is confirmed: one whose code was never sent, for whatever reason, lapses by itself.
 -- KEYS: cooldown
@@ -11,7 +11,7 @@ local function step(count)
   return tonumber(ARGV[4 + math.min(count, steps)]) * 1000
 end
 
-local found = redis.pcall('HMGET', KEYS[1], 'count', 'last', 'before', 'held_until')
+local found = look('HMGET', KEYS[1], 'count', 'last', 'before', 'held_until')
 local count, last, held_until = number(found[1]), number(found[2]), number(found[4])
 if count and last and held_until and now >= held_until then
   count, last = math.max(count - 1, 0), number(found[3]) or 0 -- nobody has confirmed it

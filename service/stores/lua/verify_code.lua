@@ -1,4 +1,4 @@
--- include: values, logins
+-- include: look, values, logins
 -- Judges one try at a login code, and lends the code to the caller if it is right: of many at once, to one alone.
 -- A wrong one is counted in the same step: at the code, and in every budget of wrong tries that the number has.
 -- A login that names its request comes with digests: one of them stands before the dot of the holder while it is under
@@ -22,7 +22,7 @@ local past = past_login({ unpack(KEYS, budgets + 1) }, logins, ARGV[7])
 if past then
   return past
 end
-local found = redis.pcall('HMGET', code, 'digest', 'attempts', 'holder', 'held_until')
+local found = look('HMGET', code, 'digest', 'attempts', 'holder', 'held_until')
 local tried, held_until = number(found[2]), number(found[4]) or 0
 local is_lent = found[3] and held_until > now and held_until < now + 3600 * 1000 -- nobody is lent a code for an hour
 for _, login in ipairs(logins) do
@@ -38,7 +38,7 @@ end
 local full, wait = 0, -1
 for n = 2, budgets do
   local amount, seconds = tonumber(ARGV[4 + 2 * n]), tonumber(ARGV[5 + 2 * n])
-  local tried_at = moment(redis.pcall('LINDEX', KEYS[n], amount - 1), now / 1000)
+  local tried_at = moment(look('LINDEX', KEYS[n], amount - 1), now / 1000)
   local left = (tried_at or -1) + seconds - now / 1000
   if left >= 0 and left > wait then
     full, wait = n - 1, left

@@ -11,12 +11,13 @@ from typing import Any
 
 from redis.asyncio.cluster import ClusterNode
 from redis.asyncio.connection import AbstractConnection
-from redis.exceptions import AskError, ClusterDownError, NoScriptError, SlotNotCoveredError, TryAgainError
+from redis.exceptions import AskError, ClusterDownError, ResponseError, SlotNotCoveredError, TryAgainError
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from service.stores.redis.cluster import ClusterClient
 from service.stores.redis.commands import Command
-from service.stores.redis.pipeline import BROKEN, SinglePipeline, patience
+from service.stores.redis.pipeline import BROKEN, NotTheMaster, SinglePipeline, patience
+from service.stores.redis.refusals import wants_text
 
 MOVED = (AskError, ClusterDownError, TryAgainError)  # MovedError is an AskError
 
@@ -69,7 +70,7 @@ class ClusterPipeline:
             return await self._by_client(command)
         except BROKEN as error:
             await self._client.aclose()
-            if isinstance(error, TimeoutError) or not command.repeatable:
+            if isinstance(error, TimeoutError) or not (command.repeatable or isinstance(error, NotTheMaster)):
                 raise
             return await self._by_client(command)
 
@@ -85,8 +86,8 @@ class ClusterPipeline:
                 raise RedisConnectionError("closed")
             try:
                 return await self._client.execute_command(*command.arguments)
-            except NoScriptError:
-                if not command.script:
+            except ResponseError as error:
+                if not command.script or not wants_text(error):
                     raise
                 return await self._client.execute_command(*command.whole)
 

@@ -9,11 +9,12 @@ from typing import Any
 
 from hiredis import pack_command
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import DataError, NoScriptError
+from redis.exceptions import DataError
 
 from service.stores.batcher import PendingCall
+from service.stores.redis.refusals import is_demoted, wants_text
 
-MGET = "MGET"
+MGET, EVALSHA = "MGET", "EVALSHA"
 
 
 class Command:
@@ -46,11 +47,12 @@ Message = tuple[Sequence[Any], Sequence[Call]]
 def deliver(message: Message, answer: Any) -> Sequence[Message]:
     """Resolve the callers' futures with a reply. Returns what to send instead where the server has refused it for now.
 
-    Raises what says that the server cannot be spoken to (it loads its data, it wants a password).
+    That is the message itself where a replica has refused it: its master is elsewhere. Raises what says that the server
+    cannot be spoken to (it loads its data, it wants a password).
     """
     calls = message[1]
     if isinstance(answer, Exception):
-        return _refused(calls, answer)
+        return _refused(message, answer)
     if len(calls) == 1:
         calls[0].answer(answer)
         return ()
@@ -62,20 +64,25 @@ def deliver(message: Message, answer: Any) -> Sequence[Message]:
     return ()
 
 
-def _refused(calls: Sequence[Call], error: Exception) -> list[Message]:
+def _refused(message: Message, error: Exception) -> Sequence[Message]:
+    arguments, calls = message
     if isinstance(error, RedisConnectionError):
         raise error
+    if is_demoted(error):
+        return [message]
     if len(calls) > 1:  # one of them may be to blame: each by itself
         return one_per_call(calls)
     [call] = calls
-    if isinstance(error, NoScriptError) and call.item.script:
+    if arguments[0] == EVALSHA and call.item.script and wants_text(error):
         return [(call.item.whole, calls)]
     call.fail(error)
     return []
 
 
-def one_per_call(calls: Iterable[Call]) -> list[Message]:
-    """A message for each."""
+def one_per_call(calls: Iterable[Call], *, by_text: bool = False) -> list[Message]:
+    """A message for each; with `by_text` scripts go whole, as the server knows no digests."""
+    if by_text:
+        return [(call.item.whole if call.item.script else call.item.arguments, (call,)) for call in calls]
     return [(call.item.arguments, (call,)) for call in calls]
 
 

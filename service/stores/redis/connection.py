@@ -8,45 +8,32 @@ request has less time left, that.
 
 import asyncio
 import logging
-import re
 from collections.abc import Awaitable, Callable, Generator, Sequence
+from contextlib import suppress
 from time import perf_counter
 from typing import Any, Self
 
 from redis.exceptions import (
-    ClusterCrossSlotError,
     ClusterError,
     ConnectionError,  # noqa: A004 - redis-py's own name; the built-in is not used here
-    NoPermissionError,
-    OutOfMemoryError,
-    ReadOnlyError,
+    InvalidResponse,  # what answers is no Redis
     RedisClusterException,
     RedisError,
     TimeoutError,  # noqa: A004 - as above
-    TryAgainError,
 )
 
 from service.errors import ServiceUnavailable
 from service.runtime import deadline
 from service.stores.meter import OK, UNAVAILABLE, Meter, Observe, ignore
 from service.stores.redis import client
-from service.stores.redis.commands import MGET, Command
+from service.stores.redis.commands import EVALSHA, MGET, Command
+from service.stores.redis.refusals import code_of, is_mistake, keeps_keys_apart
 from service.stores.redis.scripts import STOP_VALUES, Script, ScriptCall, chain_scripts
 
-UNREACHABLE = (
-    ConnectionError,
-    TimeoutError,
-    ClusterError,
-    NoPermissionError,
-    OutOfMemoryError,
-    ReadOnlyError,
-    RedisClusterException,  # no node answers
-    TryAgainError,
-    OSError,
-)
-# Answers of a server that is up but cannot do its work now (disk full, no replica, busy). Redis 6.2 wraps those that a
-# script gets: "Error running script ...: -OOM ...".
-UNABLE = re.compile(r"(^|-)(MISCONF|NOREPLICAS|BUSY|LOADING|OOM|READONLY|MASTERDOWN|NOPERM)\b")
+UNREACHABLE = (ConnectionError, TimeoutError, ClusterError, InvalidResponse, RedisClusterException, OSError)
+PROBE = "limit:probe"  # a key to see what can be done; deploy/redis/latch.acl allows its prefix
+PING = Script("ping", repeatable=True)
+ANSWERS = 16  # that a survey of a server may wait for, each as long as an operation may take
 
 log = logging.getLogger(__name__)
 
@@ -90,11 +77,11 @@ class RedisCall:
             log.warning("redis cannot be reached: %s", type(error).__name__)
             raise ServiceUnavailable from error
         except RedisError as error:
-            if found := UNABLE.search(str(error)):
-                outcome = UNAVAILABLE
-                log.warning("redis cannot serve: %s", found[2])
-                raise ServiceUnavailable from error
-            raise
+            if is_mistake(error):
+                raise
+            outcome = UNAVAILABLE
+            log.warning("redis cannot serve %s: %s", self._name, code_of(error))
+            raise ServiceUnavailable from error
         finally:
             self._meter.leave()
             if outcome:  # a caller who went away and a bug of ours say nothing about the store
@@ -126,7 +113,7 @@ class Connection:
 
     def run(self, script: Script, keys: Sequence[str], arguments: Sequence[str | bytes | int]) -> RedisCall:
         """One script, by its digest; sent whole where the server does not know it (a restart, a failover)."""
-        by_digest = ("EVALSHA", script.sha, len(keys), *keys, *arguments)
+        by_digest = (EVALSHA, script.sha, len(keys), *keys, *arguments)
         return self._begin(script.name, Command(keys[0], by_digest, script.repeatable, script.source))
 
     async def run_chain(self, steps: Sequence[ScriptCall]) -> list[Any]:
@@ -138,7 +125,9 @@ class Connection:
         if self._joins and len(steps) > 1:
             try:
                 return list(await self.run(*chain_scripts(steps)))
-            except ClusterCrossSlotError:  # nothing has been run
+            except ServiceUnavailable as error:
+                if not isinstance(error.__cause__, RedisError) or not keeps_keys_apart(error.__cause__):
+                    raise
                 log.warning("redis keeps keys apart, as a Cluster does: what could go in one step takes several")
                 self._joins = False
         answers: list[Any] = []
@@ -157,17 +146,21 @@ class Connection:
         return self._begin("DEL", Command(key, ("DEL", key, *keys), repeatable=True))
 
     async def ask(self, call: Callable[[], Awaitable[Any]]) -> Any:
-        """What is asked through `redis`, under the same time limit and told in the same way."""
+        """What is asked through `redis`, told in the same way. It may take several answers."""
 
         async def limited() -> Any:
-            async with asyncio.timeout(deadline.remaining(self._timeout)):
+            async with asyncio.timeout(ANSWERS * deadline.remaining(self._timeout)):
                 return await call()
 
         return await RedisCall("survey", asyncio.ensure_future(limited()), self.meter)
 
     async def ping(self) -> None:
-        """Return if Redis answers."""
-        await self.read("PING")
+        """Return if Redis answers, runs scripts and takes writes, full or not; of a Cluster, if any node answers."""
+        if not self._pipeline.joins:  # one node may be lost, and its users with it
+            with suppress(ServiceUnavailable):
+                await self.read("PING")
+                return
+        await self.run(PING, [PROBE], [])
 
     async def close(self) -> None:
         """Close every connection."""

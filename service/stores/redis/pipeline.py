@@ -22,10 +22,12 @@ from redis.exceptions import RedisError
 
 from service.stores.batcher import Batcher
 from service.stores.redis.commands import MGET, Call, Command, Message, deliver, encode, merge_mgets, one_per_call
+from service.stores.redis.refusals import is_demoted, is_switched_off
 from service.stores.redis.transport import RedisTransport
 
 RETRIES = 2
 MOST = 128  # commands in one batch
+OPENING = 4  # times the limit of an answer, for TCP, TLS, a Sentinel and the handshake
 BROKEN = (RedisConnectionError, OSError)
 
 Calls = Sequence[Call]
@@ -33,17 +35,37 @@ Calls = Sequence[Call]
 log = logging.getLogger(__name__)
 
 
+class NotTheMaster(RedisConnectionError):
+    """A replica has answered, which was the master once. Who has no answer yet may ask again: nothing was done."""
+
+
 class PipelinedConnection:
     """One connection, made by `make` when it is first needed and anew after each that broke or was cut off.
 
-    `merge`: there are MGETs alone, and those of many callers become one, which a Cluster does not allow.
+    `merge`: there are MGETs alone, and those of many callers become one, which a Cluster does not allow. `limit` is in
+    seconds, for opening it: that goes on when the batch that began it has no time left, so that a server far away is
+    reached in the end. `opened` is called then, and `demoted` when the server turns out to be a replica.
     """
 
-    def __init__(self, make: Callable[[], AbstractConnection], *, merge: bool, retries: int = RETRIES) -> None:
+    opened: Callable[[], None]
+    demoted: Callable[[], None]
+
+    def __init__(
+        self,
+        make: Callable[[], AbstractConnection],
+        *,
+        merge: bool,
+        limit: float,
+        retries: int = RETRIES,
+    ) -> None:
         self._make = make
         self._merge = merge
+        self._limit = limit
         self._connection: AbstractConnection | None = None
         self._transport: RedisTransport | None = None
+        self._opening: asyncio.Task[RedisTransport] | None = None
+        self._is_left = False
+        self._by_text = False
         self._retry = patience(retries)
 
     async def flush(self, calls: Calls) -> None:
@@ -58,8 +80,15 @@ class PipelinedConnection:
             await self._give_up()
             raise
 
+    def leave(self) -> None:
+        """Have the next batch open another connection: this one leads to a replica."""
+        self._is_left = True
+
     async def close(self) -> None:
         """Close the connection; the next batch opens another."""
+        if self._opening:
+            self._opening.cancel()
+            await asyncio.wait({self._opening})
         if connection := self._taken():
             with suppress(OSError, RedisError, RuntimeError):
                 await connection.disconnect()
@@ -69,18 +98,41 @@ class PipelinedConnection:
         if not waiting:
             return
         transport = self._transport
-        if transport is None or not transport.is_open:  # the server has closed it
+        if transport is None or self._is_left or not transport.is_open:  # the server has closed it
             transport = await self._connected()
+            self.opened()
             waiting = [call for call in waiting if not call.future.done()]
-        messages = merge_mgets(waiting) if self._merge else one_per_call(waiting)
+        messages = merge_mgets(waiting) if self._merge else one_per_call(waiting, by_text=self._by_text)
         while messages:
             data, sent = encode(messages)
-            messages = await _round_trip(transport, data, sent) if sent else []
+            messages = await self._round_trip(transport, data, sent) if sent else []
+
+    async def _round_trip(self, transport: RedisTransport, data: bytes, sent: Sequence[Message]) -> list[Message]:
+        """Send these and deliver their replies. Returns what to send instead of those that were refused for now.
+
+        Raises NotTheMaster when all have been heard and some were refused by a replica.
+        """
+        instead: list[Message] = []
+        left = iter(sent)
+
+        def tell(answer: Any) -> None:
+            if more := deliver(next(left), answer):
+                instead.extend(more)
+                self._by_text |= is_switched_off(answer)
+                if is_demoted(answer):
+                    self.demoted()
+
+        await transport.send(data, len(sent), tell)
+        if self._is_left and instead:
+            raise NotTheMaster("a replica")
+        return instead
 
     async def _broken(self, calls: Calls, error: Exception) -> None:
         """Before the next try: fail what must not be sent again."""
         log.debug("redis: trying again after %s", type(error).__name__)
         await self._give_up()
+        if isinstance(error, NotTheMaster):
+            return
         for call in calls:
             if not call.item.repeatable:
                 call.fail(copy(error))
@@ -96,24 +148,26 @@ class PipelinedConnection:
         return connection
 
     async def _connected(self) -> RedisTransport:
-        await self._give_up()
-        connection = self._connection = self._make()
-        await connection.connect()  # type: ignore[no-untyped-call]
-        self._transport = RedisTransport(connection)
+        if self._opening is None or self._opening.done():
+            await self._give_up()
+            self._is_left = False
+            self._opening = asyncio.create_task(self._open())
+            self._opening.add_done_callback(_heard)
+        return await asyncio.shield(self._opening)
+
+    async def _open(self) -> RedisTransport:
+        connection = self._make()
+        async with asyncio.timeout(self._limit):
+            await connection.connect()  # type: ignore[no-untyped-call]
+        self._connection, self._transport = connection, RedisTransport(connection)
+        self._by_text = False
         return self._transport
 
 
-async def _round_trip(transport: RedisTransport, data: bytes, sent: Sequence[Message]) -> list[Message]:
-    """Send these and deliver their replies. Returns what to send instead of those that were refused for now."""
-    instead: list[Message] = []
-    left = iter(sent)
-
-    def tell(answer: Any) -> None:
-        if more := deliver(next(left), answer):
-            instead.extend(more)
-
-    await transport.send(data, len(sent), tell)
-    return instead
+def _heard(opening: "asyncio.Task[RedisTransport]") -> None:
+    """Its failure is known, though whoever waited for it may have gone."""
+    if not opening.cancelled():
+        opening.exception()
 
 
 class RedisPipeline(Protocol):
@@ -133,18 +187,22 @@ class SinglePipeline:
     """Two connections to one server: checks never wait behind a batch of scripts.
 
     `timeout` in seconds holds for all that one batch takes: connecting, its answers, and the repeats of what may be
-    repeated.
+    repeated. A connection that takes longer to open serves a later batch. Where one leads to a replica both are left:
+    checks would be answered by what is no master any more.
     """
 
     def __init__(
         self, make: Callable[[], AbstractConnection], *, timeout: float, merge: bool = True, retries: int = RETRIES
     ) -> None:
-        self._connections = [PipelinedConnection(make, merge=mine, retries=retries) for mine in (merge, False)]
+        reads, others = self._connections = [
+            PipelinedConnection(make, merge=mine, limit=OPENING * timeout, retries=retries) for mine in (merge, False)
+        ]
         self.count = len(self._connections)
         self.joins = True
-        reads, others = self._connections
         self._reads = Batcher(reads.flush, most=MOST, limit=timeout)
         self._others = Batcher(others.flush, most=MOST, limit=timeout, waits_a_turn=True)
+        reads.opened, others.opened = self._reads.start_over, self._others.start_over
+        reads.demoted = others.demoted = self._leave
 
     def submit(self, command: Command, seconds: float) -> "asyncio.Future[Any]":
         """See `RedisPipeline`."""
@@ -157,6 +215,10 @@ class SinglePipeline:
             await batcher.close()
         for connection in self._connections:
             await connection.close()
+
+    def _leave(self) -> None:
+        for connection in self._connections:
+            connection.leave()
 
 
 def patience(retries: int = RETRIES) -> Retry:

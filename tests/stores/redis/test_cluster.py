@@ -16,7 +16,8 @@ from service.errors import ServiceUnavailable
 from service.stores import budgets, conversions, cooldowns
 from service.stores.codes import CodeLease, CodeStore, owner
 from service.stores.limits import LimitStore
-from service.stores.redis.connection import Connection
+from service.stores.redis.connection import PING, PROBE, Connection
+from service.stores.redis.probes import ALL_COMMANDS
 from service.stores.redis.scripts import LUA
 from service.stores.sessions import SessionStore
 from tests import topologies
@@ -263,6 +264,8 @@ async def test_every_script_touches_one_slot_alone(
     await steps.start(MOBILE, NOW)
     await steps.undo(MOBILE, NOW)
     await conversions.ConversionStore(connection).add_sent("1380013", NOW)
+    for script in (PING, ALL_COMMANDS):
+        await connection.run(script, [PROBE], [])
     assert {name for name, _ in touched} == {path.stem for path in LUA.glob("*.lua")}
     for name, keys in touched:
         assert len({key_slot(key.encode()) for key in keys}) == 1, name

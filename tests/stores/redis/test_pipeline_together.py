@@ -63,9 +63,9 @@ async def test_a_value_that_cannot_be_written_hurts_nobody_else(connection: Conn
 
 
 async def test_a_command_that_fails_hurts_nobody_else(connection: Connection) -> None:
-    wrong = Script("wrong", repeatable=False, source="return redis.error_reply('ERR of ' .. ARGV[1])")
+    wrong = Script("wrong", repeatable=False, source="return redis.error_reply('WRONGTYPE of ' .. ARGV[1])")
     asked = [
         connection.run(wrong if n % 10 == 3 else SAY, ["key"], [f"{n}"]) for n in range(2 * MOST)
     ]  # the server knows neither of them yet
     for n, found in enumerate(await asyncio.gather(*asked, return_exceptions=True)):
-        assert str(found) == f"of {n}" if n % 10 == 3 else found == f"{n}".encode()
+        assert str(found) == f"WRONGTYPE of {n}" if n % 10 == 3 else found == f"{n}".encode()

@@ -14,6 +14,7 @@ from service.commands.findings import Finding, Level
 from service.errors import ServiceUnavailable
 from service.stores.redis import server_info
 from service.stores.redis.connection import Connection
+from service.stores.redis.probes import Probes
 from service.stores.redis.server_info import Server, survey
 from tests import topologies
 from tests.processes import ROOT, Service, environment, free_port, run_here
@@ -71,11 +72,11 @@ def test_a_warning_names_the_node(values: dict[str, Any], text: str) -> None:
             "on two:7000 uses 9.0 of 10.0 MiB (maxmemory): with none left",
         ),
         (
-            {"used": 11 << 20, "limit": 10 << 20, "refusal": "no memory"},
+            {"used": 11 << 20, "limit": 10 << 20, "probes": Probes(writes="no memory")},
             Level.BAD,
             "takes no writes (no memory), and uses",
         ),
-        ({"refusal": "a replica"}, Level.BAD, "Redis on two:7000 takes no writes (a replica)"),
+        ({"probes": Probes(writes="a replica")}, Level.BAD, "Redis on two:7000 takes no writes (a replica)"),
     ],
 )
 def test_how_full_each_server_is_and_whether_it_takes_writes_is_told(
@@ -135,14 +136,14 @@ async def test_a_full_server_is_found_on_every_kind_of_redis_and_the_probe_leave
     connection: Connection, redis: Any
 ) -> None:
     found, _ = await survey(connection)
-    assert {server.refusal for server in found} == {""}
-    assert all(server.used > 0 and server.limit == 0 for server in found)
+    assert {server.probes for server in found} == {Probes()}
+    assert all(server.used and server.limit == 0 for server in found)
     await on_every_server(redis, "CONFIG", "SET", "maxmemory", "1048576")
     try:
         found, _ = await survey(connection)
     finally:
         await on_every_server(redis, "CONFIG", "SET", "maxmemory", "0")
-    refusing = [server for server in found if "maxmemory" in server.refusal]
+    refusing = [server for server in found if "maxmemory" in server.probes.writes]
     assert len(refusing) >= len(found) - 1  # a node of a Cluster without slots keeps nothing
     assert {server.limit for server in found} == {1 << 20}
     assert await keys_of(redis) == set()

@@ -2,7 +2,7 @@
 
 -- The string of a key, '' where there is none.
 local function read(key)
-  local value = redis.pcall('GET', key)
+  local value = look('GET', key)
   return type(value) == 'string' and value or ''
 end
 
