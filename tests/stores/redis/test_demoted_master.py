@@ -15,8 +15,8 @@ from service.stores.redis.connection import Connection
 from service.stores.redis.scripts import Script
 from tests import topologies
 from tests.processes import free_port
+from tests.stores.conftest import SOON
 from tests.stores.redis.tcp_proxy import TcpProxy
-from tests.stores.redis.test_connection import SOON
 
 COUNT = Script("count", repeatable=False, source="return redis.call('INCR', KEYS[1])")
 AT_ONCE = "repl-diskless-sync-delay 0"

@@ -20,8 +20,9 @@ from service.stores.redis.scripts import Script
 from service.stores.redis.server_info import survey
 from tests import topologies
 from tests.processes import free_port
+from tests.stores.conftest import SOON
 from tests.stores.redis.tcp_proxy import TcpProxy
-from tests.stores.redis.test_connection import SOON, connected
+from tests.stores.redis.test_connection import connected
 
 FAR = 0.25  # seconds, one way
 AS_SHIPPED = 1.0  # REDIS_TIMEOUT

@@ -25,7 +25,8 @@ from service.stores.redis.server_info import survey
 from tests import topologies
 from tests.conftest import Start
 from tests.processes import free_port, run_here
-from tests.stores.redis.test_connection import SOON, connected
+from tests.stores.conftest import SOON
+from tests.stores.redis.test_connection import connected
 
 COUNT = Script("count", repeatable=False, source="return redis.call('INCR', KEYS[1])")
 SHA = "0" * 40
