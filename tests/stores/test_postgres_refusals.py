@@ -120,6 +120,7 @@ async def test_a_statement_that_is_refused_is_unavailable_until_it_is_not(
 async def test_whatever_else_it_says_is_unavailable_and_tells_the_code_alone(
     database: Database, caplog: pytest.LogCaptureFixture, code: str
 ) -> None:
+    caplog.set_level(logging.INFO, "tortoise.db_client")  # as it is in a service (observability/logs.py)
     statement = f"DO $$ BEGIN RAISE EXCEPTION 'of 13800138000' USING ERRCODE = '{code}'; END $$"
     assert code in await refusal(database.rows(statement, []))
     assert code in caplog.text

@@ -40,7 +40,7 @@ def _nutcracker(folder: Path, servers: list[int]) -> Iterator[int]:
         "  distribution: ketama",
         "  redis: true",
         "  servers:",
-        *(f"   - 127.0.0.1:{server}:1" for server in servers),
+        *(f"   - 127.0.0.1:{server}:1 {name}" for name, server in zip("ab", servers, strict=True)),  # hashed by name
     ]
     (folder / "nutcracker.yml").write_text("\n".join(lines) + "\n", encoding="utf-8")
     command = [str(NUTCRACKER), "-c", str(folder / "nutcracker.yml"), "-s", str(stats), "-o", str(folder / "log")]
