@@ -78,6 +78,7 @@ lock: $(VENV)/dev.stamp ## renew the lock files from pyproject.toml
 	$(COMPILE) --constraints bench/requirements.shared -o bench/requirements.lock bench/requirements.in
 	rm bench/requirements.shared
 	$(COMPILE) -o docs/requirements.lock docs/requirements.in
+	$(COMPILE) -o .ci/gateways.lock .ci/gateways.in
 
 clean: ## remove the virtual environment and caches, not the data
 	rm -rf $(VENV) $(BENCH) $(DOCS) site .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage*

@@ -46,7 +46,7 @@ INTRODUCTIONS = {
 PAGE = """# Settings
 
 Environment variables, or lines of `.env`, read once at start; the environment wins. A bad one stops the start with its
-name and what it should be; an empty one means the default. Secrets are never printed. `python run.py check` says
+name and what it should be; an empty one means the default. Secrets are never printed. `./latch check` says
 whether the stores behind them are reached and fit.
 
 This page and `.env.example` are written by `make settings` from the code: what they say is what it does.

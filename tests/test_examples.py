@@ -22,7 +22,7 @@ NGINX = program("nginx")
 EXAMPLE = ROOT / "examples" / "backend-behind-nginx"
 PAGE = (EXAMPLE / "README.md").read_text(encoding="utf-8")
 LOGIN = re.compile(r"SMS to 138\*{4}8000: (\d+) is your login code")
-REVOKE = f".venv/bin/python run.py revoke {MOBILE} --yes"
+REVOKE = f"./latch revoke {MOBILE} --yes"
 
 # A program of the system, which a newcomer without root cannot install. Its absence is told, and fails nothing.
 pytestmark = [

@@ -105,7 +105,7 @@ def test_the_page_names_settings_and_commands_that_there_are() -> None:
     assert len(named) > 5
     assert named <= set(Settings.model_fields)
     for command in re.findall(r"python run\.py (\w+)", DRILLS):
-        assert f"python run.py {command}" in readme, command
+        assert f"./latch {command}" in readme, command
 
 
 def test_the_dashboard_can_be_imported_into_any_grafana() -> None:

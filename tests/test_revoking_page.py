@@ -47,8 +47,8 @@ class Person:
             with Redis(unix_socket_path=str(self.service.data_dir / "redis.sock"), decode_responses=True) as redis:
                 answer = redis.execute_command(*words[1:])
                 return f"{'OK' if answer is True else answer}\n"
-        assert words[:2] == ["python", "run.py"]
-        result = run_here(shlex.join(words[2:]), self.service.data_dir, standard_input)
+        assert words[0] == "./latch"
+        result = run_here(shlex.join(words[1:]), self.service.data_dir, standard_input)
         assert result.returncode == 0, result.stderr
         return result.stdout
 

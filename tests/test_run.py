@@ -270,7 +270,7 @@ def test_check_says_what_is_wrong(folder: Path, redis_server: str) -> None:
     result = run_here("check", folder, REDIS_URL="redis://u:hidden@127.0.0.1:1", CODE_PEPPER="x" * 32, DATABASE_URL=url)
     assert result.returncode == 1
     assert "FAIL  Redis at redis://127.0.0.1:1 does not answer" in result.stdout
-    assert "python run.py migrate" in result.stdout
+    assert "latch migrate" in result.stdout
     assert "hidden" not in result.stdout + result.stderr
 
 

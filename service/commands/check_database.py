@@ -21,7 +21,7 @@ async def of_database(settings: Settings, database: Database) -> list[Finding]:
         return [Finding(Level.GOOD, f"{place} answers and is up to date")]
     if settings.database_is_embedded:
         return [Finding(Level.GOOD, f"{place} answers; the next start applies {', '.join(pending)}")]
-    return [Finding(Level.BAD, f"{place} lacks {', '.join(pending)}; type: python run.py migrate")]
+    return [Finding(Level.BAD, f"{place} lacks {', '.join(pending)}; type: latch migrate")]
 
 
 def of_url(settings: Settings) -> list[Finding]:

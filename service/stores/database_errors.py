@@ -42,9 +42,9 @@ MEANINGS = {  # by SQLSTATE, or by its class
     "3F": "has no schema of this name, or none that this role may use",
     "40": "gave the statement up for the sake of another",
     "42501": "denies this role a permission",
-    "42P01": "lacks a table: type python run.py migrate",
+    "42P01": "lacks a table; type: latch migrate",
     "42P05": "has its prepared statements mixed up by a pooler: add statement_cache_size=0 to DATABASE_URL",
-    "42703": "lacks a column: type python run.py migrate",
+    "42703": "lacks a column; type: latch migrate",
     "53": "has no room left",
     "53100": "has its disk full",
     "53200": "is out of memory",
@@ -57,7 +57,7 @@ MEANINGS = {  # by SQLSTATE, or by its class
     "XX": "has trouble inside",
 }
 SQLITE = {  # by SQLite's primary result code
-    sqlite3.SQLITE_ERROR: "lacks a table or a column: type python run.py migrate",
+    sqlite3.SQLITE_ERROR: "lacks a table or a column; type: latch migrate",
     sqlite3.SQLITE_READONLY: "takes no writes: its file or folder is read only",
     sqlite3.SQLITE_CANTOPEN: "cannot be opened: is its folder there, and may it be written?",
     sqlite3.SQLITE_FULL: "has its disk full",

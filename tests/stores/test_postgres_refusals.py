@@ -95,8 +95,8 @@ async def test_a_log_in_that_is_refused_is_unavailable_until_it_is_not(
 @pytest.mark.parametrize(
     ("break_it", "heal", "sentence"),
     [
-        ("ALTER TABLE users RENAME TO gone", "ALTER TABLE gone RENAME TO users", "lacks a table: type python run.py"),
-        ("ALTER TABLE users RENAME name TO n", "ALTER TABLE users RENAME n TO name", "lacks a column: type python"),
+        ("ALTER TABLE users RENAME TO gone", "ALTER TABLE gone RENAME TO users", "lacks a table; type: latch migrate"),
+        ("ALTER TABLE users RENAME name TO n", "ALTER TABLE users RENAME n TO name", "lacks a column; type: latch"),
         (
             "REVOKE INSERT ON users FROM latch",
             "GRANT INSERT ON users TO latch",
