@@ -74,9 +74,8 @@ class Repeats:
             return None
         if not rotation.recognises(session.refresh, refresh_token.secret):
             return None
-        ends = (
-            max(now, found.access.expires_at) if found.access else now
-        )  # where an operator deleted it: the app refreshes
+        # Where an operator has deleted the access token: the app refreshes.
+        ends = max(now, found.access.expires_at) if found.access else now
         access = AccessRecord(digest, now, ends)
         return pair(token, refresh_token, session._replace(refreshed_at=now), access)
 
