@@ -27,6 +27,7 @@ OPERATIONS = [
     ("GET", f"{BASE}/sessions"),
     ("DELETE", f"{BASE}/sessions/{{session_id}}"),
     ("DELETE", f"{BASE}/sessions"),
+    ("GET", f"{BASE}/forward-auth"),
     ("POST", f"{BASE}/introspect"),
     ("GET", "/.well-known/oauth-authorization-server"),
     ("GET", "/healthz"),
