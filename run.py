@@ -23,7 +23,7 @@ from collections.abc import Sequence
 import config
 from config import SettingsError
 from service import VERSION
-from service.commands import check, migrate, serve, sessions
+from service.commands import check, migrate, outages, serve, sessions
 from service.embedded.data_dir import DataDirInUse, DataDirUnusable, made
 from service.embedded.pepper import with_kept_pepper
 from service.embedded.redis_server import EmbeddedRedisError
@@ -46,18 +46,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
         settings = with_kept_pepper(config.load())
         made(settings)
         logs.configure(settings)
-        return int(chosen.command(settings, chosen))
+        return _run(chosen, settings)
     except NotFound as error:
         print(error, file=sys.stderr)
         return FAILED
     except (SettingsError, EmbeddedRedisError, DataDirInUse, DataDirUnusable) as error:
         print(error, file=sys.stderr)
         return MISUSED
+
+
+def _run(chosen: argparse.Namespace, settings: config.Settings) -> int:
+    try:
+        return int(chosen.command(settings, chosen))
     except ServiceUnavailable as error:
-        cause = type(error.__cause__).__name__ if error.__cause__ else "no cause"
-        print(f"a store does not answer ({cause}); see: latch check", file=sys.stderr)
-        for note in getattr(error, "__notes__", ()):
-            print(note, file=sys.stderr)
+        print(outages.sentence(settings, error), *getattr(error, "__notes__", ()), sep="\n", file=sys.stderr)
         return FAILED
 
 

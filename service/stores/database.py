@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import sqlite3
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextvars import copy_context
@@ -11,13 +12,13 @@ from tortoise.backends.base.client import BaseDBAsyncClient
 from tortoise.context import TortoiseContext
 from tortoise.migrations.executor import MigrationExecutor
 
-from service.errors import ServiceUnavailable
 from service.runtime import deadline
 from service.stores.database_errors import (
     DRIVERS,
     GOES_AWAY,
     MIXED_UP,
     READ_ONLY,
+    DatabaseUnavailable,
     TakesNoWrites,
     describe,
     is_finding,
@@ -26,7 +27,7 @@ from service.stores.database_errors import (
 )
 from service.stores.first_connection import FirstConnection
 from service.stores.meter import Meter, Observe, ignore, timed
-from service.stores.tortoise_config import APP, CONNECTION, config, connect_timeout
+from service.stores.tortoise_config import APP, CONNECTION, config, connect_timeout, sqlite_file
 
 HUNG = 0.4  # seconds after which a statement that its caller gives up is taken for one that will not be answered
 WRITABLE = "SELECT current_setting('transaction_read_only') <> 'on' AS writable"
@@ -43,7 +44,7 @@ class Database:
     """One pool (PostgreSQL) or one connection (SQLite) per worker. Connects at the first statement.
 
     `timeout` in seconds holds for connecting and for each statement; `observe` is told of each. Raises
-    ServiceUnavailable where the database cannot be reached or cannot serve.
+    DatabaseUnavailable where it cannot be reached or cannot serve.
     """
 
     def __init__(self, url: str, *, timeout: float, pool_size: int, observe: Observe = ignore) -> None:
@@ -52,7 +53,8 @@ class Database:
         self.timeout = timeout
         self._connect_timeout = connect_timeout(url, timeout)
         self._context = TortoiseContext()
-        self._first = FirstConnection(lambda: self.client.create_connection(with_db=True))
+        self._file = sqlite_file(url)
+        self._first = FirstConnection(self._connect)
 
     async def open(self) -> None:
         """Load the models. Does not connect yet, so that a worker starts while the database is away."""
@@ -71,7 +73,7 @@ class Database:
         return self.client.capabilities.dialect == "postgres"
 
     async def within(self, work: Callable[[], Awaitable[Answer]]) -> Answer:
-        """Do database work under the time limit. All that the database says but for a finding is ServiceUnavailable."""
+        """Do database work under the time limit. What it says but for a finding is DatabaseUnavailable."""
 
         async def done() -> Answer:
             return await work()
@@ -149,6 +151,13 @@ class Database:
         except OSError as error:
             log.warning("the database was gone before its connections were closed: %s", type(error).__name__)
 
+    async def _connect(self) -> None:
+        if (
+            self._file is not None
+        ):  # a thread of aiosqlite's that failed to open it reports its end, maybe to a loop that is closed
+            await asyncio.to_thread(_open_once, self._file)
+        await self.client.create_connection(with_db=True)
+
     @property
     def _pool(self) -> Any:
         """The client again, where it is a PooledClient; its module cannot be imported without asyncpg."""
@@ -164,7 +173,7 @@ class Database:
             await pool.renew(began, mixes_statements=code in MIXED_UP)
         elif is_lost(error):
             self._distrust(began)
-        return ServiceUnavailable()
+        return DatabaseUnavailable()
 
     def _distrust(self, began: float) -> None:
         """Drop what rests in the pool since before this moment: something that began then has hung."""
@@ -173,3 +182,8 @@ class Database:
 
     def _executor(self) -> MigrationExecutor:
         return MigrationExecutor(self.client, {APP: self.config["apps"][APP]})
+
+
+def _open_once(file: str) -> None:
+    """Raises sqlite3.Error where the file can be neither opened nor made."""
+    sqlite3.connect(file).close()

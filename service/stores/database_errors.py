@@ -17,6 +17,8 @@ from tortoise.exceptions import (
     TransactionManagementError,
 )
 
+from service.errors import ServiceUnavailable
+
 DRIVERS: tuple[type[Exception], ...] = (
     *(DBConnectionError, OperationalError, TransactionManagementError),  # Tortoise's for what its drivers raise
     *(sqlite3.Error, TimeoutError, OSError),
@@ -65,6 +67,10 @@ SQLITE = {  # by SQLite's primary result code
     sqlite3.SQLITE_NOTADB: "is no SQLite file",
     sqlite3.SQLITE_IOERR: "has trouble with its file",
 }
+
+
+class DatabaseUnavailable(ServiceUnavailable):
+    """It was the database, and no other store."""
 
 
 class TakesNoWrites(OperationalError):

@@ -27,9 +27,13 @@ def connect_timeout(url: str, timeout: float) -> float:
     return timeout if url.startswith(SQLITE) else database_url.parse(url).connect_timeout or timeout
 
 
+def sqlite_file(url: str) -> str | None:
+    """The path in a URL of SQLite; None in one of PostgreSQL."""
+    return unquote(url.removeprefix(SQLITE).partition("?")[0]) if url.startswith(SQLITE) else None
+
+
 def _connection(url: str, timeout: float, pool_size: int) -> dict[str, Any]:
-    if url.startswith(SQLITE):
-        path = unquote(url.removeprefix(SQLITE).partition("?")[0])
+    if (path := sqlite_file(url)) is not None:
         credentials = {"file_path": path, "busy_timeout": round(timeout * 1000)}  # the other workers write there, too
         return {"engine": "tortoise.backends.sqlite", "credentials": credentials}
     if not find_spec("asyncpg"):

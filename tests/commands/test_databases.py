@@ -68,3 +68,19 @@ def test_a_server_that_takes_no_writes_is_named_by_check_and_a_start(server: Ser
             assert service.http.get("/readyz").status_code == 200
     finally:
         server.set("default_transaction_read_only = off")
+
+
+@pytest.mark.parametrize("command", ["check", "migrate", "sessions 1"])
+def test_an_sqlite_file_that_cannot_be_opened_is_told_in_a_sentence(command: str, folder: Path) -> None:
+    url = f"sqlite://{folder}/missing/latch.sqlite3"
+    said = told(command, folder, url)
+    assert f"database at {url} cannot be opened: is its folder there, and may it be written?" in said
+
+
+def test_a_redis_that_is_away_is_named_by_the_operators_commands(folder: Path) -> None:
+    elsewhere = {"REDIS_URL": "redis://:hunter2@127.0.0.1:1", "CODE_PEPPER": "0" * 64}
+    assert run_here("migrate", folder, **elsewhere).returncode == 0
+    finished = run_here("sessions 1", folder, **elsewhere)
+    assert (finished.returncode, finished.stdout) == (1, "")
+    assert "Redis at redis://127.0.0.1:1 does not answer" in finished.stderr
+    assert "hunter2" not in finished.stderr
