@@ -92,7 +92,7 @@ class Database:
 
     @timed(lambda statement: statement.split(maxsplit=1)[0].upper())
     async def rows(self, statement: str, values: Sequence[object]) -> list[dict[str, Any]]:
-        """Run one statement and answer its rows. It commits by itself: a cancelled one leaves nothing open."""
+        """Run one statement and return its rows. It commits by itself: a cancelled one leaves nothing open."""
         return await self.within(lambda: self.client.execute_query_dict(statement, list(values)))
 
     @timed(lambda _: "query")
@@ -133,7 +133,7 @@ class Database:
         return [row["privilege"] for row in rows]
 
     async def migrate(self) -> list[str]:
-        """Apply every pending migration and answer their names. Takes as long as it takes."""
+        """Apply every pending migration and return their names. Takes as long as it takes."""
         done = await self.pending()
         began = time.monotonic()
         try:

@@ -23,8 +23,8 @@ OPEN = Script("open_session", repeatable=True)
 REFRESH = Script("refresh_session", repeatable=True)
 END = Script("end_session", repeatable=True)
 END_ALL = Script("end_all_sessions", repeatable=True)
-UNBAR = Script("unbar_user", repeatable=True)
-BARRED = 600.0  # seconds; longer than any login takes
+UNBLOCK = Script("unblock_logins", repeatable=True)
+BLOCKED = 600.0  # seconds; longer than any login takes
 
 
 class TokenLookup(NamedTuple):
@@ -77,12 +77,12 @@ class SessionStore:
     ) -> OpenResult | None:
         """Write a new session and its access token, and do the steps that follow.
 
-        None, and nothing written, while the user is barred.
+        None, and nothing written, while logins of the user are blocked.
         """
         now = session.created_at
         opening: ScriptCall = (
             OPEN,
-            [*_keys(session, key_suffix), _barred_key(session.user_id)],
+            [*_keys(session, key_suffix), _blocked_key(session.user_id)],
             [
                 session.session_id,
                 session_records.dump_session(session),
@@ -136,14 +136,14 @@ class SessionStore:
 
         With `block_logins` none is opened for a while: not even for a login that had passed the database before.
         """
-        keys = [_sessions_key(user_id), _session_key(user_id, ""), _barred_key(user_id)]
-        blocked = milliseconds(BARRED) if block_logins else 0
+        keys = [_sessions_key(user_id), _session_key(user_id, ""), _blocked_key(user_id)]
+        blocked = milliseconds(BLOCKED) if block_logins else 0
         ended = await self._connection.run(END_ALL, keys, [session_records.tombstone(reason, now), keep, blocked])
         return [session_id.decode(errors="replace") for session_id in ended]
 
     async def unblock_logins(self, user_id: int) -> None:
         """Open sessions of this user again."""
-        await self._connection.run(UNBAR, [_barred_key(user_id)], [])
+        await self._connection.run(UNBLOCK, [_blocked_key(user_id)], [])
 
     async def of_user(self, user_id: int) -> list[Session]:
         """The user's live sessions, in no order that is promised. Two round trips: the list, then the records."""
@@ -171,7 +171,7 @@ def _sessions_key(user_id: int) -> str:
     return f"sessions:{{{user_id}}}"
 
 
-def _barred_key(user_id: int) -> str:
+def _blocked_key(user_id: int) -> str:
     return f"barred:{{{user_id}}}"
 
 

@@ -13,7 +13,7 @@ from service.stores.sessions import SessionStore, TokenLookup
 from tests.stores.conftest import keys_of, on_every_server
 from tests.stores.test_sessions import LIFE, LIST, NOW, STALL, USER, Login, find, listed, opened, replaced_by, swap
 
-BARRED = "barred:{42}"
+BLOCKED = "barred:{42}"
 Server = Any
 
 
@@ -64,7 +64,7 @@ async def test_all_sessions_end(store: SessionStore, three: list[Login], redis: 
     ids = [login.id for login in three]
     assert await store.end_all(USER, EndReason.REVOKED, NOW) == ids
     assert [await find(store, login) for login in three] == [TokenLookup(ended=EndReason.REVOKED)] * 3
-    assert not await redis.exists(LIST, BARRED)
+    assert not await redis.exists(LIST, BLOCKED)
 
 
 async def test_all_sessions_end_but_the_one_that_is_kept(
@@ -85,7 +85,7 @@ async def test_a_user_without_a_session_is_ended_too(store: SessionStore, three:
 
 
 @pytest.mark.parametrize("user_id", [USER, USER + 1])
-async def test_a_user_who_is_disabled_is_barred_in_the_same_step(
+async def test_a_user_who_is_disabled_is_blocked_in_the_same_step(
     store: SessionStore, three: list[Login], redis: Server, user_id: int
 ) -> None:
     ended = await store.end_all(user_id, EndReason.DISABLED, NOW, block_logins=True)

@@ -1,11 +1,11 @@
 -- include: look, values, ending
 -- Ends all sessions of a user on purpose, but for one that may be kept. Their records become tombstones that say why.
--- A user who is disabled is barred in the same step: for a while no session can be opened.
--- KEYS: sessions, the key that a session with an empty id would have, barred
+-- Logins of a user who is disabled are blocked in the same step: for a while no session can be opened.
+-- KEYS: sessions, the key that a session with an empty id would have, blocked
 -- ARGV: tombstone, id of the session to keep or '', how long to bar the user (ms) or 0
 -- Returns the ids of those that were live.
-local sessions, prefix, barred = KEYS[1], KEYS[2], KEYS[3]
-local tombstone, keep, barred_for = ARGV[1], ARGV[2], tonumber(ARGV[3])
+local sessions, prefix, blocked = KEYS[1], KEYS[2], KEYS[3]
+local tombstone, keep, blocked_for = ARGV[1], ARGV[2], tonumber(ARGV[3])
 
 -- The sessions lie in the slot of the keys: one hash tag. Their names differ in the id alone.
 local ended, others, kept = {}, false, false
@@ -24,7 +24,7 @@ if not kept then
 elseif others then
   write_if_there_is_room('SET', sessions, keep, 'KEEPTTL') -- refused, it would name sessions that are none any more
 end
-if barred_for > 0 then
-  redis.call('SET', barred, '1', 'PX', barred_for) -- a DEL stands before it in any case
+if blocked_for > 0 then
+  redis.call('SET', blocked, '1', 'PX', blocked_for) -- a DEL stands before it in any case
 end
 return ended

@@ -1,8 +1,8 @@
 -- include: look, values, ending
 -- Opens a session: its record, its first access token, its place in the user's list. At the cap, the stalest make room.
--- KEYS: session, sessions, token, barred
+-- KEYS: session, sessions, token, blocked
 -- ARGV: session id, record, its life (ms), token record, its life (ms), MAX_SESSIONS, tombstone for a replaced session
--- Returns the ids of the sessions that were replaced, or 0 where the user has been barred since the login began.
+-- Returns the ids of the sessions that were replaced, or 0 where logins have been blocked since the login began.
 local session, sessions, token = KEYS[1], KEYS[2], KEYS[3]
 local id, record, life, token_record, token_life = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4], tonumber(ARGV[5])
 local cap, tombstone = tonumber(ARGV[6]), ARGV[7]

@@ -90,7 +90,7 @@ class RedisCall:
 
 
 class Connection:
-    """What the stores speak to Redis through. Each method but `ask` begins an operation and answers that.
+    """What the stores speak to Redis through. Each method but `ask` begins an operation and returns that.
 
     `url` is a redis-py URL, `timeout` is in seconds and holds for each operation as a whole; `observe` is told of every
     operation. `redis` is redis-py's client, for what is asked now and then.
@@ -117,7 +117,7 @@ class Connection:
         return self._begin(script.name, Command(keys[0], by_digest, script.repeatable, script.source))
 
     async def run_chain(self, steps: Sequence[ScriptCall]) -> list[Any]:
-        """Run scripts one after the other, until one answers nothing or 0. What those have answered that ran.
+        """Run scripts one after the other, until one returns nothing or 0. Returns what those have answered that ran.
 
         All of it is one atomic operation and one round trip, but where Redis keeps keys apart, as a Cluster does: there
         each is one by itself. Whichever fails, those before it have been run.

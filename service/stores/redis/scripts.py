@@ -8,7 +8,7 @@ from pathlib import Path
 
 LUA = Path(__file__).parent.parent / "lua"
 INCLUDE = "-- include: "  # the first line of a script that needs some of lua/lib, with commas between
-STOP_VALUES = (None, 0)  # what a step answers that the next must not follow
+STOP_VALUES = (None, 0)  # what a step returns that the next must not follow
 
 # `steps` stands before it: what each does, and how many of the keys and arguments it takes.
 _ONE_BY_ONE = """

@@ -1,4 +1,4 @@
 -- Sessions of this user can be opened again.
--- KEYS: barred
+-- KEYS: blocked
 redis.call('DEL', KEYS[1])
 return 1
