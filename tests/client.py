@@ -38,8 +38,15 @@ class Api:
         """Stop the server, as at the end of the test."""
         await self._client.close()
 
-    async def send_code(self, mobile: Any = MOBILE, **headers: str) -> httpx.Response:
-        return await self.request("POST", f"{BASE}/sms/codes", json={"mobile": mobile}, headers=headers)
+    async def send_code(self, mobile: Any = MOBILE, *, purpose: str = "login", **headers: str) -> httpx.Response:
+        body = {"mobile": mobile, **({} if purpose == "login" else {"purpose": purpose})}
+        return await self.request("POST", f"{BASE}/sms/codes", json=body, headers=headers)
+
+    async def code_for(self, purpose: str, mobile: str, token: str) -> str:
+        """Ask for a code of this purpose, and read it on the phone."""
+        response = await self.send_code(mobile, purpose=purpose, **bearer(token))
+        assert response.status_code == 200, response.text
+        return self.phone.code(mobile)
 
     async def post_login(self, mobile: Any, code: Any, **headers: str) -> httpx.Response:
         body = {"mobile": mobile, "code": code}

@@ -58,7 +58,7 @@ ORDER = (
     {"limits", "repeats", "sessions"},
     {"health", "issuer"},
     {"rotation"},
-    {"tokens", "events", "sms_text"},
+    {"code_keys", "tokens", "events", "sms_text"},
     {"addresses", "entities", "errors", "mobiles"},
 )
 # The sentence on the door: all but the first two know no asyncio, Redis or HTTP, and no library but the standard one.
@@ -72,7 +72,7 @@ OF_USE_CASES = {
     "service.senders",
 } | STORES
 BEHIND_THE_DOOR = {"asyncio", "threading", "socket", "ssl", "http", "sqlite3", "selectors", "concurrent"}
-PURE = {"addresses", "sms_text", "tokens", "rotation", "mobiles", "entities", "errors"}
+PURE = {"addresses", "code_keys", "sms_text", "tokens", "rotation", "mobiles", "entities", "errors"}
 # Outside libraries that belong to one place.
 PLACES = {
     "altcha": ("service/captchas/altcha.py",),

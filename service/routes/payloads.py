@@ -10,6 +10,7 @@ import orjson
 
 from service import mobiles
 from service.captchas import FIELD, Captcha
+from service.entities import Purpose
 from service.errors import InvalidRequest, UnsupportedMediaType
 from service.http.head import RawRequest
 from service.http.requests import Request
@@ -36,6 +37,7 @@ class CodeRequest:
 
     mobile: str
     captcha_token: str
+    purpose: Purpose = Purpose.LOGIN
 
 
 def credentials(raw: RawRequest, code_length: int) -> Credentials:
@@ -50,14 +52,14 @@ def credentials(raw: RawRequest, code_length: int) -> Credentials:
 
 
 def code_request_in_body(request: Request) -> CodeRequest:
-    """`{mobile, captcha_token}`. Raises InvalidRequest."""
+    """`{mobile, purpose, captcha_token}`. Raises InvalidRequest."""
     return _code_request(request, _json_object(request.raw))
 
 
 def code_request_in_address(request: Request, mobile: str) -> CodeRequest:
     """`/sms/codes/<mobile>?captcha_token=`. Raises InvalidRequest."""
     query = {name: values[0] for name, values in request.args.items()}
-    return _code_request(request, {**query, "mobile": mobile})
+    return _code_request(request, {**query, "mobile": mobile, "purpose": Purpose.LOGIN})
 
 
 def form(raw: RawRequest, *names: str) -> dict[str, str]:
@@ -79,9 +81,12 @@ def _code_request(request: Request, fields: dict[str, Any]) -> CodeRequest:
     problems: dict[str, str] = {}
     mobile = _mobile(_string(fields, "mobile", problems), problems)
     token = _captcha_token(fields, request.app.ctx.captcha, problems)
+    purpose = _string(fields, "purpose", problems) if "purpose" in fields else Purpose.LOGIN
+    if "purpose" not in problems and purpose not in list(Purpose):
+        problems["purpose"] = f"should be one of {', '.join(Purpose)}"
     if problems:
         raise InvalidRequest(problems)
-    return CodeRequest(mobile, token)
+    return CodeRequest(mobile, token, Purpose(purpose))
 
 
 def _media_type(raw: RawRequest) -> str:
