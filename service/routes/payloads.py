@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl
 
 import orjson
 
-from service import mobiles
+from service import mobiles, names
 from service.captchas import FIELD, Captcha
 from service.entities import Purpose
 from service.errors import InvalidRequest, UnsupportedMediaType
@@ -21,7 +21,16 @@ ENCODED = "The body should be sent as it is, without Content-Encoding."
 FORM = "application/x-www-form-urlencoded"
 FORM_EXPECTED = f"The body should be a form, with Content-Type: {FORM}."
 JSON_TYPE = re.compile(r"application/([a-z0-9!#$&^_.-]+\+)?json", re.ASCII)
+NAME_EXPECTED = f"should be 1 to {names.LONGEST} characters to be seen, without control characters"
 MOBILE_EXPECTED = "should be a mobile number: 1, then 3 to 9, then nine more digits"
+
+
+class NumberChange(NamedTuple):
+    """A new number, the code that was sent to it, and the one sent to the present number."""
+
+    mobile: str
+    code: str
+    current_code: str
 
 
 class Credentials(NamedTuple):
@@ -49,6 +58,38 @@ def credentials(raw: RawRequest, code_length: int) -> Credentials:
     if problems:
         raise InvalidRequest(problems)
     return Credentials(mobile, code)
+
+
+def number_change(raw: RawRequest, code_length: int) -> NumberChange:
+    """`{mobile, code, current_code}`. Raises InvalidRequest."""
+    fields = _json_object(raw)
+    problems: dict[str, str] = {}
+    mobile = _mobile(_string(fields, "mobile", problems), problems)
+    code, current = (
+        _code(_string(fields, name, problems), code_length, problems, name) for name in ("code", "current_code")
+    )
+    if problems:
+        raise InvalidRequest(problems)
+    return NumberChange(mobile, code, current)
+
+
+def erasing_code(raw: RawRequest, code_length: int) -> str:
+    """`{code}`. Raises InvalidRequest."""
+    problems: dict[str, str] = {}
+    code = _code(_string(_json_object(raw), "code", problems), code_length, problems)
+    if problems:
+        raise InvalidRequest(problems)
+    return code
+
+
+def new_name(raw: RawRequest) -> str:
+    """`{name}`. Raises InvalidRequest."""
+    problems: dict[str, str] = {}
+    name = names.normalise(_string(_json_object(raw), "name", problems))
+    if name is None:
+        problems.setdefault("name", NAME_EXPECTED)
+        raise InvalidRequest(problems)
+    return name
 
 
 def code_request_in_body(request: Request) -> CodeRequest:
@@ -132,11 +173,11 @@ def _mobile(text: str, problems: dict[str, str]) -> str:
     return mobile
 
 
-def _code(text: str, length: int, problems: dict[str, str]) -> str:
+def _code(text: str, length: int, problems: dict[str, str], name: str = "code") -> str:
     """The digits, without what keyboards, screen readers and copying put between and around them."""
     digits = mobiles.without_marks(text)
     if len(digits) != length or not (digits.isascii() and digits.isdigit()):
-        problems.setdefault("code", f"should be {length} digits")
+        problems.setdefault(name, f"should be {length} digits")
     return digits
 
 
