@@ -83,7 +83,7 @@ class Accounts:
                 with suppress(ServiceUnavailable), deadline.cleanup_allowance():
                     await self._sessions.unblock_logins(user.id)
                 raise
-        self._events.record(Event.USER_ERASED, user_id=user.id, mobile=user.mobile)
+        self._events.record(Event.USER_ERASED, user_id=user.id)  # without the number: it is to be forgotten
         await _best_effort(*(self._codes.spend(lease) for lease in leases))
         await _best_effort(self._codes.forget(user.mobile))
 

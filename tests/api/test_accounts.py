@@ -3,6 +3,7 @@
 import asyncio
 from typing import Any
 
+import asyncpg
 import orjson
 import pytest
 
@@ -342,11 +343,28 @@ async def test_pages_of_other_origins_may_use_the_methods(start: Start) -> None:
         assert method in answer.headers["access-control-allow-methods"].upper()
 
 
-async def test_it_all_works_on_a_cluster(start: Start, cluster_redis: str) -> None:
-    api = await start(redis_url=cluster_redis, **{**LIMITS, "limit_code_cooldown": "off"})
+async def migrated(url: str) -> str:
+    """The address of an empty PostgreSQL with the tables."""
+    connection = await asyncpg.connect(url)
+    await connection.execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
+    await connection.close()
+    database = Database(url, timeout=10, pool_size=1)
+    await database.open()
+    await database.migrate()
+    await database.close()
+    return url
+
+
+async def test_it_all_works_on_a_cluster_and_postgresql(start: Start, cluster_redis: str, postgres: str) -> None:
+    unlimited = {**LIMITS, "limit_code_cooldown": "off"}
+    api = await start(redis_url=cluster_redis, database_url=await migrated(postgres), **unlimited)
     mobile, new = "15512340001", "15512340002"
-    tokens = await api.log_in(mobile)
+    tokens, other = await api.log_in(mobile), await api.log_in(OTHER)
+    taken = await api.change_mobile(other["token"], await both_codes(api, other["token"], mobile, OTHER))
+    assert error(taken) == (409, "mobile_taken")
+    assert (await api.rename(tokens["token"], "李雷")).is_success
     assert (await api.change_mobile(tokens["token"], await both_codes(api, tokens["token"], new, mobile))).is_success
+    assert (await api.who(tokens["token"])).json()["data"]["name"] == "李雷"
     code = await api.code_for("erase", new, tokens["token"])
     assert (await api.erase(tokens["token"], code)).status_code == 204
     assert not await api.is_live(tokens["token"])

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from service.commands import sessions
 from service.entities import Purpose
 from tests.client import BASE, MOBILE, Api, bearer, error
 from tests.conftest import LIMITS, Clock, Outbox, Start
@@ -102,6 +103,19 @@ async def test_a_number_of_test_codes_gets_a_code_that_erases_and_none_that_chan
         assert error(answer) == (400, "invalid_request")
         assert set(answer.json()["fields"]) == {"mobile"}
     assert len(outbox.messages) == sent
+
+
+async def test_an_operator_who_unlocks_a_number_makes_it_forget_the_codes_of_all_purposes(
+    api: Api, redis: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    token = (await api.log_in())["token"]
+    for purpose in Purpose:
+        await api.code_for(purpose, MOBILE, token)
+    assert len(await redis.keys("code:*")) == 3
+    async with sessions.opened(api.app.ctx.settings) as does:
+        assert await does.unlock(MOBILE, as_json=False) == 0
+    assert await redis.keys("code:*") == []
+    assert "138****8000" in capsys.readouterr().out
 
 
 ALIYUN = {
