@@ -7,8 +7,11 @@ import asyncpg
 import orjson
 import pytest
 
+from service.errors import ServiceUnavailable
+from service.stores.codes import CodeStore
 from service.stores.database import Database
 from service.stores.redis.connection import Connection
+from service.stores.users import UserStore
 from tests.api.test_hangups import hang_up
 from tests.client import BASE, MOBILE, Api, bearer, error
 from tests.conftest import LIMITS, Clock, Start
@@ -163,6 +166,42 @@ async def test_wrong_codes_of_a_change_count_for_the_number_they_were_sent_to(st
     assert error(await api.change_mobile(token, body)) == (429, "too_many_requests")
 
 
+async def test_a_login_with_the_old_number_that_was_under_way_is_ended_too(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tokens = await api.log_in()
+    body = await both_codes(api, tokens["token"])
+    change = UserStore.change_mobile
+    under_way: list[dict[str, Any]] = []
+
+    async def change_meanwhile(store: UserStore, *of: Any) -> Any:
+        under_way.append(await api.log_in())
+        return await change(store, *of)
+
+    monkeypatch.setattr(UserStore, "change_mobile", change_meanwhile)
+    assert (await api.change_mobile(tokens["token"], body)).status_code == 200
+    [login] = under_way
+    assert login["user_id"] == tokens["user_id"]
+    assert not await api.is_live(login["token"])
+    assert await api.is_live(tokens["token"])
+
+
+async def test_a_redis_that_goes_once_the_row_is_changed_cannot_undo_it(
+    api: Api, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def fail(*_: Any) -> bool:
+        raise ServiceUnavailable
+
+    token = (await api.log_in())["token"]
+    body = await both_codes(api, token)
+    monkeypatch.setattr(CodeStore, "spend", fail)
+    assert (await api.change_mobile(token, body)).json()["data"]["mobile"] == NEW
+    assert "could not be spent" in caplog.text
+    code = await api.code_for("erase", NEW, token)
+    assert (await api.erase(token, code)).status_code == 204
+    assert not await api.is_live(token)
+
+
 # --- The end --------------------------------------------------------------------------------------------------------
 
 
@@ -224,6 +263,24 @@ async def test_a_number_of_test_codes_is_erased_by_its_code(start: Start) -> Non
         assert logged_in["is_new_user"] is True
         assert (await api.erase(logged_in["token"], "246810")).status_code == 204
         assert not await api.is_live(logged_in["token"])
+
+
+async def test_a_login_that_is_under_way_while_its_user_is_erased_lets_nobody_in(
+    api: Api, monkeypatch: pytest.MonkeyPatch, database: Database
+) -> None:
+    token = (await api.log_in())["token"]
+    code, erase = await api.code_for("erase", MOBILE, token), UserStore.erase
+    under_way: list[Any] = []
+
+    async def erase_meanwhile(store: UserStore, user_id: int) -> None:
+        under_way.append(await api.post_login(MOBILE, await api.new_code()))
+        await erase(store, user_id)
+
+    monkeypatch.setattr(UserStore, "erase", erase_meanwhile)
+    assert (await api.erase(token, code)).status_code == 204
+    assert [error(answer) for answer in under_way] == [(403, "user_disabled")]
+    assert await database.rows("SELECT id FROM users", []) == []
+    assert (await api.log_in())["is_new_user"] is True
 
 
 # --- All of them ----------------------------------------------------------------------------------------------------
