@@ -15,6 +15,7 @@ from sanic_ext.extensions.openapi.extension import OpenAPIExtension
 
 from config import Settings
 from service import captchas, senders
+from service.accounts import Accounts
 from service.authorizations import Authorizations
 from service.codes import Codes
 from service.context import Context
@@ -162,6 +163,7 @@ def _join(context: Context, connection: Connection, database: Database, clock: C
     context.logins = Logins(settings, context.codes, users, sessions, logins, events, clock)
     context.sessions = Sessions(sessions, events, clock)
     context.users = Users(users, context.sessions, events)
+    context.accounts = Accounts(context.users, users, context.sessions, context.codes, limits, events)
     context.health = Health({"redis": connection.ping, "database": database.ping}, timeout=settings.stores_timeout)
 
 

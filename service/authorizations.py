@@ -123,7 +123,7 @@ class Authorizations:
             raise InvalidRefreshToken
         await self._sessions.end(token.user_id, token.session_id, EndReason.REUSED, now)
         self._events.record(Event.REFRESH_TOKEN_REUSED, user_id=token.user_id, session_id=token.session_id)
-        raise SessionEnded(EndReason.REUSED, just_now=True)
+        raise SessionEnded(EndReason.REUSED, just_now=True, refreshing=True)
 
     async def _find(self, text: str, malformed: type[ServiceError]) -> tuple[Token, str, TokenLookup]:
         """A token, the digest of its secret, and its keys. Raises SessionEnded, or `malformed` for what is no token."""
@@ -133,7 +133,7 @@ class Authorizations:
         digest = tokens.digest(token.secret)
         found = await self._sessions.find(token.user_id, token.session_id, tokens.key_suffix(digest))
         if found.ended:
-            raise SessionEnded(found.ended)
+            raise SessionEnded(found.ended, refreshing=malformed is InvalidRefreshToken)
         return token, digest, found if self._clock() < found.expires_at else TokenLookup()
 
     def _is_access(self, digest: str, found: TokenLookup) -> bool:

@@ -1,8 +1,6 @@
-"""Use cases: issue a login code, and judge, lend and spend it.
+"""Use cases: issue a code, for a login or another purpose, and judge, lend and spend it.
 
-Nothing that is stored opens anything without the pepper: the code is derived from the number and a random nonce, and
-what a try is compared with is a keyed digest. Comparing keyed digests takes a time that tells a guesser nothing. Of
-several peppers the first makes codes, and all are good for checking.
+Nothing that is stored opens anything: `code_keys.py` has what codes are made from.
 """
 
 import hmac
@@ -15,8 +13,9 @@ from random import getrandbits
 from typing import NoReturn, overload
 
 from config import Settings
+from service.code_keys import CodeKeys
 from service.conversion import ConversionGuard
-from service.entities import Clock, LoginMark, PastLogin
+from service.entities import Clock, LoginMark, PastLogin, Purpose
 from service.errors import InvalidCode, ServiceUnavailable
 from service.events import Event, Events
 from service.limits import Limits
@@ -25,8 +24,8 @@ from service.stores.budgets import Budget, Refusal
 from service.stores.codes import CodeLease, CodeStore, Ended, Verdict
 from service.stores.logins import LoginStore
 
-LONGEST_LIFE = 600.0  # seconds; NIST SP 800-63B-4 section 3.1.3.2: out-of-band secrets are valid for 10 minutes at most
 LEAST_LEASE = 3.0  # seconds
+FIXED_STAYS = "is a number of TEST_CODES, which is never changed from or to"
 Judgement = Verdict | Refusal | PastLogin | None
 PAUSES = (0.005, 0.1)  # seconds between two looks at a login that is under way: the first, doubled up to the last
 
@@ -40,7 +39,7 @@ class Code:
 
 
 class Codes:
-    """The life of a login code (section 4 of the contract). `service/delivery.py` sends it."""
+    """The life of a code (section 4 of the contract). `service/delivery.py` sends it."""
 
     def __init__(
         self,
@@ -53,7 +52,7 @@ class Codes:
         clock: Clock,
     ) -> None:
         self._settings = settings
-        self._peppers = [hmac.new(pepper, digestmod="sha256") for pepper in settings.code_peppers]
+        self._keys = CodeKeys(settings.code_peppers, settings.code_length)
         self._fixed = settings.fixed_codes
         self._store = store
         self._logins = logins
@@ -69,15 +68,19 @@ class Codes:
         """Whether this is a number of TEST_CODES, whose code is known."""
         return mobile in self._fixed
 
-    async def issue(self, mobile: str) -> Code:
-        """The code that is good for this number, a new one or the one issued before.
+    async def issue(self, mobile: str, purpose: Purpose = Purpose.LOGIN) -> Code:
+        """The code that is good for this number and purpose, a new one or the one issued before.
 
         Raises TooManyRequests where wrong tries have ended it.
         """
         nonce = secrets.token_hex(16)
-        code = await self._issue(mobile, nonce, afresh=False)
+        code = await self._issue(mobile, purpose, nonce, afresh=False)
         # One made with another pepper or length is of no use to whom it is sent now.
-        return code or await self._issue(mobile, nonce, afresh=True) or self._ended(mobile, self._settings.code_ttl)
+        return (
+            code
+            or await self._issue(mobile, purpose, nonce, afresh=True)
+            or self._ended(mobile, self._settings.code_ttl)
+        )
 
     @overload
     async def verify(self, mobile: str, code: str, ip: str) -> CodeLease: ...
@@ -90,12 +93,7 @@ class Codes:
         without as much as asking for a code. Raises TooManyRequests, too. One round trip to Redis, on a Cluster two.
         A login with `marks` may be one that is done already: that is returned, after waiting for it where it is not.
         """
-        lease = self._lease(mobile, marks)
-        verdict = None if lease.is_fixed else await self._judged(lease, code, self._limits.logins(ip))
-        if verdict is None:  # the address has spent nothing yet, and it seems that it has no attempt left
-            await self._limits.spend_login(mobile, ip)
-            verdict = await self._judged(lease, code)
-        return await self._outcome(verdict, lease, code, ip)
+        return await self._verified(self._lease(mobile, marks), code, ip)
 
     async def verify_anew(
         self, mobile: str, code: str, ip: str, marks: Sequence[LoginMark], over: PastLogin
@@ -103,6 +101,26 @@ class Codes:
         """Judge a try whose address has paid for it: as it turned out, the session of the login `over` has ended."""
         lease = self._lease(mobile, marks)._replace(over=over)
         return await self._outcome(await self._judged(lease, code), lease, code, ip)
+
+    async def verify_for(self, purpose: Purpose, mobile: str, code: str, ip: str) -> CodeLease:
+        """Judge one try at a code that is no login's, as `verify` does it."""
+        lease = self._lease(mobile, ())._replace(purpose=purpose)
+        try:
+            await self._verified(lease, code, ip)
+        except InvalidCode:
+            self._events.record(Event.CODE_REFUSED, mobile=mobile, reason=purpose)
+            raise
+        return lease
+
+    async def spend(self, lease: CodeLease) -> None:
+        """Spend a code for good whose lease still holds. One of TEST_CODES is never spent."""
+        if lease.lease_id:
+            await self._store.spend(lease)
+            self.note_spent(lease)
+
+    async def forget(self, mobile: str) -> None:
+        """Forget the codes of this number."""
+        await self._store.forget(mobile)
 
     async def release(self, lease: CodeLease) -> bool:
         """Give a code back unspent. False where it was not, or no longer, lent."""
@@ -116,6 +134,13 @@ class Codes:
     async def settle(self) -> None:
         """Wait until all that nobody waits for is done."""
         await self._guard.settle()
+
+    async def _verified(self, lease: CodeLease, code: str, ip: str) -> CodeLease | PastLogin:
+        verdict = None if lease.is_fixed else await self._judged(lease, code, self._limits.logins(ip))
+        if verdict is None:  # the address has spent nothing yet, and it seems that it has no attempt left
+            await self._limits.spend_login(lease.mobile, ip)
+            verdict = await self._judged(lease, code)
+        return await self._outcome(verdict, lease, code, ip)
 
     def _lease(self, mobile: str, marks: Sequence[LoginMark]) -> CodeLease:
         lease_id = f"{getrandbits(64):016x}"
@@ -141,26 +166,22 @@ class Codes:
             raise InvalidCode
         return lease
 
-    async def _issue(self, mobile: str, nonce: str, *, afresh: bool) -> Code | None:
+    async def _issue(self, mobile: str, purpose: Purpose, nonce: str, *, afresh: bool) -> Code | None:
         """None where the code that lies there is not one that these settings would send."""
-        first = self._peppers[0]
         issued = await self._store.issue(
             mobile,
             nonce,
-            self._digest(first, mobile, self._digits(first, mobile, nonce)),
+            self._keys.digest_of_new(purpose, mobile, nonce),
             now=self._clock(),
             life=self._settings.code_ttl,
-            longest=LONGEST_LIFE,
             attempts=self._settings.code_attempts,
             afresh=afresh,
+            purpose=purpose,
         )
         if isinstance(issued, Ended):
             self._ended(mobile, issued.wait)
-        for pepper in self._peppers:
-            digits = self._digits(pepper, mobile, issued.nonce)
-            if hmac.compare_digest(issued.digest.encode(), self._digest(pepper, mobile, digits).encode()):
-                return Code(digits, issued.life)
-        return None
+        digits = self._keys.digits(purpose, mobile, issued.nonce, issued.digest)
+        return Code(digits, issued.life) if digits else None
 
     def _ended(self, mobile: str, wait: float) -> NoReturn:
         message = "Too many wrong codes for this number. Please wait."
@@ -172,7 +193,7 @@ class Codes:
                 return await self._judge_fixed(lease, code)
             return await self._logins.attempt(
                 lease,
-                ",".join(self._digest(pepper, lease.mobile, code) for pepper in self._peppers),
+                self._keys.digests(lease.purpose, lease.mobile, code),
                 now=self._clock(),
                 life=self._lease_life,
                 attempts=self._settings.code_attempts,
@@ -188,17 +209,3 @@ class Codes:
         if not hmac.compare_digest(code, self._fixed[lease.mobile]):
             return Verdict.NO_ACTIVE_CODE
         return await self._store.lend_fixed(lease, life=self._lease_life) if lease.marks else Verdict.RIGHT
-
-    def _digits(self, pepper: hmac.HMAC, mobile: str, nonce: str) -> str:
-        """CODE_LENGTH digits. 64 bits cut to at most ten digits: no digit is likelier than another by 1 in 10^9."""
-        number = int.from_bytes(_mac(pepper, "code", mobile, nonce)[:8], "big")
-        return str(number % 10**self._settings.code_length).zfill(self._settings.code_length)
-
-    def _digest(self, pepper: hmac.HMAC, mobile: str, code: str) -> str:
-        return _mac(pepper, "digest", mobile, code).hex()
-
-
-def _mac(pepper: hmac.HMAC, purpose: str, mobile: str, rest: str) -> bytes:
-    mac = pepper.copy()
-    mac.update(f"{purpose}:{mobile}:{rest}".encode())
-    return mac.digest()

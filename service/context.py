@@ -3,6 +3,7 @@
 from typing import Any
 
 from config import Settings
+from service.accounts import Accounts
 from service.authorizations import Authorizations
 from service.captchas import Captcha
 from service.codes import Codes
@@ -21,6 +22,7 @@ class Context:
     """Joined by `app.py`, one per worker. No slots: sanic-ext keeps attributes of its own here too."""
 
     settings: Settings
+    accounts: Accounts
     authorizations: Authorizations
     captcha: Captcha | None  # None: off
     codes: Codes

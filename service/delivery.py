@@ -1,4 +1,4 @@
-"""Use case: send a login code, past all that guards it.
+"""Use case: send a code, past all that guards it.
 
 In this order: the address's budget, the captcha, the ranges of numbers, the conversion guard, the other limits. So
 what tells something about a number comes after what bounds how often one address may ask.
@@ -10,15 +10,15 @@ import math
 from config import Settings
 from service import sms_text
 from service.captchas import Captcha
-from service.codes import Code, Codes
+from service.codes import FIXED_STAYS, Code, Codes
 from service.conversion import Closed, ConversionGuard
-from service.entities import CodeSent, TextMessage
+from service.entities import CodeSent, Purpose, TextMessage, User
 from service.errors import CaptchaRequired, InvalidRequest, ServiceUnavailable, SmsUnavailable, TooManyRequests
 from service.events import TEST_CODE, Event, Events
 from service.limits import Limits, Reservation
 from service.runtime import deadline
 from service.runtime.background import settled
-from service.senders import Sender
+from service.senders import Sender, takes
 from service.sms_text import Template
 
 GUARDED = "guarded"  # of CAPTCHA_WHEN: while the conversion guard is closed
@@ -40,7 +40,11 @@ class Delivery:
         events: Events,
     ) -> None:
         self._allowed, self._blocked = settings.sms_allow_prefixes, settings.sms_block_prefixes
-        self._template = Template(settings.sms_text, settings.sms_domain, settings.sms_app_hash)
+        self._templates = {
+            purpose: Template(text, settings.sms_domain, settings.sms_app_hash)
+            for purpose, text in settings.sms_texts.items()
+        }
+        self._sent = {one for one in Purpose if any(takes(settings, name, one) for name in settings.sms_sender)}
         self._codes = codes
         self._sender = sender
         self._limits = limits
@@ -50,12 +54,23 @@ class Delivery:
         self._is_guarded = settings.captcha_when == GUARDED
         self._code_ttl = settings.code_ttl
 
-    async def send_code(self, mobile: str, ip: str, captcha_token: str = "") -> CodeSent:
-        """Send the code that is good for this number, a new one or the one sent before.
+    async def send_code(
+        self,
+        mobile: str,
+        ip: str,
+        captcha_token: str = "",
+        *,
+        purpose: Purpose = Purpose.LOGIN,
+        caller: User | None = None,
+    ) -> CodeSent:
+        """Send the code that is good for this number and purpose, a new one or the one sent before.
 
-        Raises CaptchaRequired, InvalidRequest for a number that gets no codes or a captcha that is not solved,
-        TooManyRequests, SmsUnavailable, ServiceUnavailable.
+        `caller` is whose access token came with it, for all purposes but a login. Raises CaptchaRequired,
+        InvalidRequest for a number that gets no such codes or a captcha that is not solved, TooManyRequests,
+        SmsUnavailable, ServiceUnavailable.
         """
+        if caller:
+            self._check_purpose(mobile, purpose, caller)
         _, closed = await settled(self._limits.check_address(mobile, ip), self._guard.closed(mobile))
         if self._captcha and (closed or not self._is_guarded):
             await self._verify(self._captcha, mobile, ip, captcha_token, closed)
@@ -67,10 +82,19 @@ class Delivery:
         if closed:
             await self._guard.refuse_stranger(closed, mobile, ip)
         reservation = await self._limits.reserve_code(mobile, ip)
-        code = await self._issue(reservation)
-        await self._send(reservation, code)
-        self._events.record(Event.CODE_SENT, mobile=mobile)
+        code = await self._issue(reservation, purpose)
+        await self._send(reservation, code, purpose)
+        self._events.record(Event.CODE_SENT, mobile=mobile, reason=purpose if caller else None)
         return CodeSent(mobile, math.floor(code.life), await self._note_sent(reservation))
+
+    def _check_purpose(self, mobile: str, purpose: Purpose, caller: User) -> None:
+        """Raise InvalidRequest where the caller may have no code of this purpose sent to this number."""
+        if purpose not in self._sent:
+            raise InvalidRequest({"purpose": f"has no message here: codes to {purpose} are not sent"})
+        if purpose is Purpose.ERASE and mobile != caller.mobile:
+            raise InvalidRequest({"mobile": "should be your own number"})
+        if purpose is Purpose.CHANGE and (self._codes.is_fixed(mobile) or self._codes.is_fixed(caller.mobile)):
+            raise InvalidRequest({"mobile": FIXED_STAYS})
 
     async def _verify(self, captcha: Captcha, mobile: str, ip: str, token: str, closed: Closed | None) -> None:
         if not token:
@@ -90,20 +114,20 @@ class Delivery:
         self._events.record(Event.CODE_SENT, mobile=mobile, reason=TEST_CODE)
         return CodeSent(mobile, expires_in=self._code_ttl, resend_after=0)
 
-    async def _issue(self, reservation: Reservation) -> Code:
+    async def _issue(self, reservation: Reservation, purpose: Purpose) -> Code:
         try:
-            return await self._codes.issue(reservation.mobile)
+            return await self._codes.issue(reservation.mobile, purpose)
         except Exception:
             await self._limits.undo(reservation)
             raise
 
-    async def _send(self, reservation: Reservation, code: Code) -> None:
+    async def _send(self, reservation: Reservation, code: Code, purpose: Purpose) -> None:
         """Send the message. Whoever made a provider be asked has spent one of his address, whatever it answers."""
         mobile, minutes = reservation.mobile, sms_text.minutes(code.life)
-        text = self._template.filled(code.digits, minutes)
+        text = self._templates[purpose].filled(code.digits, minutes)
         try:
             with deadline.paused():
-                await self._sender.send(TextMessage(mobile, code.digits, text, minutes))
+                await self._sender.send(TextMessage(mobile, code.digits, text, minutes, purpose))
         except TooManyRequests as refusal:
             await self._limits.refund(reservation)  # the cool-down goes on: nobody makes us ask again at once
             wait = max(refusal.retry_after, math.ceil(reservation.cooldown))

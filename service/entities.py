@@ -22,6 +22,14 @@ class EndReason(StrEnum):
     DISABLED = "disabled"
 
 
+class Purpose(StrEnum):
+    """What a code is good for, and for nothing else (section 4 of the contract)."""
+
+    LOGIN = "login"
+    CHANGE = "change"  # of the number: one such code is sent to each
+    ERASE = "erase"  # the account
+
+
 class UserStatus(StrEnum):
     """What an account may do."""
 
@@ -163,3 +171,4 @@ class TextMessage:
     code: str
     text: str
     minutes: int
+    purpose: Purpose = Purpose.LOGIN

@@ -9,6 +9,7 @@ ServiceError
 ├── SessionEnded          session_ended, with a reason
 ├── UserDisabled          user_disabled
 ├── Forbidden             forbidden
+├── MobileTaken           mobile_taken
 ├── CaptchaRequired       captcha_required
 ├── NotFound              not_found
 ├── UnsupportedMediaType  unsupported_media_type
@@ -79,14 +80,18 @@ class InvalidRefreshToken(ServiceError):
 
 
 class SessionEnded(ServiceError):
-    """The token was good once, and its session was ended on purpose; `just_now` where that very token did it."""
+    """The token was good once, and its session was ended on purpose; `just_now` where that very token did it.
+
+    `refreshing`: a refresh was asked for.
+    """
 
     code = "session_ended"
     message = "This session has ended. Please log in again."
 
-    def __init__(self, reason: str, *, just_now: bool = False) -> None:
+    def __init__(self, reason: str, *, just_now: bool = False, refreshing: bool = False) -> None:
         super().__init__()
         self.reason = reason
+        self.refreshing = refreshing
         self.just_now = just_now
 
 
@@ -102,6 +107,13 @@ class Forbidden(ServiceError):
 
     code = "forbidden"
     message = "This is not allowed from here."
+
+
+class MobileTaken(ServiceError):
+    """Another user has the number."""
+
+    code = "mobile_taken"
+    message = "This number belongs to another account."
 
 
 class CaptchaRequired(ServiceError):

@@ -17,6 +17,7 @@ class Event(StrEnum):
     """A security event. The value is its name in the log."""
 
     CODE_SENT = "code_sent"
+    CODE_REFUSED = "code_refused"
     LIMIT_HIT = "limit_hit"
     LOGIN = "login"
     LOGIN_REFUSED = "login_refused"
@@ -27,6 +28,9 @@ class Event(StrEnum):
     REFRESH_TOKEN_REUSED = "refresh_token_reused"  # noqa: S105 - the name of an event
     USER_DISABLED = "user_disabled"
     USER_ENABLED = "user_enabled"
+    USER_ERASED = "user_erased"
+    NAME_CHANGED = "name_changed"
+    MOBILE_CHANGED = "mobile_changed"
     NUMBER_LOCKED = "number_locked"
     NUMBER_UNLOCKED = "number_unlocked"
     INTROSPECTION_REFUSED = "introspection_refused"

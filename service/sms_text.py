@@ -21,11 +21,12 @@ SECONDS_PER_MINUTE = 60
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """The text of SMS_TEXT with what SMS_APP_HASH and SMS_DOMAIN add to it."""
+    """The text of a setting with what SMS_APP_HASH and SMS_DOMAIN add to it."""
 
     text: str
     domain: str = ""
     app_hash: str = ""
+    setting: str = "SMS_TEXT"
 
     def filled(self, code: str, minutes: int) -> str:
         """The whole message."""
@@ -43,7 +44,7 @@ class Template:
             found.append(f"{len(text)} characters, billed as {count} messages")
         if self.app_hash and (size := len(text.encode())) > RETRIEVER_BYTES:
             found.append(f"{size} bytes; Android's SMS Retriever looks at {RETRIEVER_BYTES} at most")
-        return [f"SMS_TEXT: with all its lines the message is {what}" for what in found]
+        return [f"{self.setting}: with all its lines the message is {what}" for what in found]
 
 
 def minutes(life: float) -> int:

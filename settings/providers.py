@@ -8,6 +8,7 @@ from pydantic import BaseModel, Field, SecretStr, field_validator
 
 from settings.fields import PLACEHOLDERS, placeholders
 
+PURPOSES = {"login": "", "change": "_change", "erase": "_erase"}  # of a code: how its settings end
 # The settings that a sender cannot do without. The keys are the names that SMS_SENDER takes.
 REQUIRED: dict[str, tuple[str, ...]] = {
     "console": (),
@@ -22,6 +23,11 @@ REQUIRED: dict[str, tuple[str, ...]] = {
         "tencent_template_id",
     ),
     "twilio": ("twilio_account_sid", "twilio_auth_token", "twilio_from"),
+}
+# Where the approved template stands of those that take no text; of other purposes than a login it may be left empty.
+TEMPLATES = {
+    "aliyun": {name: f"aliyun_template_code{end}" for name, end in PURPOSES.items()},
+    "tencent": {name: f"tencent_template_id{end}" for name, end in PURPOSES.items()},
 }
 HOST = r"^[A-Za-z0-9.-]+(:[0-9]+)?$"
 WEBHOOK_KEY = range(24, 65)  # bytes, as Standard Webhooks says
@@ -40,6 +46,12 @@ class ProviderSettings(BaseModel):
     aliyun_access_key_secret: SecretStr = Field(SecretStr(""), description="its AccessKey Secret")
     aliyun_sign_name: str = Field("", description="approved SMS signature")
     aliyun_template_code: str = Field("", description="approved template, `SMS_...`")
+    aliyun_template_code_change: str = Field(
+        "", description="the same for codes that change a number; empty: none sent"
+    )
+    aliyun_template_code_erase: str = Field(
+        "", description="the same for codes that erase an account; empty: none sent"
+    )
     aliyun_template_param: str = Field('{"code":"{code}"}', description="the template's parameters, as JSON")
     aliyun_endpoint: str = Field("dysmsapi.aliyuncs.com", pattern=HOST, description="host of the API")
 
@@ -48,6 +60,8 @@ class ProviderSettings(BaseModel):
     tencent_sdk_app_id: str = Field("", description="SdkAppId of the SMS application")
     tencent_sign_name: str = Field("", description="approved SMS signature")
     tencent_template_id: str = Field("", description="approved template")
+    tencent_template_id_change: str = Field("", description="the same for codes that change a number; empty: none sent")
+    tencent_template_id_erase: str = Field("", description="the same for codes that erase an account; empty: none sent")
     tencent_template_params: str = Field("{code}", description="the template's parameters in order, commas between")
     tencent_region: str = Field("ap-guangzhou", description="region of the API")
     tencent_endpoint: str = Field("sms.tencentcloudapi.com", pattern=HOST, description="host of the API")
@@ -84,6 +98,10 @@ class ProviderSettings(BaseModel):
         if "{code}" not in params or placeholders(params) - PLACEHOLDERS:
             raise ValueError("should hold {code}, and may hold {minutes}, with commas between: {code},{minutes}")
         return params
+
+    def template(self, sender: str, purpose: str) -> str | None:
+        """The approved template of a sender for a purpose, empty where there is none; None where it takes a text."""
+        return self.value(TEMPLATES[sender][purpose]) if sender in TEMPLATES else None
 
     def value(self, name: str) -> str:
         """The text of a setting, a secret one or not."""

@@ -22,6 +22,14 @@ class SmsSettings(ProviderSettings, BaseModel):
         "{code} is your login code. It is good for {minutes} min. Give it to nobody.",
         description="the message, where the sender takes a text",
     )
+    sms_text_change: str = Field(
+        "{code} is your code to change the number of your account. It is good for {minutes} min. Give it to nobody.",
+        description="the same for a code that changes a number",
+    )
+    sms_text_erase: str = Field(
+        "{code} is your code to ERASE your account for good. It is good for {minutes} min. Give it to nobody.",
+        description="the same for a code that erases an account",
+    )
     sms_domain: str = Field(
         "",
         pattern=r"^$|^[a-z0-9-]+(\.[a-z0-9-]+)+$",
@@ -63,12 +71,17 @@ class SmsSettings(ProviderSettings, BaseModel):
                 raise ValueError("should be first digits like 170,1380013, with commas between")
         return prefixes
 
-    @field_validator("sms_text")
+    @field_validator("sms_text", "sms_text_change", "sms_text_erase")
     @classmethod
     def _check_text(cls, text: str) -> str:
         if "{code}" not in text or placeholders(text) - PLACEHOLDERS:
             raise ValueError("should hold {code}, and may hold {minutes}; no other braces")
         return text
+
+    @property
+    def sms_texts(self) -> dict[str, str]:
+        """The message for each purpose of a code."""
+        return {"login": self.sms_text, "change": self.sms_text_change, "erase": self.sms_text_erase}
 
     @model_validator(mode="after")
     def _check_providers(self) -> Self:

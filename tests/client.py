@@ -38,8 +38,15 @@ class Api:
         """Stop the server, as at the end of the test."""
         await self._client.close()
 
-    async def send_code(self, mobile: Any = MOBILE, **headers: str) -> httpx.Response:
-        return await self.request("POST", f"{BASE}/sms/codes", json={"mobile": mobile}, headers=headers)
+    async def send_code(self, mobile: Any = MOBILE, *, purpose: str = "login", **headers: str) -> httpx.Response:
+        body = {"mobile": mobile, **({} if purpose == "login" else {"purpose": purpose})}
+        return await self.request("POST", f"{BASE}/sms/codes", json=body, headers=headers)
+
+    async def code_for(self, purpose: str, mobile: str, token: str) -> str:
+        """Ask for a code of this purpose, and read it on the phone."""
+        response = await self.send_code(mobile, purpose=purpose, **bearer(token))
+        assert response.status_code == 200, response.text
+        return self.phone.code(mobile)
 
     async def post_login(self, mobile: Any, code: Any, **headers: str) -> httpx.Response:
         body = {"mobile": mobile, "code": code}
@@ -56,6 +63,21 @@ class Api:
 
     async def who(self, token: str) -> httpx.Response:
         return await self.request("GET", f"{BASE}/user", headers=bearer(token))
+
+    async def send(self, method: str, path: str, **options: Any) -> httpx.Response:
+        """As `request`, with a body whatever the method."""
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{self.port}", trust_env=False) as client:
+            return await client.request(method, path, **options)
+
+    async def rename(self, token: str, name: Any) -> httpx.Response:
+        return await self.request("PATCH", f"{BASE}/user", json={"name": name}, headers=bearer(token))
+
+    async def change_mobile(self, token: str, body: Any) -> httpx.Response:
+        return await self.request("PUT", f"{BASE}/user/mobile", json=body, headers=bearer(token))
+
+    async def erase(self, token: str, code: str, *, by_post: bool = False) -> httpx.Response:
+        method, path = ("POST", "/user/erase") if by_post else ("DELETE", "/user")
+        return await self.send(method, f"{BASE}{path}", json={"code": code}, headers=bearer(token))
 
     async def new_code(self, mobile: str = MOBILE) -> str:
         """Ask for a code and read it on the phone."""

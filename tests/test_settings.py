@@ -219,4 +219,12 @@ def test_settings_that_are_dangerous_are_warned_of(values: dict[str, object], to
 
 def test_a_text_that_nobody_sends_is_not_warned_of() -> None:
     tencent = dict.fromkeys(REQUIRED["tencent"], "x")
-    assert warnings(sms_sender="tencent", sms_text="{code}" + "x" * 160, **tencent) == []
+    found = warnings(sms_sender="tencent", sms_text="{code}" + "x" * 160, **tencent)
+    assert [text for text in found if "SMS_TEXT" in text] == []
+
+
+def test_purposes_that_no_sender_has_a_template_for_are_told() -> None:
+    tencent = {**dict.fromkeys(REQUIRED["tencent"], "x"), "tencent_template_id_change": "x"}
+    assert [text for text in warnings(sms_sender="tencent", **tencent) if "erase" in text]
+    assert not [text for text in warnings(sms_sender="tencent", **tencent) if "change" in text]
+    assert not [text for text in warnings(sms_sender="tencent,file", **tencent) if "erase" in text]

@@ -10,13 +10,13 @@ from service.commands.check_database import of_database, of_url
 from service.commands.check_redis import of_redis
 from service.commands.findings import Finding, Level
 from service.embedded.running import running_redis
+from service.entities import Purpose
 from service.sms_text import Template
 from service.stores.database import Database
 from service.stores.redis.connection import Connection
 from settings.fields import OFF
 
 FOR_DEVELOPMENT = ("console", "file")
-TAKE_TEMPLATES = {"aliyun", "tencent"}  # the other senders take SMS_TEXT
 
 
 def run(settings: Settings, _: Namespace) -> int:
@@ -62,11 +62,22 @@ def of_settings(settings: Settings) -> list[Finding]:
         found.append(Finding(Level.WARN, text))
     if settings.limit_codes_total == OFF:
         found.append(Finding(Level.WARN, "LIMIT_CODES_TOTAL: off leaves the SMS bill without a bound"))
-    template = Template(settings.sms_text, settings.sms_domain, settings.sms_app_hash)
-    code = "0" * settings.code_length
-    if set(settings.sms_sender) - TAKE_TEMPLATES:
-        found += [Finding(Level.WARN, text) for text in template.warnings(code, sms_text.minutes(settings.code_ttl))]
+    found += _of_texts(settings)
     if settings.fixed_codes:
         numbers = ", ".join(mobiles.mask(mobile) for mobile in settings.fixed_codes)
         found.append(Finding(Level.WARN, f"TEST_CODES: who knows the fixed code logs in as {numbers}"))
     return found
+
+
+def _of_texts(settings: Settings) -> list[Finding]:
+    """What there is to say of the messages, where a sender takes a text; and of purposes that no sender has one for."""
+    code, minutes = "0" * settings.code_length, sms_text.minutes(settings.code_ttl)
+    found = []
+    for purpose, text in settings.sms_texts.items():
+        setting = "SMS_TEXT" if purpose == Purpose.LOGIN else f"SMS_TEXT_{purpose.upper()}"
+        if any(settings.template(name, purpose) is None for name in settings.sms_sender):
+            template = Template(text, settings.sms_domain, settings.sms_app_hash, setting)
+            found += template.warnings(code, minutes)
+        elif not any(senders.takes(settings, name, Purpose(purpose)) for name in settings.sms_sender):
+            found.append(f"SMS_SENDER: has no template for codes to {purpose}, so apps cannot ask for one")
+    return [Finding(Level.WARN, text) for text in found]

@@ -33,6 +33,7 @@ STATUS = {
     "user_disabled": 403,
     "forbidden": 403,
     "captcha_required": 403,
+    "mobile_taken": 409,
     "not_found": 404,
     "method_not_allowed": 405,
     "payload_too_large": 413,
@@ -66,28 +67,28 @@ class EnvelopeErrorHandler(ErrorHandler):
     def default(self, request: Request, exception: Exception) -> HTTPResponse:  # type: ignore[override]
         """Answer whatever was raised."""
         if isinstance(exception, asyncio.CancelledError):  # the client went away in the middle of its request
-            return answer_to(InvalidRequest(), request.method, request_id(request))
+            return answer_to(InvalidRequest(), request_id(request))
         if isinstance(exception, SanicException) and exception.status_code != STATUS["internal_error"]:
             return _refusal(request, exception)
-        return answer_to_any(exception, request.method, request_id(request))
+        return answer_to_any(exception, request_id(request))
 
     @staticmethod
     def log(request: Request, exception: Exception) -> None:  # type: ignore[override]
         """Sanic's own logging of exceptions would repeat ours, and print addresses with numbers in them."""
 
 
-def answer_to_any(error: Exception, method: str, sent_id: str) -> Answer:
+def answer_to_any(error: Exception, sent_id: str) -> Answer:
     """What a request is answered where this was raised: what is no ServiceError is a bug of ours."""
     if isinstance(error, ServiceError):
-        return answer_to(error, method, sent_id)
+        return answer_to(error, sent_id)
     log.error("unexpected %s", type(error).__name__, exc_info=error)
     return failure(sent_id, STATUS["internal_error"], ServiceError.code, ServiceError.message)
 
 
-def answer_to(error: ServiceError, method: str, sent_id: str) -> Answer:
-    """What a request of this method and id is answered."""
-    statuses = {**STATUS, **REFRESH_STATUS} if method == "PUT" else STATUS
-    status = statuses[error.code]
+def answer_to(error: ServiceError, sent_id: str) -> Answer:
+    """What a request of this id is answered."""
+    refreshing = isinstance(error, SessionEnded) and error.refreshing
+    status = (REFRESH_STATUS if refreshing else STATUS)[error.code]
     headers: dict[str, str] = {}
     extra: dict[str, Any] = {}
     if status == STATUS["invalid_token"]:

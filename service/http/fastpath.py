@@ -87,7 +87,7 @@ async def serve(app: App, route: FastRoute, raw: RawRequest) -> bytes:
     try:
         answer = await route.handle(app, raw)
     except Exception as error:  # noqa: BLE001 - whatever it is, somebody waits for an answer
-        answer = answer_to_any(error, route.method, request_id)
+        answer = answer_to_any(error, request_id)
     access_log.close(app, request_id, method, route.path, answer, began)
     if b"origin" in head.headers:
         answer.headers.update(cors_headers(app, head.header(b"origin")))

@@ -10,9 +10,10 @@ from urllib.parse import unquote_to_bytes
 
 from sanic import HTTPResponse
 
+from service.entities import Identity
 from service.errors import InvalidClient, InvalidRequest, InvalidToken
 from service.http.head import RawRequest
-from service.http.requests import Request, bearer
+from service.http.requests import App, Request, bearer
 
 Handler = Callable[..., Coroutine[Any, Any, HTTPResponse]]
 
@@ -20,16 +21,20 @@ _SCHEMES = re.compile(r"(?:^|, *)(basic|bearer) +", re.IGNORECASE)  # two, where
 ONE_WAY = "The service key should come in one way: Basic, Bearer, or client_secret in the form."
 
 
+async def identified(app: App, raw: RawRequest) -> Identity:
+    """Whose the live access token is that came. Raises InvalidToken, SessionEnded."""
+    token = bearer(raw)
+    if token is None:
+        raise InvalidToken(sent=False)
+    return await app.ctx.authorizations.check(token)
+
+
 def authenticated(handler: Handler) -> Handler:
     """Call the handler with whose the live access token is. Raises InvalidToken, SessionEnded."""
 
     @wraps(handler)
     async def checked(request: Request, **path: str) -> HTTPResponse:
-        token = bearer(request.raw)
-        if token is None:
-            raise InvalidToken(sent=False)
-        identity = await request.app.ctx.authorizations.check(token)
-        return await handler(request, identity, **path)
+        return await handler(request, await identified(request.app, request.raw), **path)
 
     return checked
 

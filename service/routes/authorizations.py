@@ -7,7 +7,7 @@ from service.entities import TokenPair
 from service.errors import InvalidRefreshToken, InvalidToken
 from service.http import fastpath
 from service.http.fastpath import FastRoute
-from service.http.guards import changes_state
+from service.http.guards import changes_state, identified
 from service.http.head import RawRequest
 from service.http.requests import BASE_PATH, App, Request, bearer, device, own_id
 from service.http.responses import Answer, Data, nothing, ok
@@ -39,10 +39,7 @@ async def refresh(app: App, raw: RawRequest) -> Answer:
 
 async def check(app: App, raw: RawRequest) -> Answer:
     """Say whose an access token is, for gateways and backends."""
-    token = bearer(raw)
-    if token is None:
-        raise InvalidToken(sent=False)
-    identity = await app.ctx.authorizations.check(token)
+    identity = await identified(app, raw)
     user_id, session_id = identity.user_id, identity.session_id
     data = {"user_id": user_id, "session_id": session_id, "expires_in": identity.expires_in}
     return ok(data, headers={"X-User-Id": str(user_id), "X-Session-Id": session_id})

@@ -1,4 +1,4 @@
-"""`/sms/codes`: ask for a login code."""
+"""`/sms/codes`: ask for a code."""
 
 from urllib.parse import urlsplit
 
@@ -6,9 +6,10 @@ from sanic import Blueprint, HTTPResponse
 from sanic.exceptions import SanicException
 from sanic_ext import openapi
 
+from service.entities import Purpose
 from service.errors import Forbidden
 from service.http.errors import STATUS
-from service.http.guards import changes_state
+from service.http.guards import changes_state, identified
 from service.http.requests import BASE_PATH, Request, client_ip
 from service.http.responses import ok
 from service.routes import payloads
@@ -44,8 +45,11 @@ async def send_code(request: Request) -> HTTPResponse:
 
 
 async def _send(request: Request, wanted: payloads.CodeRequest) -> HTTPResponse:
-    sent = await request.app.ctx.delivery.send_code(
-        wanted.mobile, client_ip(request.raw, request.app.ctx.settings.trusted_proxies), wanted.captcha_token
+    app, raw = request.app, request.raw
+    ip = client_ip(raw, app.ctx.settings.trusted_proxies)
+    caller = None if wanted.purpose is Purpose.LOGIN else await app.ctx.users.who((await identified(app, raw)).user_id)
+    sent = await app.ctx.delivery.send_code(
+        wanted.mobile, ip, wanted.captcha_token, purpose=wanted.purpose, caller=caller
     )
     return ok({"mobile": sent.mobile, "expires_in": sent.expires_in, "resend_after": sent.resend_after})
 

@@ -8,8 +8,9 @@ from urllib.parse import parse_qsl
 
 import orjson
 
-from service import mobiles
+from service import mobiles, names
 from service.captchas import FIELD, Captcha
+from service.entities import Purpose
 from service.errors import InvalidRequest, UnsupportedMediaType
 from service.http.head import RawRequest
 from service.http.requests import Request
@@ -20,7 +21,16 @@ ENCODED = "The body should be sent as it is, without Content-Encoding."
 FORM = "application/x-www-form-urlencoded"
 FORM_EXPECTED = f"The body should be a form, with Content-Type: {FORM}."
 JSON_TYPE = re.compile(r"application/([a-z0-9!#$&^_.-]+\+)?json", re.ASCII)
+NAME_EXPECTED = f"should be 1 to {names.LONGEST} characters to be seen, without control characters"
 MOBILE_EXPECTED = "should be a mobile number: 1, then 3 to 9, then nine more digits"
+
+
+class NumberChange(NamedTuple):
+    """A new number, the code that was sent to it, and the one sent to the present number."""
+
+    mobile: str
+    code: str
+    current_code: str
 
 
 class Credentials(NamedTuple):
@@ -36,6 +46,7 @@ class CodeRequest:
 
     mobile: str
     captcha_token: str
+    purpose: Purpose = Purpose.LOGIN
 
 
 def credentials(raw: RawRequest, code_length: int) -> Credentials:
@@ -49,15 +60,47 @@ def credentials(raw: RawRequest, code_length: int) -> Credentials:
     return Credentials(mobile, code)
 
 
+def number_change(raw: RawRequest, code_length: int) -> NumberChange:
+    """`{mobile, code, current_code}`. Raises InvalidRequest."""
+    fields = _json_object(raw)
+    problems: dict[str, str] = {}
+    mobile = _mobile(_string(fields, "mobile", problems), problems)
+    code, current = (
+        _code(_string(fields, name, problems), code_length, problems, name) for name in ("code", "current_code")
+    )
+    if problems:
+        raise InvalidRequest(problems)
+    return NumberChange(mobile, code, current)
+
+
+def erasing_code(raw: RawRequest, code_length: int) -> str:
+    """`{code}`. Raises InvalidRequest."""
+    problems: dict[str, str] = {}
+    code = _code(_string(_json_object(raw), "code", problems), code_length, problems)
+    if problems:
+        raise InvalidRequest(problems)
+    return code
+
+
+def new_name(raw: RawRequest) -> str:
+    """`{name}`. Raises InvalidRequest."""
+    problems: dict[str, str] = {}
+    name = names.normalise(_string(_json_object(raw), "name", problems))
+    if name is None:
+        problems.setdefault("name", NAME_EXPECTED)
+        raise InvalidRequest(problems)
+    return name
+
+
 def code_request_in_body(request: Request) -> CodeRequest:
-    """`{mobile, captcha_token}`. Raises InvalidRequest."""
+    """`{mobile, purpose, captcha_token}`. Raises InvalidRequest."""
     return _code_request(request, _json_object(request.raw))
 
 
 def code_request_in_address(request: Request, mobile: str) -> CodeRequest:
     """`/sms/codes/<mobile>?captcha_token=`. Raises InvalidRequest."""
     query = {name: values[0] for name, values in request.args.items()}
-    return _code_request(request, {**query, "mobile": mobile})
+    return _code_request(request, {**query, "mobile": mobile, "purpose": Purpose.LOGIN})
 
 
 def form(raw: RawRequest, *names: str) -> dict[str, str]:
@@ -79,9 +122,12 @@ def _code_request(request: Request, fields: dict[str, Any]) -> CodeRequest:
     problems: dict[str, str] = {}
     mobile = _mobile(_string(fields, "mobile", problems), problems)
     token = _captcha_token(fields, request.app.ctx.captcha, problems)
+    purpose = _string(fields, "purpose", problems) if "purpose" in fields else Purpose.LOGIN
+    if "purpose" not in problems and purpose not in list(Purpose):
+        problems["purpose"] = f"should be one of {', '.join(Purpose)}"
     if problems:
         raise InvalidRequest(problems)
-    return CodeRequest(mobile, token)
+    return CodeRequest(mobile, token, Purpose(purpose))
 
 
 def _media_type(raw: RawRequest) -> str:
@@ -127,11 +173,11 @@ def _mobile(text: str, problems: dict[str, str]) -> str:
     return mobile
 
 
-def _code(text: str, length: int, problems: dict[str, str]) -> str:
+def _code(text: str, length: int, problems: dict[str, str], name: str = "code") -> str:
     """The digits, without what keyboards, screen readers and copying put between and around them."""
     digits = mobiles.without_marks(text)
     if len(digits) != length or not (digits.isascii() and digits.isdigit()):
-        problems.setdefault("code", f"should be {length} digits")
+        problems.setdefault(name, f"should be {length} digits")
     return digits
 
 

@@ -6,16 +6,18 @@ number gets too many, and SmsUnavailable, with the provider's error code, where 
 """
 
 import sys
+from functools import partial
 from importlib import import_module
 from types import ModuleType
 
 from config import Settings, SettingsError
+from service.entities import Purpose
 from service.senders.console import ConsoleSender
 from service.senders.failover import Closing, Failover, Observe, Sender
 from service.senders.file import FileSender
 from service.senders.webhook import WebhookSender
 
-__all__ = ["Closing", "Failover", "Observe", "Sender", "check", "chosen", "close"]
+__all__ = ["Closing", "Failover", "Observe", "Sender", "check", "chosen", "close", "takes"]
 
 # The senders that have a module to import only when they are chosen, with what must be installed for it.
 PACKAGES = {
@@ -28,7 +30,12 @@ PACKAGES = {
 def chosen(settings: Settings, observe: Observe) -> Sender:
     """The senders that SMS_SENDER names, to be tried in turn. Raises SettingsError where an SDK is missing."""
     named = [(name, _made(name, settings)) for name in settings.sms_sender]
-    return Failover(named, settings.sms_timeout, observe)
+    return Failover(named, settings.sms_timeout, observe, partial(takes, settings))
+
+
+def takes(settings: Settings, name: str, purpose: Purpose) -> bool:
+    """Whether a sender has a text, or an approved template, for codes of this purpose."""
+    return settings.template(name, purpose) != ""
 
 
 def check(settings: Settings) -> None:

@@ -5,6 +5,7 @@ https://help.aliyun.com/zh/sms/developer-reference/api-dysmsapi-2017-05-25-sends
 
 import json
 import logging
+from functools import partial
 
 from alibabacloud_dysmsapi20170525.client import Client
 from alibabacloud_dysmsapi20170525.models import SendSmsRequest
@@ -33,7 +34,7 @@ class AliyunSender:
     def __init__(self, settings: Settings, protocol: str = "https") -> None:
         logging.getLogger("darabonba-core").handlers.clear()  # it brings one that writes past our own
         self._sign_name = settings.aliyun_sign_name
-        self._template_code = settings.aliyun_template_code
+        self._template_of = partial(settings.template, "aliyun")
         self._template_param = settings.aliyun_template_param
         milliseconds = max(1, round(settings.sms_timeout * 1000))
         self._runtime = RuntimeOptions(
@@ -53,7 +54,7 @@ class AliyunSender:
         request = SendSmsRequest(
             phone_numbers=message.mobile,
             sign_name=self._sign_name,
-            template_code=self._template_code,
+            template_code=self._template_of(message.purpose),
             template_param=self._filled(message),
         )
         try:

@@ -11,9 +11,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
-from service.entities import TextMessage
+from service.entities import Purpose, TextMessage
 from service.errors import SmsUnavailable, TooManyRequests
 
+Takes = Callable[[str, Purpose], bool]  # of a sender's name
 Observe = Callable[[str, str, float], None]  # of a sender's name, one of the outcomes below, and the seconds
 SENT, FAILED, REFUSED = "sent", "failed", "refused"
 
@@ -38,19 +39,28 @@ class Closing(Protocol):
 class Failover:
     """A sender made of others. `timeout` is in seconds and of each; together they may take their number times that."""
 
-    def __init__(self, senders: Sequence[tuple[str, Sender]], timeout: float, observe: Observe) -> None:
+    def __init__(
+        self,
+        senders: Sequence[tuple[str, Sender]],
+        timeout: float,
+        observe: Observe,
+        takes: Takes = lambda _name, _purpose: True,
+    ) -> None:
         self.senders = tuple(senders)
         self._timeout = timeout
         self._observe = observe
+        self._takes = takes
 
     async def send(self, message: TextMessage) -> None:
-        """Hand the message to the first sender that takes it.
+        """Hand the message to the first sender that takes it. Those without a template for its purpose are not asked.
 
         Raises TooManyRequests where one says that the number gets too many, SmsUnavailable where all failed.
         """
         failure: Exception | None = None
         definite = True
         for name, sender in self.senders:
+            if not self._takes(name, message.purpose):
+                continue
             began = time.perf_counter()
             try:
                 async with asyncio.timeout(self._timeout):

@@ -7,6 +7,7 @@ https://cloud.tencent.com/document/product/382/55981
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 from tencentcloud.common.credential import Credential
 from tencentcloud.common.exception.tencent_cloud_sdk_exception import TencentCloudSDKException
@@ -39,7 +40,7 @@ class TencentSender:
     def __init__(self, settings: Settings, protocol: str = "https") -> None:
         self._sdk_app_id = settings.tencent_sdk_app_id
         self._sign_name = settings.tencent_sign_name
-        self._template_id = settings.tencent_template_id
+        self._template_of = partial(settings.template, "tencent")
         self._template_params = settings.tencent_template_params.split(",")
         profile = HttpProfile(protocol=protocol, endpoint=settings.tencent_endpoint, reqTimeout=settings.sms_timeout)
         self._client = SmsClient(
@@ -69,7 +70,7 @@ class TencentSender:
         request.PhoneNumberSet = [f"+86{message.mobile}"]
         request.SmsSdkAppId = self._sdk_app_id
         request.SignName = self._sign_name
-        request.TemplateId = self._template_id
+        request.TemplateId = self._template_of(message.purpose)
         request.TemplateParamSet = [
             part.strip().replace("{code}", message.code).replace("{minutes}", str(message.minutes))
             for part in self._template_params

@@ -56,6 +56,7 @@ class WebhookSender:
 
 def _body(message: TextMessage, now: datetime) -> bytes:
     data = {"mobile": message.mobile, "code": message.code, "text": message.text, "minutes": message.minutes}
+    data["purpose"] = message.purpose
     event: dict[str, Any] = {"type": TYPE, "timestamp": now, "data": data}
     return orjson.dumps(event, option=orjson.OPT_UTC_Z)
 

@@ -1,4 +1,6 @@
-"""Login codes in Redis: one hash per number, `code:{<mobile>}`. Holds no code, only what one was made from.
+"""Codes in Redis: one hash per number and purpose. Holds no code, only what one was made from.
+
+`code:{<mobile>}` is that of a login, `code:{<mobile>}:change` and `:erase` are the others.
 
 A code of TEST_CODES lies nowhere; `code:{<mobile>}:<name>` holds a lease of one, for a login that named its request.
 Each method is one script, so that of any number of tries at once exactly as many are judged as are allowed.
@@ -10,12 +12,14 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import NamedTuple
 
-from service.entities import LoginMark, PastLogin
+from service.entities import LoginMark, PastLogin, Purpose
+from service.runtime.background import settled
 from service.stores import login_records
 from service.stores.budgets import Budget, Refusal, Window
 from service.stores.redis.connection import Connection, milliseconds
 from service.stores.redis.scripts import Script, ScriptCall
 
+LONGEST_LIFE = 600.0  # seconds; NIST SP 800-63B-4 section 3.1.3.2: out-of-band secrets are valid for 10 minutes at most
 LEAST_LIFE = 60.0  # seconds; a code with less left is not worth sending again
 ISSUE = Script("issue_code", repeatable=True)
 VERIFY = Script("verify_code", repeatable=False)  # a wrong try that is repeated would count twice
@@ -39,6 +43,7 @@ class CodeLease(NamedTuple):
     marks: tuple[LoginMark, ...] = ()
     over: PastLogin | None = None
     is_fixed: bool = False
+    purpose: Purpose = Purpose.LOGIN
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,18 +92,18 @@ class CodeStore:
         *,
         now: float,
         life: float,
-        longest: float,
         attempts: int,
         afresh: bool = False,
+        purpose: Purpose = Purpose.LOGIN,
     ) -> Issued | Ended:
         """The code that is good for this number: the one sent before, or a new one from `nonce`, always if `afresh`.
 
         Either way the tries at it have been counted since the first.
         """
-        times = [milliseconds(seconds) for seconds in (now, life, longest)]
+        times = [milliseconds(seconds) for seconds in (now, life, LONGEST_LIFE)]
         least = milliseconds(min(LEAST_LIFE, life / 2))
         arguments: list[str | int] = [nonce, digest, *times, attempts, least, int(afresh)]
-        good, found, left, of = await self._connection.run(ISSUE, [f"code:{owner(mobile)}"], arguments)
+        good, found, left, of = await self._connection.run(ISSUE, [_code_key(mobile, purpose)], arguments)
         return Issued(_text(found), left / 1000, _text(of)) if good else Ended(left / 1000)
 
     async def verify(
@@ -149,9 +154,13 @@ class CodeStore:
         """Give the code back unspent."""
         return bool(await self._connection.run(RELEASE, [_key(lease)], [lease.lease_id]))
 
+    async def spend(self, lease: CodeLease) -> bool:
+        """Delete the code and its number's wrong tries. False where the lease has run out."""
+        return bool(await self._connection.run(*self.spending(lease)))
+
     async def forget(self, mobile: str) -> bool:
-        """Delete the code, whoever holds it. False where there was none."""
-        return bool(await self._connection.delete(f"code:{owner(mobile)}"))
+        """Delete the codes of all purposes, whoever holds them. False where there were none."""
+        return any(await settled(*(self._connection.delete(_code_key(mobile, purpose)) for purpose in Purpose)))
 
     def spending(self, lease: CodeLease, past: PastLogin | None = None) -> ScriptCall:
         """What deletes the code and its number's wrong tries. It returns 0 where the lease has run out.
@@ -169,10 +178,18 @@ def owner(mobile: str) -> str:
     return f"{{{mobile}}}"
 
 
+def _code_key(mobile: str, purpose: Purpose) -> str:
+    code = f"code:{owner(mobile)}"
+    return code if purpose is Purpose.LOGIN else f"{code}:{purpose}"
+
+
 def _key(lease: CodeLease) -> str:
     """Where it stands who holds the code."""
-    code = f"code:{owner(lease.mobile)}"
-    return f"{code}:{lease.marks[0].name}" if lease.is_fixed else code
+    return (
+        f"code:{owner(lease.mobile)}:{lease.marks[0].name}"
+        if lease.is_fixed
+        else _code_key(lease.mobile, lease.purpose)
+    )
 
 
 def _places(lease: CodeLease) -> list[str]:

@@ -32,7 +32,7 @@ from service.stores.tortoise_config import APP, CONNECTION, config, connect_time
 HUNG = 0.4  # seconds after which a statement that its caller gives up is taken for one that will not be answered
 WRITABLE = "SELECT current_setting('transaction_read_only') <> 'on' AS writable"
 DENIED = """
-    SELECT privilege FROM unnest(ARRAY['SELECT', 'INSERT', 'UPDATE']) AS privilege
+    SELECT privilege FROM unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']) AS privilege
     WHERE NOT has_table_privilege('users', privilege)
 """
 

@@ -7,9 +7,11 @@ from datetime import datetime
 from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
+from tortoise.exceptions import IntegrityError
+
 from models import User as UserRow
 from service.entities import User, UserStatus
-from service.errors import ServiceUnavailable
+from service.errors import MobileTaken, ServiceUnavailable
 from service.runtime import deadline
 from service.stores.batcher import Batch, Batcher, PendingCall
 from service.stores.database import Database
@@ -28,6 +30,13 @@ UPSERT = """
         CASE WHEN users.status = {active} THEN excluded.last_login ELSE users.last_login END
     RETURNING id, mobile, name, status, created_at, last_login
 """
+RENAME = "UPDATE users SET name = {0}1 WHERE id = {0}2 AND status = {0}3 RETURNING *"
+# A name that was the number follows it. Both sides of an assignment are of the row as it was.
+CHANGE_MOBILE = """
+    UPDATE users SET mobile = {0}1, name = CASE WHEN name = mobile THEN {0}1 ELSE name END
+    WHERE id = {0}2 AND mobile = {0}3 AND status = {0}4 RETURNING *
+"""
+ERASE = "DELETE FROM users WHERE id = {0}1"
 MOST = 64  # logins in one statement
 SHARED = 0.5  # seconds that a statement of many may take before each is tried by itself; most take a hundredth of that
 
@@ -118,6 +127,31 @@ class UserStore:
         """The user of this number."""
         row = await self._database.query(lambda: UserRow.get_or_none(mobile=mobile))
         return _user({name: getattr(row, name) for name in COLUMNS}) if row else None
+
+    async def rename(self, user_id: int, name: str) -> User | None:
+        """Give an active user another name. None where there is none."""
+        return await self._changed(RENAME, name, user_id, ACTIVE)
+
+    async def change_mobile(self, user_id: int, present: str, mobile: str) -> User | None:
+        """Give an active user another number; None where none of this id has the `present` one.
+
+        Raises MobileTaken: of any number of users that want one number at once, the constraint lets one have it.
+        """
+        try:
+            return await self._changed(CHANGE_MOBILE, mobile, user_id, present, ACTIVE)
+        except IntegrityError:
+            raise MobileTaken from None
+
+    async def erase(self, user_id: int) -> None:
+        """Delete the row of a user, if there is one. No other gets its id."""
+        await self._database.rows(self._marked(ERASE), [user_id])
+
+    async def _changed(self, statement: str, *values: object) -> User | None:
+        rows = await self._database.rows(self._marked(statement), values)
+        return _user(rows[0]) if rows else None
+
+    def _marked(self, statement: str) -> str:
+        return statement.format("$" if self._database.is_postgres else "?")
 
     async def set_status(self, user_id: int, status: UserStatus) -> None:
         """Let a user log in, or not."""

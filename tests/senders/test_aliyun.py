@@ -3,11 +3,13 @@
 import hashlib
 import hmac
 import json
+from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
 
 import pytest
 
+from service.entities import Purpose
 from service.errors import SmsUnavailable, TooManyRequests
 from tests.senders.conftest import MESSAGE, MOBILE, Make, Provider, Received
 
@@ -97,3 +99,9 @@ async def test_an_error_of_the_gateway_is_a_failure_with_its_name_and_not_tried_
         await make("aliyun").send(MESSAGE)
     assert caught.value.reason == code
     assert len(provider.received) == 1
+
+
+async def test_another_purpose_has_a_template_of_its_own(make: Make, provider: Provider) -> None:
+    provider.answers(SENT)
+    await make("aliyun", aliyun_template_code_erase="SMS_9").send(replace(MESSAGE, purpose=Purpose.ERASE))
+    assert provider.last.query["TemplateCode"] == "SMS_9"

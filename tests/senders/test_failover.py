@@ -4,11 +4,11 @@ import asyncio
 import logging
 import re
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 
-from service.entities import TextMessage
+from service.entities import Purpose, TextMessage
 from service.errors import SmsUnavailable, TooManyRequests
 from service.senders import close
 from service.senders.failover import Failover, Sender
@@ -87,6 +87,19 @@ async def test_a_sender_that_fails_hands_on_to_the_next_and_the_log_says_why(
     assert told.levelname == level
     assert re.fullmatch(f"a did not take a message: {reason}", told.message)
     assert MOBILE not in told.message
+
+
+async def test_a_sender_without_a_template_for_the_purpose_is_passed_over(counts: Counts) -> None:
+    first, second = Scripted(), Scripted()
+    erasing = replace(MESSAGE, purpose=Purpose.ERASE)
+    takes = lambda name, purpose: name == "b" or purpose is Purpose.LOGIN  # noqa: E731
+    senders = Failover(
+        [("a", first), ("b", second)], 0.2, lambda name, outcome, _: counts.append((name, outcome)), takes
+    )
+    await senders.send(erasing)
+    await senders.send(MESSAGE)
+    assert (first.taken, second.taken) == ([MESSAGE], [erasing])
+    assert counts == [("b", "sent"), ("a", "sent")]
 
 
 async def test_each_sender_has_the_whole_time_limit(counts: Counts) -> None:

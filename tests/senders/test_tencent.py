@@ -6,11 +6,13 @@ import hmac
 import json
 import threading
 import time
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
+from service.entities import Purpose
 from service.errors import SmsUnavailable, TooManyRequests
 from service.senders.tencent import THREADS
 from tests.senders.conftest import MESSAGE, MOBILE, Make, Provider, Received
@@ -136,3 +138,9 @@ async def test_the_sdk_gives_up_by_itself_in_the_time_of_the_settings(make: Make
     with pytest.raises(SmsUnavailable):
         await make("tencent", sms_timeout=0.3).send(MESSAGE)
     assert 0.3 <= time.monotonic() - start < 10  # it would hang for 30 s
+
+
+async def test_another_purpose_has_a_template_of_its_own(make: Make, provider: Provider) -> None:
+    provider.answers({"Response": {"SendStatusSet": [{"Code": "Ok"}], "RequestId": "1"}})
+    await make("tencent", tencent_template_id_erase="9").send(replace(MESSAGE, purpose=Purpose.ERASE))
+    assert json.loads(provider.last.body)["TemplateId"] == "9"

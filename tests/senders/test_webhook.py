@@ -93,7 +93,7 @@ async def test_the_request_is_a_signed_event(make: Make, provider: Provider) -> 
     event = Webhook(WEBHOOK_SECRET).verify(request.body, request.headers)
     moment = datetime.fromisoformat(event.pop("timestamp"))
     assert int(moment.timestamp()) == int(request.headers["webhook-timestamp"])
-    data = {"mobile": MOBILE, "code": CODE, "text": MESSAGE.text, "minutes": 5}
+    data = {"mobile": MOBILE, "code": CODE, "text": MESSAGE.text, "minutes": 5, "purpose": "login"}
     assert event == {"type": "sms.code", "data": data}
     with pytest.raises(WebhookVerificationError):
         Webhook(OTHER_SECRET).verify(request.body, request.headers)
@@ -140,4 +140,4 @@ def test_the_example_of_the_page_is_what_is_sent() -> None:
     [example] = re.findall(r"```json\n(.*?)```", PAGE, re.DOTALL)
     event = json.loads(example)
     assert set(event) == {"type", "timestamp", "data"}
-    assert set(event["data"]) == {"mobile", "code", "text", "minutes"}
+    assert set(event["data"]) == {"mobile", "code", "text", "minutes", "purpose"}

@@ -29,7 +29,7 @@ MOBILE = "13800138000"
 KEY = "code:{13800138000}"
 IP = "192.0.2.1"
 NONCE, DIGEST = "nonce-of-the-first", "digest-of-the-first"
-LIFE, LONGEST, ATTEMPTS, LEASE = 300, 600, 5, 10
+LIFE, ATTEMPTS, LEASE = 300, 5, 10
 STALL = 30  # seconds that a busy machine may stand still between two commands
 
 Server = Any  # redis-py says `bytes | str` of its answers; here they are bytes
@@ -45,9 +45,7 @@ class Number:
         self.clock = clock
 
     async def issue(self, nonce: str = NONCE, digest: str = DIGEST) -> Issued | Ended:
-        return await self.store.issue(
-            MOBILE, nonce, digest, now=self.clock(), life=LIFE, longest=LONGEST, attempts=ATTEMPTS
-        )
+        return await self.store.issue(MOBILE, nonce, digest, now=self.clock(), life=LIFE, attempts=ATTEMPTS)
 
     async def verify(self, digest: str = DIGEST, lease_id: str = "me") -> bool:
         return await self.judge(digest, lease_id) is Verdict.RIGHT
@@ -123,7 +121,7 @@ async def test_a_resend_lengthens_the_life_but_never_past_the_longest(number: Nu
 
 async def test_a_resend_never_shortens_the_life(number: Number) -> None:
     await number.issue()
-    answer = await number.store.issue(MOBILE, "n", "d", now=number.clock(), life=60, longest=60, attempts=ATTEMPTS)
+    answer = await number.store.issue(MOBILE, "n", "d", now=number.clock(), life=60, attempts=ATTEMPTS)
     assert isinstance(answer, Issued)
     assert LIFE - STALL < answer.life <= LIFE
     assert LIFE - STALL < await number.life() <= LIFE

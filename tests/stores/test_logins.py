@@ -43,7 +43,7 @@ class Logins:
         self.clock = clock
 
     async def issue(self) -> None:
-        await self.codes.issue(MOBILE, "nonce", DIGEST, now=self.clock(), life=300, longest=600, attempts=5)
+        await self.codes.issue(MOBILE, "nonce", DIGEST, now=self.clock(), life=300, attempts=5)
 
     async def attempt(
         self, digest: str = DIGEST, address: tuple[Budget, ...] = ADDRESS, lease: CodeLease = LEASE

@@ -153,8 +153,8 @@ async def test_a_role_that_may_not_read_the_migrations_is_not_told_to_migrate(
 
 async def test_what_the_role_may_not_do_with_the_users_is_known(database: Database, postgres_server: Server) -> None:
     assert await database.denied() == []
-    await asyncio.to_thread(postgres_server.sql, "REVOKE INSERT, UPDATE ON users FROM latch", database="latch")
-    assert await database.denied() == ["INSERT", "UPDATE"]
+    await asyncio.to_thread(postgres_server.sql, "REVOKE INSERT, UPDATE, DELETE ON users FROM latch", database="latch")
+    assert await database.denied() == ["INSERT", "UPDATE", "DELETE"]
 
 
 async def test_a_migration_without_permission_is_unavailable(database: Database, postgres_server: Server) -> None:

@@ -10,7 +10,7 @@ import asyncpg
 import pytest
 
 from service.entities import UserStatus
-from service.errors import ServiceUnavailable
+from service.errors import MobileTaken, ServiceUnavailable
 from service.stores.database import Database
 from service.stores.users import MOST, UserStore
 
@@ -230,3 +230,39 @@ async def test_a_row_that_somebody_holds_holds_up_its_own_login_alone(
     await operator.close()
     assert (await users.log_in(OTHER, LATER)).last_login == LATER
     assert await count(database) == len(mobiles)
+
+
+async def test_a_name_is_changed_of_an_active_user_alone(users: UserStore, database: Database) -> None:
+    user, other = await users.log_in(MOBILE, NOW), await users.log_in(OTHER, NOW)
+    assert await users.rename(user.id, "李雷") == user._replace(name="李雷")
+    assert await users.get(other.id) == other
+    assert await users.rename(user.id + other.id, "Ada") is None
+    await users.set_status(user.id, UserStatus.DISABLED)
+    assert await users.rename(user.id, "Ada") is None
+
+
+async def test_a_name_that_was_the_number_follows_it_and_another_stays(users: UserStore) -> None:
+    user = await users.log_in(MOBILE, NOW)
+    assert await users.change_mobile(user.id, MOBILE, OTHER) == user._replace(mobile=OTHER, name=OTHER)
+    await users.rename(user.id, "Ada")
+    assert await users.change_mobile(user.id, OTHER, MOBILE) == user._replace(name="Ada")
+    assert await users.change_mobile(user.id, OTHER, MOBILE) is None  # it is not the present one any more
+
+
+async def test_of_many_who_want_one_number_at_once_the_constraint_lets_one_have_it(
+    users: UserStore, database: Database
+) -> None:
+    people = [await users.log_in(f"1380013801{n}", NOW) for n in range(8)]
+    changes = (users.change_mobile(user.id, user.mobile, OTHER) for user in people)
+    answers = await asyncio.gather(*changes, return_exceptions=True)
+    assert sum(isinstance(answer, MobileTaken) for answer in answers) == 7
+    assert await count(database) == 8
+    assert (await users.log_in(OTHER, LATER)).id in {user.id for user in people}
+
+
+async def test_an_erased_user_is_gone_and_the_id_is_nobodys(users: UserStore, database: Database) -> None:
+    user = await users.log_in(MOBILE, NOW)
+    await users.erase(user.id)
+    await users.erase(user.id)
+    assert await users.get(user.id) is None
+    assert (await users.log_in(MOBILE, LATER)).id > user.id

@@ -86,19 +86,22 @@ _NOT_SENT = (
 )
 SEND_CODE = operation(
     "codes",
-    "Send a login code",
-    "A resend while the code is good sends the same code and does not reset the count of wrong tries.",
+    "Send a code",
+    "A resend while the code is good sends the same code and does not reset the count of wrong tries. A code is good "
+    "for its `purpose` alone: `login`; `change`, which `PUT /user/mobile` takes from both numbers; `erase`, which goes "
+    "to the caller's own number. The last two need the access token.",
     _SENT,
-    _NOT_SENT,
+    (*_NOT_SENT, errors.InvalidToken, errors.SessionEnded),
     refused=(TOO_LARGE, NOT_JSON),
     body=schemas.json_body(
-        {"mobile": schemas.TYPED_MOBILE, "captcha_token": schemas.CAPTCHA_TOKEN}, optional=("captcha_token",)
+        {"mobile": schemas.TYPED_MOBILE, "purpose": schemas.PURPOSE, "captcha_token": schemas.CAPTCHA_TOKEN},
+        optional=("purpose", "captcha_token"),
     ),
 )
 SEND_CODE_GET = operation(
     "codes",
     "Send a login code (as older apps ask)",
-    "As `POST /sms/codes`, which keeps the number out of addresses and logs. `forbidden` where a page "
+    "As `POST /sms/codes` for a login, which keeps the number out of addresses and logs. `forbidden` where a page "
     "of another site makes a browser ask (`Sec-Fetch-Site: cross-site`) and CORS_ORIGINS does not name it.",
     _SENT,
     _NOT_SENT,

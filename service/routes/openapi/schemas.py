@@ -5,7 +5,7 @@ from typing import Any
 
 from sanic_ext.extensions.openapi.definitions import RequestBody, Response
 
-from service.entities import EndReason
+from service.entities import EndReason, Purpose
 from service.errors import ServiceError
 from service.http.errors import REFUSALS, STATUS
 
@@ -63,6 +63,7 @@ SOLVED_CAPTCHA = (
     "A solved captcha, good once. Without one the answer is `captcha_required` where the server's CAPTCHA asks for it."
 )
 CAPTCHA_TOKEN = text("0.Wq3vXb7c-made-up", description=SOLVED_CAPTCHA)
+PURPOSE: Schema = {"type": "string", "enum": [*Purpose], "default": Purpose.LOGIN}
 SESSION_ID = text(EXAMPLE_SESSION)
 USER_ID = {"type": "integer", "minimum": 1, "example": 42}
 TIME = text("2026-01-31T12:00:00Z", format="date-time")

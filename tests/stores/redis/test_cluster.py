@@ -248,7 +248,7 @@ async def test_every_script_touches_one_slot_alone(
     await opened(store, cap=CAP)
     await store.end_all(USER, EndReason.REVOKED, NOW, block_logins=True)
     codes, steps = CodeStore(connection), cooldowns.CooldownStore(connection, (60,), 20)
-    await codes.issue(MOBILE, "nonce", "digest", now=NOW, life=300, longest=600, attempts=5)
+    await codes.issue(MOBILE, "nonce", "digest", now=NOW, life=300, attempts=5)
     tries = (budgets.Budget("tries", owner(MOBILE), budgets.windows_of("tries", "5/hour;20/day")),)
     lease = CodeLease(MOBILE, "me", tries)
     await codes.verify(lease, "digest", now=NOW, life=10, attempts=5)

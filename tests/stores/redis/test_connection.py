@@ -28,7 +28,7 @@ Use = Callable[[Connection], Awaitable[object]]
 
 
 async def issue(connection: Connection) -> object:
-    return await CodeStore(connection).issue(MOBILE, "nonce", "digest", now=0, life=300, longest=600, attempts=5)
+    return await CodeStore(connection).issue(MOBILE, "nonce", "digest", now=0, life=300, attempts=5)
 
 
 async def verify(connection: Connection, digest: str = "wrong") -> bool:
