@@ -19,6 +19,7 @@ from settings.fields import SECRET_MIN_LENGTH, Seconds, listed
 from settings.keys import KeySettings
 from settings.limits import LimitSettings
 from settings.misspelt import misspelt
+from settings.operators import OperatorSettings
 from settings.sms import SmsSettings
 from settings.stores import StoreSettings, public
 
@@ -30,6 +31,7 @@ class SettingsError(Exception):
 
 
 class Settings(
+    OperatorSettings,
     ClientSettings,
     CaptchaSettings,
     SmsSettings,

@@ -144,3 +144,8 @@ class TextMessage:
     code: str
     text: str
     minutes: int
+
+
+def id_in(text: str) -> int | None:
+    """The user id that is written here, of 63 bits as databases have them."""
+    return int(text) if text.isdecimal() and 0 < int(text) < 1 << 63 else None

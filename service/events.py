@@ -5,12 +5,15 @@ names do not change (docs/audit.md).
 """
 
 from collections.abc import Callable
+from contextvars import ContextVar
 from enum import StrEnum
 from typing import NamedTuple
 
 from service import errors
+from service.roles import Actor
 
 TEST_CODE = "test_code"  # the reason of events of the numbers in TEST_CODES, which get no messages
+ACTOR: ContextVar[Actor | None] = ContextVar("actor", default=None)  # the operator or key behind this request, if any
 
 
 class Event(StrEnum):
@@ -29,6 +32,13 @@ class Event(StrEnum):
     USER_ENABLED = "user_enabled"
     NUMBER_LOCKED = "number_locked"
     NUMBER_UNLOCKED = "number_unlocked"
+    NUMBER_REVEALED = "number_revealed"
+    USER_RENAMED = "user_renamed"
+    OPERATOR_ADDED = "operator_added"
+    OPERATOR_REMOVED = "operator_removed"
+    OPERATOR_REFUSED = "operator_refused"
+    KEY_ADDED = "key_added"
+    KEY_REMOVED = "key_removed"
     INTROSPECTION_REFUSED = "introspection_refused"
 
 
@@ -55,12 +65,17 @@ OUTCOMES = {
 
 
 class Details(NamedTuple):
-    """Whom an event is about, and why it happened. `mobile` is the whole number: a follower masks what it writes."""
+    """Whom an event is about, and why it happened. `mobile` is the whole number: a follower masks what it writes.
+
+    `operator` is who did it, where it was an operator or a key, and `remark` the reason that was given.
+    """
 
     user_id: int | None = None
     session_id: str | None = None
     mobile: str | None = None
     reason: str | None = None
+    operator: str | None = None
+    remark: str | None = None
 
 
 Follower = Callable[[Event | Attempt, Details], None]  # called on the path of a request: quick, and raises nothing
@@ -90,7 +105,9 @@ class Events:
         reason: str | None = None,
     ) -> None:
         """Tell all followers, in the order in which they came."""
-        details = Details(user_id, session_id, mobile, reason)
+        actor = ACTOR.get()
+        operator, remark = (actor.name, actor.remark or None) if actor else (None, None)
+        details = Details(user_id, session_id, mobile, reason, operator, remark)
         for follower in self._followers:
             follower(event, details)
 

@@ -12,7 +12,7 @@ from itertools import product
 from pathlib import Path
 from typing import Literal
 
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, generate_latest, values
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
 from service import VERSION
@@ -29,6 +29,18 @@ STORE_BUCKETS = (0.00025, 0.0005, *BUCKETS[:-1])
 SMS_BUCKETS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 STORE_OUTCOMES = (meter.OK, meter.UNAVAILABLE)
 SMS_OUTCOMES = (failover.SENT, failover.FAILED, failover.REFUSED)
+
+
+def share(folder: Path) -> None:
+    """Count in files of this folder from now on, so that any process that shares it can add up what all have counted.
+
+    Those of an earlier run are deleted. To be called before any `Metrics` is made.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    for left_over in folder.glob("*.db"):
+        left_over.unlink()
+    os.environ[SHARED_DIR] = str(folder)
+    values.ValueClass = values.MultiProcessValue()  # type: ignore[no-untyped-call]
 
 
 class Metrics:
@@ -120,12 +132,16 @@ class Metrics:
 
     def start(self, workers: int, events: Events) -> None:
         """This process serves from now on, as one of so many workers."""
-        self._followed = events
-        events.follow(self.observe_event)
+        self.follow(events)
         self.worker_starts.inc()
         self.workers.set(1)
         self.workers_configured.set(workers)
         self.build_info.labels(VERSION).set(1)
+
+    def follow(self, events: Events) -> None:
+        """Count these events until `stop`."""
+        self._followed = events
+        events.follow(self.observe_event)
 
     def stop(self) -> None:
         """Tell the other workers that this one is gone."""

@@ -40,10 +40,10 @@ class CodeRequest:
 
 def credentials(raw: RawRequest, code_length: int) -> Credentials:
     """`{mobile, code}`. Raises InvalidRequest."""
-    fields = _json_object(raw)
+    fields = json_object(raw)
     problems: dict[str, str] = {}
-    mobile = _mobile(_string(fields, "mobile", problems), problems)
-    code = _code(_string(fields, "code", problems), code_length, problems)
+    mobile = _mobile(string(fields, "mobile", problems), problems)
+    code = _code(string(fields, "code", problems), code_length, problems)
     if problems:
         raise InvalidRequest(problems)
     return Credentials(mobile, code)
@@ -51,7 +51,7 @@ def credentials(raw: RawRequest, code_length: int) -> Credentials:
 
 def code_request_in_body(request: Request) -> CodeRequest:
     """`{mobile, captcha_token}`. Raises InvalidRequest."""
-    return _code_request(request, _json_object(request.raw))
+    return _code_request(request, json_object(request.raw))
 
 
 def code_request_in_address(request: Request, mobile: str) -> CodeRequest:
@@ -77,7 +77,7 @@ def form(raw: RawRequest, *names: str) -> dict[str, str]:
 
 def _code_request(request: Request, fields: dict[str, Any]) -> CodeRequest:
     problems: dict[str, str] = {}
-    mobile = _mobile(_string(fields, "mobile", problems), problems)
+    mobile = _mobile(string(fields, "mobile", problems), problems)
     token = _captcha_token(fields, request.app.ctx.captcha, problems)
     if problems:
         raise InvalidRequest(problems)
@@ -98,8 +98,8 @@ def _is_json(media_type: str) -> bool:
     return not media_type or JSON_TYPE.fullmatch(media_type) is not None
 
 
-def _json_object(raw: RawRequest) -> dict[str, Any]:
-    """The body. A byte order mark before it is passed over (RFC 8259 section 8.1)."""
+def json_object(raw: RawRequest) -> dict[str, Any]:
+    """The body, without a byte order mark (RFC 8259 section 8.1). Raises UnsupportedMediaType, InvalidRequest."""
     if not _is_json(_media_type(raw)):
         raise UnsupportedMediaType
     try:
@@ -111,7 +111,8 @@ def _json_object(raw: RawRequest) -> dict[str, Any]:
     return fields
 
 
-def _string(body: dict[str, Any], name: str, problems: dict[str, str]) -> str:
+def string(body: dict[str, Any], name: str, problems: dict[str, str]) -> str:
+    """A field that should be there; else it is named among the problems."""
     value = body.get(name)
     if isinstance(value, str):
         return value
@@ -139,7 +140,7 @@ def _captcha_token(fields: dict[str, Any], gate: Captcha | None, problems: dict[
     """Empty where none was sent: whether one is needed is not known yet."""
     if gate is None or FIELD not in fields:
         return ""
-    token = _string(fields, FIELD, problems)
+    token = string(fields, FIELD, problems)
     if token and (problem := gate.problem(token)):
         problems.setdefault(FIELD, problem)
     return token
