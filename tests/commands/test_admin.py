@@ -29,13 +29,17 @@ class Watched(Service):
 
     def __init__(self, data_dir: Path, **settings: object) -> None:
         self.admin_port = int(str(settings.pop("ADMIN_PORT", 0))) or free_port()
+        self.private = httpx.Client(base_url=f"http://localhost:{self.admin_port}", timeout=PATIENCE, trust_env=False)
         super().__init__(data_dir, ready="/readyz", ADMIN_PORT=self.admin_port, **settings)
 
     def __enter__(self) -> Self:
         super().__enter__()
-        self.private = httpx.Client(base_url=f"http://localhost:{self.admin_port}", timeout=PATIENCE, trust_env=False)
         until(lambda: listens(self.admin_port) and self.answers(), self)
         return self
+
+    def __exit__(self, *given: Any) -> None:
+        self.private.close()
+        super().__exit__(*given)
 
     def answers(self) -> bool:
         return self.private.get("/readyz").status_code == 200
@@ -180,6 +184,7 @@ async def flood(port: int, until_done: asyncio.Event) -> int:
         await reader.readuntil(b"request_id")
         answers += 1
     writer.close()
+    await writer.wait_closed()
     return answers
 
 
