@@ -3,12 +3,12 @@
 from datetime import datetime
 from typing import Any
 
-from tortoise.exceptions import IntegrityError
-
 from models import Key as KeyRow
 from models import Operator as OperatorRow
 from service.roles import Operator, Role
 from service.stores.database import Database
+
+INSERT = "INSERT INTO {table} ({columns}) VALUES ({marks}) ON CONFLICT DO NOTHING RETURNING name"
 
 
 class OperatorStore:
@@ -30,14 +30,15 @@ class OperatorStore:
 
     async def add(self, name: str, role: Role, now: datetime) -> bool:
         """False where the name is taken."""
-        return await self._insert(name=name, role=role.value, created_at=now)
+        return await self._insert(now, name=name, role=role.value)
 
-    async def _insert(self, **values: Any) -> bool:
-        try:
-            await self._database.query(lambda: self.table.create(**values))
-        except IntegrityError:
-            return False
-        return True
+    async def _insert(self, now: datetime, **values: str) -> bool:
+        """One statement, and so one atomic step. False where the name is taken."""
+        postgres = self._database.is_postgres
+        given = {**values, "created_at": now if postgres else now.isoformat(" ")}
+        marks = ", ".join(f"{'$' if postgres else '?'}{number}" for number in range(1, len(given) + 1))
+        statement = INSERT.format(table=self.table.Meta.table, columns=", ".join(given), marks=marks)
+        return bool(await self._database.rows(statement, list(given.values())))
 
 
 class KeyStore(OperatorStore):
@@ -47,7 +48,7 @@ class KeyStore(OperatorStore):
 
     async def add_key(self, name: str, role: Role, digest: str, now: datetime) -> bool:
         """False where the name is taken."""
-        return await self._insert(name=name, role=role.value, digest=digest, created_at=now)
+        return await self._insert(now, name=name, role=role.value, digest=digest)
 
     async def find(self, digest: str) -> Operator | None:
         """The key of this digest."""

@@ -2,12 +2,13 @@
 
 import itertools
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
 import httpx
 import pytest
 from _pytest.logging import LogCaptureHandler
+from sanic_ext.extensions.openapi.builders import SpecificationBuilder
 
 from config import Settings
 from service import admin
@@ -54,8 +55,16 @@ StartConsole = Callable[..., Awaitable[Console]]
 
 
 @pytest.fixture
+def _documents_apart() -> Iterator[None]:
+    """sanic-ext keeps one document per process, where a service has one app."""
+    SpecificationBuilder.reset()  # type: ignore[no-untyped-call]
+    yield
+    SpecificationBuilder.reset()  # type: ignore[no-untyped-call]
+
+
+@pytest.fixture
 def start_console(
-    make_settings: Callable[..., Settings], sanic_client: Any, clock: Clock, outbox: Outbox
+    _documents_apart: None, make_settings: Callable[..., Settings], sanic_client: Any, clock: Clock, outbox: Outbox
 ) -> StartConsole:
     """Start a private listener, with a key of each role. Settings that are passed win."""
 

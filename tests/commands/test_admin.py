@@ -37,7 +37,7 @@ class Watched(Service):
         until(lambda: listens(self.admin_port) and self.answers(), self)
         return self
 
-    def __exit__(self, *given: Any) -> None:
+    def __exit__(self, *given: Any) -> None:  # noqa: PYI036 - handed on as it comes
         self.private.close()
         super().__exit__(*given)
 
