@@ -28,11 +28,13 @@ from service.stores.users import UserStore
 from service.users import Users
 
 NAME = "latch-admin"
+POOL = 4  # database connections: operators are few
 
 
 def build(settings: Settings, *, name: str = NAME, clock: Clock = time.time) -> App:
     """A Sanic app that connects when its server starts. It has its own proxies before it, and no CORS."""
-    own = {"trusted_proxies": settings.admin_trusted_proxies, "cors_origins": ()}
+    pool = min(POOL, settings.database_pool_size)
+    own = {"trusted_proxies": settings.admin_trusted_proxies, "cors_origins": (), "database_pool_size": pool}
     app = blank(settings.model_copy(update=own), name, admin_documents.ABOUT)
     app.ext.openapi.add_security_scheme(admin_documents.KEY, "http", scheme="bearer")
     app.blueprint(BLUEPRINTS)
