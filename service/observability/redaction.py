@@ -50,7 +50,9 @@ def is_suspicious(text: str) -> bool:
     """Whether a secret may be in there. Nearly always not, which takes a small part of looking closely."""
     if (_PERHAPS.search(text) or "%" in text or "\\" in text) and _NUMBER.search(text):
         return True
-    return ("latch_" in text and _KEY.search(text) is not None) or _RUN in text.encode(errors="replace").translate(
+    if "latch_" in text and _KEY.search(text):
+        return True
+    return _RUN in text.encode(errors="replace").translate(
         _RUNS
     )
 
