@@ -55,7 +55,7 @@ ORDER = (
     {"authorizations", "delivery", "logins"},
     {"codes"},
     {"conversion", "users"},
-    {"limits", "sessions"},
+    {"limits", "sessions", "trail"},
     {"health", "issuer"},
     {"rotation"},
     {"tokens", "events", "sms_text"},
