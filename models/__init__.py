@@ -1,9 +1,10 @@
 """Tortoise tables and their migrations: columns and constraints, no I/O of their own.
 
-Only `service/stores/` imports them.
+Only `service/stores/` imports them; `service/stores/events.py` writes SQL.
 """
 
+from models.event import Event, Forgotten
 from models.operator import Key, Operator
 from models.user import User
 
-__all__ = ["Key", "Operator", "User"]
+__all__ = ["Event", "Forgotten", "Key", "Operator", "User"]

@@ -21,10 +21,12 @@ from service.sessions import Sessions
 from service.stores.codes import CodeStore
 from service.stores.database import Database
 from service.stores.directory import Directory
+from service.stores.events import EventStore
 from service.stores.operators import KeyStore, OperatorStore
 from service.stores.redis.connection import Connection
 from service.stores.sessions import SessionStore
 from service.stores.users import UserStore
+from service.trail import Trail
 from service.users import Users
 
 NAME = "latch-admin"
@@ -75,4 +77,5 @@ def _join(context: Context, connection: Connection, database: Database, clock: C
     context.people = People(Directory(database), context.users, limits, CodeStore(connection), events)
     context.operators = Operators(OperatorStore(database), events, clock)
     context.keys = Keys(KeyStore(database), events, clock)
+    context.trail = Trail(EventStore(database), clock)
     context.health = Health({"redis": connection.ping, "database": database.ping}, timeout=settings.stores_timeout)

@@ -16,6 +16,7 @@ from service.people import People
 from service.runtime.admission import AdmissionController
 from service.runtime.background import BackgroundTasks
 from service.sessions import Sessions
+from service.trail import Trail
 from service.users import Users
 
 
@@ -39,4 +40,5 @@ class Context:
     admission: AdmissionController
     telemetry: Telemetry
     sessions: Sessions
+    trail: Trail  # on the private listener alone
     users: Users

@@ -64,7 +64,7 @@ ORDER = (
     {"authorizations", "delivery", "logins", "people"},
     {"codes"},
     {"conversion", "users"},
-    {"limits", "sessions"},
+    {"limits", "sessions", "trail"},
     {"health", "issuer", "operators"},
     {"rotation"},
     {"tokens", "events", "sms_text"},

@@ -52,12 +52,13 @@ def test_the_commands_do_what_the_page_says(folder: Path) -> None:
         *asking, explaining = commands("What to type")
         made, _, *answers, listed, _ = typed(service, [making, *asking, listing, removing])
         assert made == ""  # the key is in a variable
-        found, user, sessions, ended, disabled, enabled, unlocked, revealed = map(data, answers)
+        found, user, sessions, ended, disabled, enabled, unlocked, revealed, events = map(data, answers)
         assert [person["id"] for person in found["users"]] == [user["id"]] == [1]
         assert {session["device"] for session in sessions["sessions"]} == {"phone", "tablet"}
         assert ended == {"ended": 2}
         assert [person["status"] for person in (disabled, enabled, unlocked)] == ["disabled", "active", "active"]
         assert revealed["mobile"] == revealed["name"] == "13800138000"
+        assert isinstance(events["events"], list)
         assert "support" in listed
         assert not service.is_live(other["token"])
         *_, explained, _ = typed(

@@ -10,7 +10,7 @@ async def index_names(_apps, editor):
 
 
 class Migration(migrations.Migration):
-    dependencies = [('models', '0001_initial')]
+    dependencies = [('models', '0002_events')]
 
     initial = False
 

@@ -22,6 +22,7 @@ ROUTES = {
     ("GET", "/users/<user_id>/sessions"): Role.LOOK,
     ("DELETE", "/users/<user_id>/sessions"): Role.ACT,
     ("DELETE", "/users/<user_id>/sessions/<session_id>"): Role.ACT,
+    ("GET", "/events"): Role.LOOK,
     ("POST", "/explain"): Role.LOOK,
     ("GET", "/operators"): Role.OWNER,
     ("POST", "/operators"): Role.OWNER,

@@ -6,6 +6,7 @@ from sanic_ext.extensions.openapi.definitions import Parameter, RequestBody, Res
 
 from service.entities import UserStatus
 from service.errors import Forbidden, InvalidKey, InvalidRequest, NotFound, ServiceError, ServiceUnavailable
+from service.events import Event
 from service.roles import NAME, Role
 from service.routes.openapi import schemas
 from service.routes.openapi.documents import About
@@ -122,6 +123,40 @@ END_SESSION = _told(
     nothing("ended"),
     (NotFound,),
     path=(_USER_ID, Parameter("session_id", str, "path", required=True, example=schemas.EXAMPLE_SESSION)),
+)
+_EVENT = record(
+    {
+        "id": count(7),
+        "at": schemas.TIME,
+        "kind": {"type": "string", "enum": [event.value for event in Event]},
+        "user_id": schemas.nullable(42),
+        "session_id": schemas.nullable(schemas.EXAMPLE_SESSION),
+        "mobile": schemas.nullable("138****8000"),
+        "ip": schemas.nullable("203.0.113.7"),
+        "device": schemas.nullable("Ada's phone"),
+        "operator": schemas.nullable("support"),
+        "reason": schemas.nullable("revoked"),
+        "request_id": schemas.nullable("2f1e9d3c0b7a48659e1d2c3b4a5f6071"),
+    }
+)
+FIND_EVENTS = _told(
+    "events",
+    "Find events",
+    "The audit trail, the newest first: what fits all that is asked for, from `since` up to, and without, `until`.",
+    success({"events": {"type": "array", "items": _EVENT}, "next": schemas.nullable("made-up")}, "fifty at most"),
+    (InvalidRequest,),
+    path=tuple(
+        Parameter(name, kind, "query", required=False, example=example)
+        for name, kind, example in (
+            ("user_id", int, 42),
+            ("kind", str, "login"),
+            ("ip", str, "203.0.113.7"),
+            ("operator", str, "support"),
+            ("since", str, "2026-01-31T12:00:00Z"),
+            ("until", str, "2026-02-01T12:00:00Z"),
+            ("cursor", str, "made-up"),
+        )
+    ),
 )
 EXPLAIN = _told(
     "sessions",
