@@ -38,7 +38,7 @@ class _Register:
 
     async def remove(self, name: str) -> None:
         """From now on nobody comes in by this name. Raises NotFound."""
-        if not await self._store.remove(name):
+        if not (NAME.fullmatch(name) and await self._store.remove(name)):
             raise NotFound(f"there is no {self.noun} {name}")
         self._events.record(self.removed, reason=name)
 

@@ -45,6 +45,7 @@ async def admit(request: Request) -> None:
         return
     actor = await _actor(request)
     ACTOR.set(actor)
+    request.ctx.client = actor.name  # for the log
     needed = _needed(request)
     if not actor.role.reaches(needed):
         request.app.ctx.keys.refuse(actor, needed)

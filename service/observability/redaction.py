@@ -52,9 +52,7 @@ def is_suspicious(text: str) -> bool:
         return True
     if "latch_" in text and _KEY.search(text):
         return True
-    return _RUN in text.encode(errors="replace").translate(
-        _RUNS
-    )
+    return _RUN in text.encode(errors="replace").translate(_RUNS)
 
 
 def redact_value(value: Any) -> Any:

@@ -53,6 +53,12 @@ async def test_of_a_key_the_database_has_the_digest_alone(console: Console, data
     assert not any(key[6:] in str(rows) for key in console.keys.values())
 
 
+@pytest.mark.parametrize("name", ["a" * 33, "Ada", "%00", "%C3%A4", "a%2Fb", "*"])
+async def test_what_cannot_be_a_name_is_nobody_s(console: Console, name: str) -> None:
+    for noun in ("operators", "keys"):
+        assert error(await console.as_role(Role.OWNER, "DELETE", f"/{noun}/{name}")) == (404, "not_found")
+
+
 @pytest.mark.parametrize(
     ("body", "fields"),
     [

@@ -181,6 +181,12 @@ async def test_the_address_comes_from_the_proxies_of_this_listener_alone(
         assert f"operator_refused [latch.audit] ip={address}" in capsys.readouterr().err
 
 
+async def test_the_log_tells_whose_key_asked(console: Console, caplog: pytest.LogCaptureFixture) -> None:
+    await console.as_role(Role.LOOK, "GET", "/users/1")
+    [asked] = [vars(record) for record in caplog.records if record.name == "service.access"]
+    assert (asked["client"], asked["status"]) == ("look", 404)
+
+
 async def test_a_database_that_is_away_is_503_and_never_401(start_console: StartConsole, unused_port: int) -> None:
     console = await start_console(with_keys=False, database_url=f"postgres://latch@127.0.0.1:{unused_port}/latch")
     response: httpx.Response = await console.ask("GET", f"{ADMIN}/users/1", f"latch_{'A' * 43}")
