@@ -30,6 +30,7 @@ from service.http.requests import App, Request
 from service.limits import Limits
 from service.logins import Logins
 from service.observability import audit, logs
+from service.observability.audit_writer import AuditWriter, Lost
 from service.observability.telemetry import Telemetry
 from service.routes import BLUEPRINTS, FAST_ROUTES
 from service.routes.openapi import documents, schemas
@@ -42,6 +43,7 @@ from service.stores.codes import CodeStore
 from service.stores.conversions import ConversionStore
 from service.stores.cooldowns import CooldownStore
 from service.stores.database import Database
+from service.stores.events import EventStore
 from service.stores.limits import LimitStore
 from service.stores.logins import LoginStore
 from service.stores.meter import ignore
@@ -90,11 +92,18 @@ def build(settings: Settings, *, name: str = NAME, clock: Clock = time.time, sen
 def _attach_lifecycle(app: App, clock: Clock, sender: Sender) -> None:
     settings, telemetry = app.ctx.settings, app.ctx.telemetry
     connection, database = connections(settings, telemetry)
+    apart = connections(settings)[1]  # else a statement of the audit trail could keep a request's waiting
+    count = telemetry.metrics.audit_lost.labels
+    lost = Lost(*(count(reason).inc for reason in Lost._fields))
+    writer = AuditWriter(EventStore(apart), settings.audit_days, telemetry.metrics.observe_audit, lost)
 
     @app.before_server_start
     async def start(app: App) -> None:
         logs.configure(settings, asyncio.get_running_loop())
         await database.open()
+        await apart.open()
+        app.ctx.events.follow(writer.follow)
+        writer.start()
         _join(app.ctx, connection, database, clock, sender)
         telemetry.start({"redis": connection.meter, "database": database.meter}, app.ctx.events)
 
@@ -110,8 +119,10 @@ def _attach_lifecycle(app: App, clock: Clock, sender: Sender) -> None:
         if app.ctx.captcha:
             await app.ctx.captcha.close()
         await senders.close(sender)
+        await writer.stop()
         await connection.close()
         await database.close()
+        await apart.close()
         await telemetry.stop()
         logs.loop_ends()
 

@@ -61,6 +61,7 @@ class Details(NamedTuple):
     session_id: str | None = None
     mobile: str | None = None
     reason: str | None = None
+    device: str | None = None
 
 
 Follower = Callable[[Event | Attempt, Details], None]  # called on the path of a request: quick, and raises nothing
@@ -88,9 +89,10 @@ class Events:
         session_id: str | None = None,
         mobile: str | None = None,
         reason: str | None = None,
+        device: str | None = None,
     ) -> None:
         """Tell all followers, in the order in which they came."""
-        details = Details(user_id, session_id, mobile, reason)
+        details = Details(user_id, session_id, mobile, reason, device)
         for follower in self._followers:
             follower(event, details)
 

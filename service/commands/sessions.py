@@ -4,6 +4,7 @@ To the terminal what `routes/` is to HTTP. They speak to the stores directly, so
 """
 
 import asyncio
+import getpass
 import sys
 import time
 from argparse import Namespace
@@ -12,12 +13,10 @@ from contextlib import asynccontextmanager
 from dataclasses import asdict
 from functools import partial
 
-import orjson
-from rich.cells import cell_len, set_cell_size
-
 from config import Settings
 from service import mobiles
 from service.app import connections, limits_of
+from service.commands.output import DONE, FAILED, say, table
 from service.embedded.running import running_redis
 from service.entities import EndReason, Session, User, UserStatus
 from service.errors import NotFound
@@ -25,13 +24,14 @@ from service.events import Event, Events
 from service.http.responses import timestamp
 from service.limits import Limits
 from service.observability import audit
+from service.observability.audit_writer import OPERATOR, AuditWriter, Operator
 from service.sessions import Sessions
 from service.stores.codes import CodeStore
+from service.stores.events import EventStore
 from service.stores.sessions import SessionStore, key_names
 from service.stores.users import UserStore
 from service.users import Users, id_in
 
-DONE, FAILED = 0, 1
 COLUMNS = ("ID", "DEVICE", "IP", "CREATED", "LAST REFRESH", "EXPIRES", "KEY")
 
 Confirm = Callable[[str], bool]
@@ -46,7 +46,7 @@ def run(settings: Settings, chosen: Namespace) -> int:
 async def _run(settings: Settings, chosen: Namespace) -> int:
     who, as_json = " ".join(chosen.subject), chosen.json  # a number may come in several words
     confirm = partial(_is_confirmed, yes=getattr(chosen, "yes", False))
-    async with opened(settings) as does:
+    async with opened(settings, getattr(chosen, "reason", "")) as does:
         if chosen.name == "sessions":
             return await does.list_sessions(who, as_json=as_json)
         if chosen.name == "revoke":
@@ -84,8 +84,8 @@ class OperatorCommands:
         status = f", {user.status.value}" if user else ""
         lines = [f"{_named(user_id, user)}{status}: {_count(found)}"]
         if found:
-            lines += _table([COLUMNS, *(tuple(session.values()) for session in found)])
-        return _say("\n".join(lines), {"user_id": user_id, "sessions": found}, as_json=as_json)
+            lines += table([COLUMNS, *(tuple(session.values()) for session in found)])
+        return say("\n".join(lines), {"user_id": user_id, "sessions": found}, as_json=as_json)
 
     async def revoke(self, who: str, session_id: str | None, confirm: Confirm, *, as_json: bool) -> int:
         """End one session of a user, or all."""
@@ -112,7 +112,7 @@ class OperatorCommands:
         user = await self._users.find(who)
         await self._users.enable(user)
         text = f"user {user.id} may log in again"
-        _say(text, {"user_id": user.id, "status": "active"}, as_json=as_json)
+        say(text, {"user_id": user.id, "status": "active"}, as_json=as_json)
         return FAILED if user.status is UserStatus.ACTIVE else DONE
 
     async def unlock(self, who: str, *, as_json: bool) -> int:
@@ -122,7 +122,7 @@ class OperatorCommands:
         had_code = await self._codes.forget(mobile)
         self._events.record(Event.NUMBER_UNLOCKED, mobile=mobile)
         text = f"{mobiles.mask(mobile)} may ask for a code, and try it, as if it had never done so"
-        _say(text, {"mobile": mobile, "unlocked": had_spent or had_code}, as_json=as_json)
+        say(text, {"mobile": mobile, "unlocked": had_spent or had_code}, as_json=as_json)
         return DONE if had_spent or had_code else FAILED
 
     async def explain(self, token: str, *, as_json: bool) -> int:
@@ -130,7 +130,7 @@ class OperatorCommands:
         explained = await self._sessions.explain(token)
         whose = f" of user {explained.user_id}, session {explained.session_id}" if explained.user_id else ""
         text = f"a live {explained.kind}{whose}" if explained.live else f"not live{whose}: {explained.why}"
-        _say(text, {"live": explained.live, **asdict(explained)}, as_json=as_json)
+        say(text, {"live": explained.live, **asdict(explained)}, as_json=as_json)
         return DONE if explained.live else FAILED
 
     async def _whose(self, who: str) -> tuple[int, User | None]:
@@ -146,17 +146,20 @@ class OperatorCommands:
 
 
 @asynccontextmanager
-async def opened(settings: Settings) -> AsyncIterator[OperatorCommands]:
-    """The commands, connected to the stores of the settings."""
+async def opened(settings: Settings, reason: str = "") -> AsyncIterator[OperatorCommands]:
+    """The commands, connected to the stores of the settings. What they do is written to the audit trail at the end."""
     connection, database = connections(settings)
     await database.open()
+    writer = AuditWriter(EventStore(database), settings.audit_days)
+    OPERATOR.set(Operator(getpass.getuser(), reason))
     try:
-        events = Events(audit.write_line)
+        events = Events(audit.write_line, writer.follow)
         sessions = Sessions(SessionStore(connection), events, time.time)
         limits = limits_of(settings, connection, events, time.time)
         users = Users(UserStore(database), sessions, events)
         yield OperatorCommands(users, sessions, limits, CodeStore(connection), events)
     finally:
+        await writer.stop()
         await connection.close()
         await database.close()
 
@@ -167,7 +170,7 @@ def _named(user_id: int, user: User | None) -> str:
 
 def _ended(user_id: int, ids: Sequence[str], *, as_json: bool, did_more: bool = False) -> int:
     text = f"user {user_id}: ended {_count(ids)}{': ' if ids else ''}{', '.join(ids)}"
-    _say(text, {"user_id": user_id, "ended": ids}, as_json=as_json)
+    say(text, {"user_id": user_id, "ended": ids}, as_json=as_json)
     return DONE if ids or did_more else FAILED
 
 
@@ -185,14 +188,3 @@ def _described(session: Session) -> dict[str, str]:
 
 def _count(sessions: Sequence[object]) -> str:
     return f"{len(sessions)} session{'' if len(sessions) == 1 else 's'}"
-
-
-def _table(rows: Sequence[Sequence[str]]) -> list[str]:
-    widths = [max(map(cell_len, column)) for column in zip(*rows, strict=True)]  # of Chinese, and of emoji, two cells
-    return ["  ".join(map(set_cell_size, row, widths)).rstrip() for row in rows]
-
-
-def _say(text: str, value: object, *, as_json: bool) -> int:
-    """Print the text for people, or the value for scripts. Returns DONE."""
-    print(orjson.dumps(value).decode() if as_json else text)
-    return DONE
