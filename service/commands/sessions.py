@@ -19,7 +19,7 @@ from service.app import connections, limits_of
 from service.commands.output import DONE, FAILED, say, table
 from service.embedded.running import running_redis
 from service.entities import EndReason, Session, User, UserStatus
-from service.errors import NotFound
+from service.errors import NotFound, ServiceUnavailable
 from service.events import Event, Events
 from service.http.responses import timestamp
 from service.limits import Limits
@@ -134,10 +134,13 @@ class OperatorCommands:
         return DONE if explained.live else FAILED
 
     async def _whose(self, who: str) -> tuple[int, User | None]:
-        """A user's id and row. Without a row, whoever has a live session can be named by id. Raises NotFound."""
+        """A user's id and row. Without a row, whoever has a live session can be named by id.
+
+        So too while the database is away: ending a session needs Redis alone. Raises NotFound, ServiceUnavailable.
+        """
         try:
             user = await self._users.find(who)
-        except NotFound:
+        except (NotFound, ServiceUnavailable):
             user_id = id_in(who)
             if user_id is None or not await self._sessions.of_user(user_id):
                 raise

@@ -112,7 +112,7 @@ class AuditWriter:
         try:
             await self.flush()
         except ServiceUnavailable:
-            log.warning("the database is away: %d events are not in the audit trail", len(self._queue))
+            log.warning("the database is away: not in the audit trail, but in this log: %d event(s)", len(self._queue))
             self._lost.failed(len(self._queue))
             self._queue.clear()
             self._doubtful = []

@@ -211,11 +211,11 @@ MANY = 20_000
 FILL = {
     "sqlite": """INSERT INTO events (at, kind, user_id, ip, operator)
         WITH RECURSIVE n(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < {many})
-        SELECT datetime('2026-01-01', n || ' seconds') || '+00:00', CASE n % 10 WHEN 0 THEN 'login' ELSE 'refresh' END,
+        SELECT datetime('2026-01-01', n || ' seconds') || '+00:00', CASE n % 400 WHEN 0 THEN 'login' ELSE 'refresh' END,
             n % 500, '10.0.' || (n % 100) || '.1', CASE n % 500 WHEN 0 THEN 'li' END FROM n""",
     "postgres": """INSERT INTO events (at, kind, user_id, ip, operator)
         SELECT timestamptz '2026-01-01 00:00:00Z' + n * interval '1 second',
-            CASE n % 10 WHEN 0 THEN 'login' ELSE 'refresh' END, n % 500, '10.0.' || (n % 100) || '.1',
+            CASE n % 400 WHEN 0 THEN 'login' ELSE 'refresh' END, n % 500, '10.0.' || (n % 100) || '.1',
             CASE n % 500 WHEN 0 THEN 'li' END FROM generate_series(1, {many}) AS n""",
 }
 QUESTIONS = {
