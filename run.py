@@ -23,7 +23,7 @@ from collections.abc import Sequence
 import config
 from config import SettingsError
 from service import VERSION
-from service.commands import admin, check, migrate, operators, serve, sessions
+from service.commands import admin, check, events, migrate, operators, serve, sessions
 from service.embedded.data_dir import DataDirInUse, DataDirUnusable, made
 from service.embedded.pepper import with_kept_pepper
 from service.embedded.redis_server import EmbeddedRedisError
@@ -80,6 +80,7 @@ def _parser() -> argparse.ArgumentParser:
         ("enable", sessions.run, "let a user log in again"),
         ("unlock", sessions.run, "forget a number's wrong tries, codes and cool-down"),
         ("explain", sessions.run, "say whether a token is live, whose it is, and if not, why"),
+        ("events", events.run, "what has happened, newest first: the audit trail"),
     ):
         sub = commands.add_parser(name, help=explained, description=explained)
         sub.set_defaults(command=command, name=name)
@@ -91,6 +92,10 @@ def _parser() -> argparse.ArgumentParser:
             )
             sub.add_argument("subject", nargs="+", metavar="TOKEN" if name == "explain" else "USER", help=what)
             sub.add_argument("--json", action="store_true", help="for scripts")
+        if name == "events":
+            events.add_options(sub)
+        if name in {"revoke", "disable", "enable", "unlock"}:
+            sub.add_argument("--reason", default="", metavar="TEXT", help="why, for the audit trail")
         if name == "revoke":
             sub.add_argument("--session", metavar="ID", help="only this one")
         if name in {"revoke", "disable"}:

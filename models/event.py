@@ -15,7 +15,7 @@ class OperatorIndex(Index):
 
 
 class Event(Model):
-    """One security event. Times are UTC, and a user id below 0 stands for somebody who was erased."""
+    """One security event. Times are UTC. A user id below 0 stands for somebody who was erased."""
 
     id = fields.BigIntField(primary_key=True)
     at = fields.DatetimeField()

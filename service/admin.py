@@ -4,7 +4,7 @@ import asyncio
 import time
 
 from config import Settings
-from service.app import blank, connections, drain, limits_of
+from service.app import audit_writer, blank, connections, drain, limits_of
 from service.context import Context
 from service.entities import Clock
 from service.health import Health
@@ -50,11 +50,15 @@ def build(settings: Settings, *, name: str = NAME, clock: Clock = time.time) -> 
 def _attach_lifecycle(app: App, clock: Clock) -> None:
     settings, telemetry = app.ctx.settings, app.ctx.telemetry
     connection, database = connections(settings, telemetry)
+    writer, apart = audit_writer(settings, telemetry)
 
     @app.before_server_start
     async def start(app: App) -> None:
         logs.configure(settings, asyncio.get_running_loop())
         await database.open()
+        await apart.open()
+        app.ctx.events.follow(writer.follow)
+        writer.start()
         _join(app.ctx, connection, database, clock)
         telemetry.start_aside({"redis": connection.meter, "database": database.meter}, app.ctx.events)
 
@@ -63,8 +67,10 @@ def _attach_lifecycle(app: App, clock: Clock) -> None:
     @app.after_server_stop
     async def stop(app: App) -> None:
         await app.ctx.background.drain(DRAIN_GRACE)
+        await writer.stop()
         await connection.close()
         await database.close()
+        await apart.close()
         await telemetry.stop()
         logs.loop_ends()
 

@@ -30,6 +30,7 @@ from service.http.requests import App, Request
 from service.limits import Limits
 from service.logins import Logins
 from service.observability import audit, logs
+from service.observability.audit_writer import AuditWriter, Lost
 from service.observability.telemetry import Telemetry
 from service.routes import BLUEPRINTS, FAST_ROUTES
 from service.routes.health import metrics
@@ -43,6 +44,7 @@ from service.stores.codes import CodeStore
 from service.stores.conversions import ConversionStore
 from service.stores.cooldowns import CooldownStore
 from service.stores.database import Database
+from service.stores.events import EventStore
 from service.stores.limits import LimitStore
 from service.stores.logins import LoginStore
 from service.stores.meter import ignore
@@ -99,11 +101,15 @@ def blank(settings: Settings, name: str, about: documents.About) -> App:
 def _attach_lifecycle(app: App, clock: Clock, sender: Sender) -> None:
     settings, telemetry = app.ctx.settings, app.ctx.telemetry
     connection, database = connections(settings, telemetry)
+    writer, apart = audit_writer(settings, telemetry)
 
     @app.before_server_start
     async def start(app: App) -> None:
         logs.configure(settings, asyncio.get_running_loop())
         await database.open()
+        await apart.open()
+        app.ctx.events.follow(writer.follow)
+        writer.start()
         _join(app.ctx, connection, database, clock, sender)
         telemetry.start({"redis": connection.meter, "database": database.meter}, app.ctx.events)
 
@@ -116,10 +122,20 @@ def _attach_lifecycle(app: App, clock: Clock, sender: Sender) -> None:
         if app.ctx.captcha:
             await app.ctx.captcha.close()
         await senders.close(sender)
+        await writer.stop()
         await connection.close()
         await database.close()
+        await apart.close()
         await telemetry.stop()
         logs.loop_ends()
+
+
+def audit_writer(settings: Settings, telemetry: Telemetry) -> tuple[AuditWriter, Database]:
+    """What writes the audit trail, and its own database, since one of its statements could keep a request's waiting."""
+    _, apart = connections(settings)
+    count = telemetry.metrics.audit_lost.labels
+    lost = Lost(*(count(reason).inc for reason in Lost._fields))
+    return AuditWriter(EventStore(apart), settings.audit_days, telemetry.metrics.observe_audit, lost), apart
 
 
 async def drain(app: App) -> None:

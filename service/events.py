@@ -1,7 +1,7 @@
 """What happens and is worth telling: security events, and what became of each login and each refresh.
 
-Use cases record it once, in one place. What is done with it is for the followers: the audit line, the metrics. The
-names do not change (docs/audit.md).
+Use cases record it once, in one place. What is done with it is for the followers: the audit line, the
+audit trail, the metrics. The names do not change (docs/audit.md).
 """
 
 from collections.abc import Callable
@@ -74,6 +74,7 @@ class Details(NamedTuple):
     session_id: str | None = None
     mobile: str | None = None
     reason: str | None = None
+    device: str | None = None
     operator: str | None = None
     remark: str | None = None
 
@@ -103,11 +104,12 @@ class Events:
         session_id: str | None = None,
         mobile: str | None = None,
         reason: str | None = None,
+        device: str | None = None,
     ) -> None:
         """Tell all followers, in the order in which they came."""
         actor = ACTOR.get()
         operator, remark = (actor.name, actor.remark or None) if actor else (None, None)
-        details = Details(user_id, session_id, mobile, reason, operator, remark)
+        details = Details(user_id, session_id, mobile, reason, device, operator, remark)
         for follower in self._followers:
             follower(event, details)
 

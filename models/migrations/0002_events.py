@@ -25,7 +25,7 @@ class Migration(migrations.Migration):
                 ('reason', fields.CharField(null=True, max_length=256)),
                 ('request_id', fields.CharField(null=True, max_length=64)),
             ],
-            options={'table': 'events', 'app': 'models', 'indexes': [Index(fields=['at'], name='events_at'), Index(fields=['user_id', 'at'], name='events_user'), Index(fields=['kind', 'at'], name='events_kind'), Index(fields=['ip', 'at'], name='events_ip'), OperatorIndex(fields=['operator', 'at'], name='events_operator')], 'pk_attr': 'id', 'table_description': 'One security event. Times are UTC, and a user id below 0 stands for somebody who was erased.'},
+            options={'table': 'events', 'app': 'models', 'indexes': [Index(fields=['at'], name='events_at'), Index(fields=['user_id', 'at'], name='events_user'), Index(fields=['kind', 'at'], name='events_kind'), Index(fields=['ip', 'at'], name='events_ip'), OperatorIndex(fields=['operator', 'at'], name='events_operator')], 'pk_attr': 'id', 'table_description': 'One security event. Times are UTC. A user id below 0 stands for somebody who was erased.'},
             bases=['Model'],
         ),
         ops.CreateModel(

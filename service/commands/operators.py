@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import getpass
 import sys
 import time
 from argparse import Namespace
@@ -12,12 +13,14 @@ from typing import Any
 from config import Settings
 from service.app import connections
 from service.commands import migrate
-from service.commands.sessions import FAILED, say, table
-from service.events import Events
+from service.commands.output import FAILED, say, table
+from service.events import ACTOR, Events
 from service.http.operators import described
 from service.observability import audit
+from service.observability.audit_writer import AuditWriter
 from service.operators import Keys, Operators
-from service.roles import Role
+from service.roles import Actor, Role
+from service.stores.events import EventStore
 from service.stores.operators import KeyStore, OperatorStore
 
 NOUNS = {"operators": "people who may ask the private listener", "keys": "API keys of programs that may ask it"}
@@ -38,6 +41,7 @@ def add_to(commands: Any) -> None:
             sub.add_argument("--json", action="store_true", help="for scripts")
             if verb != "list":
                 sub.add_argument("name", metavar="NAME", help="a lower-case letter, then a-z, 0-9, dot, - and _")
+                sub.add_argument("--reason", default="", metavar="TEXT", help="why, for the audit trail")
             if verb == "add":
                 sub.add_argument("--role", required=True, choices=[role.value for role in Role])
 
@@ -50,7 +54,7 @@ def run(settings: Settings, chosen: Namespace) -> int:
 
 
 async def _run(settings: Settings, chosen: Namespace) -> int:
-    async with _opened(settings, chosen.noun) as register:
+    async with _opened(settings, chosen.noun, getattr(chosen, "reason", "")) as register:
         if chosen.verb == "add":
             return await _add(register, chosen.name, Role(chosen.role), as_json=chosen.json)
         if chosen.verb == "remove":
@@ -72,15 +76,18 @@ async def _add(register: Register, name: str, role: Role, *, as_json: bool) -> i
 
 
 @asynccontextmanager
-async def _opened(settings: Settings, noun: str) -> AsyncIterator[Register]:
+async def _opened(settings: Settings, noun: str, reason: str) -> AsyncIterator[Register]:
     connection, database = connections(settings)
     await database.open()
+    writer = AuditWriter(EventStore(database), settings.audit_days)
+    ACTOR.set(Actor(getpass.getuser(), Role.OWNER, reason))
     try:
-        events = Events(audit.write_line)
+        events = Events(audit.write_line, writer.follow)
         if noun == "keys":
             yield Keys(KeyStore(database), events, time.time)
         else:
             yield Operators(OperatorStore(database), events, time.time)
     finally:
+        await writer.stop()
         await connection.close()
         await database.close()

@@ -4,6 +4,7 @@ To the terminal what `routes/` is to HTTP. They speak to the stores directly, so
 """
 
 import asyncio
+import getpass
 import sys
 import time
 from argparse import Namespace
@@ -12,27 +13,27 @@ from contextlib import asynccontextmanager
 from dataclasses import asdict
 from functools import partial
 
-import orjson
-from rich.cells import cell_len, set_cell_size
-
 from config import Settings
 from service import mobiles
 from service.app import connections, limits_of
+from service.commands.output import DONE, FAILED, say, table
 from service.embedded.running import running_redis
 from service.entities import EndReason, Session, User, UserStatus, id_in
-from service.errors import NotFound
-from service.events import Events
+from service.errors import NotFound, ServiceUnavailable
+from service.events import ACTOR, Events
 from service.http.responses import timestamp
 from service.observability import audit
+from service.observability.audit_writer import AuditWriter
 from service.people import People
+from service.roles import Actor, Role
 from service.sessions import Sessions
 from service.stores.codes import CodeStore
 from service.stores.directory import Directory
+from service.stores.events import EventStore
 from service.stores.sessions import SessionStore, key_names
 from service.stores.users import UserStore
 from service.users import Users
 
-DONE, FAILED = 0, 1
 COLUMNS = ("ID", "DEVICE", "IP", "CREATED", "LAST REFRESH", "EXPIRES", "KEY")
 
 Confirm = Callable[[str], bool]
@@ -47,7 +48,7 @@ def run(settings: Settings, chosen: Namespace) -> int:
 async def _run(settings: Settings, chosen: Namespace) -> int:
     who, as_json = " ".join(chosen.subject), chosen.json  # a number may come in several words
     confirm = partial(_is_confirmed, yes=getattr(chosen, "yes", False))
-    async with opened(settings) as does:
+    async with opened(settings, getattr(chosen, "reason", "")) as does:
         if chosen.name == "sessions":
             return await does.list_sessions(who, as_json=as_json)
         if chosen.name == "revoke":
@@ -131,10 +132,13 @@ class OperatorCommands:
         return DONE if explained.live else FAILED
 
     async def _whose(self, who: str) -> tuple[int, User | None]:
-        """A user's id and row. Without a row, whoever has a live session can be named by id. Raises NotFound."""
+        """A user's id and row. Without a row, whoever has a live session can be named by id.
+
+        So too while the database is away: ending a session needs Redis alone. Raises NotFound, ServiceUnavailable.
+        """
         try:
             user = await self._users.find(who)
-        except NotFound:
+        except (NotFound, ServiceUnavailable):
             user_id = id_in(who)
             if user_id is None or not await self._sessions.of_user(user_id):
                 raise
@@ -143,18 +147,21 @@ class OperatorCommands:
 
 
 @asynccontextmanager
-async def opened(settings: Settings) -> AsyncIterator[OperatorCommands]:
-    """The commands, connected to the stores of the settings."""
+async def opened(settings: Settings, reason: str = "") -> AsyncIterator[OperatorCommands]:
+    """The commands, connected to the stores of the settings. What they do is written to the audit trail at the end."""
     connection, database = connections(settings)
     await database.open()
+    writer = AuditWriter(EventStore(database), settings.audit_days)
+    ACTOR.set(Actor(getpass.getuser(), Role.OWNER, reason))
     try:
-        events = Events(audit.write_line)
+        events = Events(audit.write_line, writer.follow)
         sessions = Sessions(SessionStore(connection), events, time.time)
         limits = limits_of(settings, connection, events, time.time)
         users = Users(UserStore(database), sessions, events)
         people = People(Directory(database), users, limits, CodeStore(connection), events)
         yield OperatorCommands(users, sessions, people)
     finally:
+        await writer.stop()
         await connection.close()
         await database.close()
 
@@ -183,15 +190,3 @@ def _described(session: Session) -> dict[str, str]:
 
 def _count(sessions: Sequence[object]) -> str:
     return f"{len(sessions)} session{'' if len(sessions) == 1 else 's'}"
-
-
-def table(rows: Sequence[Sequence[str]]) -> list[str]:
-    """One line per row, in columns."""
-    widths = [max(map(cell_len, column)) for column in zip(*rows, strict=True)]  # of Chinese, and of emoji, two cells
-    return ["  ".join(map(set_cell_size, row, widths)).rstrip() for row in rows]
-
-
-def say(text: str, value: object, *, as_json: bool) -> int:
-    """Print the text for people, or the value for scripts. Returns DONE."""
-    print(orjson.dumps(value).decode() if as_json else text)
-    return DONE

@@ -18,7 +18,7 @@ def write_line(event: Event | Attempt, details: Details) -> None:
     """Write one line about an event. What is None is left out. An attempt has none: its event tells more."""
     if isinstance(event, Attempt):
         return
-    user_id, session_id, mobile, reason, operator, remark = details
+    user_id, session_id, mobile, reason, _, operator, remark = details
     fields: dict[str, object] = {}
     if user_id is not None:
         fields["user_id"] = user_id

@@ -18,6 +18,7 @@ from prometheus_client.multiprocess import MultiProcessCollector, mark_process_d
 from service import VERSION
 from service.entities import EndReason
 from service.events import OUTCOMES, TEST_CODE, Attempt, Details, Event, Events
+from service.observability import audit_writer
 from service.observability.prometheus_patches import BulkHistogram, forget_the_killed
 from service.runtime import admission
 from service.senders import failover
@@ -32,10 +33,7 @@ SMS_OUTCOMES = (failover.SENT, failover.FAILED, failover.REFUSED)
 
 
 def share(folder: Path) -> None:
-    """Count in files of this folder from now on, so that any process that shares it can add up what all have counted.
-
-    Those of an earlier run are deleted. To be called before any `Metrics` is made.
-    """
+    """From now on count in files of this folder, which any process can add up. Call it before a `Metrics` is made."""
     folder.mkdir(parents=True, exist_ok=True)
     for left_over in folder.glob("*.db"):
         left_over.unlink()
@@ -55,6 +53,7 @@ class Metrics:
         self._count_logins_and_sessions()
         self._measure_stores()
         self._measure_workers()
+        self._measure_audit()
         for sender, outcome in product(senders, SMS_OUTCOMES):
             self.sms.labels(sender, outcome)
         for limit in limits:
@@ -193,6 +192,21 @@ class Metrics:
         self.store_operations = self._gauge("latch_store_operations", what, "livesum", "store")
         what = "Connections that may be opened to a store"
         self.store_connections = self._gauge("latch_store_connections_max", what, "livesum", "store")
+
+    def observe_audit(self, queued: int, seconds: float) -> None:
+        """Set how many events wait for the database in this worker, and for how long the oldest has."""
+        self.audit_queue.set(queued)
+        self.audit_lag.set(seconds)
+
+    def _measure_audit(self) -> None:
+        what = "Events that wait to be written to the audit trail"
+        self.audit_queue = self._gauge("latch_audit_queue", what, "livesum")
+        what = "Seconds for which the oldest event that waits has done so"
+        self.audit_lag = self._gauge("latch_audit_lag_seconds", what, "livemax")
+        what = "Events that stand in the log and not in the audit trail"
+        self.audit_lost = self._counter("latch_audit_lost", what, "reason")
+        for reason in audit_writer.Lost._fields:
+            self.audit_lost.labels(reason)
 
     def _measure_workers(self) -> None:
         self.workers = self._gauge("latch_workers", "Workers that serve", "livesum")

@@ -4,12 +4,12 @@ from typing import Any
 
 import pytest
 
-from service.entities import NewEvent
+from service.entities import EventFilter, NewEvent
 from service.roles import Role
 from service.stores.database import Database
 from service.stores.events import EventStore
 from tests.admin.conftest import Console
-from tests.client import MOBILE, error
+from tests.client import MOBILE, Api, error
 
 START = 1_767_225_600.0  # 2026-01-01T00:00:00Z
 
@@ -75,6 +75,17 @@ async def test_an_event_says_who_what_when_whence_and_why(console: Console, writ
 )
 async def test_all_that_is_asked_for_must_fit(console: Console, written: None, query: str, count: int) -> None:
     assert len((await asked(console, query))["events"]) == count
+
+
+async def test_what_a_key_does_stands_there_with_its_name_and_reason(
+    api: Api, console: Console, database: Database
+) -> None:
+    user_id = (await api.log_in())["user_id"]
+    await console.act("POST", f"/users/{user_id}/reveal", headers={"X-Reason": "call 7 of 13800138000"})
+    await console.stop()  # which writes what is queued
+    [event] = await EventStore(database).find(EventFilter(kind="number_revealed"), None, 2)
+    assert (event.user_id, event.operator, event.reason) == (user_id, "act", "call 7 of 138****8000")
+    assert event.mobile == "138****8000"
 
 
 async def test_bad_fields_and_empty_ones_are_named_all_at_once(console: Console) -> None:
