@@ -34,7 +34,11 @@ class Watched(Service):
 
     def __enter__(self) -> Self:
         super().__enter__()
-        until(lambda: listens(self.admin_port) and self.answers(), self)
+        try:
+            until(lambda: listens(self.admin_port) and self.answers(), self)
+        except BaseException:
+            self.__exit__(None, None, None)
+            raise
         return self
 
     def __exit__(self, *given: Any) -> None:  # noqa: PYI036 - handed on as it comes
