@@ -10,6 +10,7 @@ from collections import Counter, deque
 from collections.abc import Callable
 from contextvars import ContextVar
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from itertools import islice
 from typing import NamedTuple
 
@@ -55,6 +56,11 @@ def ignore(_: float) -> None:
 UNCOUNTED = Lost(ignore, ignore, ignore)
 
 
+@lru_cache(maxsize=1024)  # most devices have the name of their model, and looking closely takes longer than the rest
+def _shown(device: str) -> str:
+    return redact(device)
+
+
 class AuditWriter:
     """One per worker, with a database connection of its own, and one per command of the operator.
 
@@ -95,7 +101,7 @@ class AuditWriter:
         name = operator.name if operator else None
         if operator and operator.reason:
             reason = redact(operator.reason)
-        device = redact(device) if device else None
+        device = _shown(device) if device else None
         self._queue.append(
             NewEvent(time.time(), event.value, user_id, session_id, mobile, ip, device, name, reason, request_id)
         )

@@ -16,8 +16,8 @@ from tests.processes import Service, run, run_here
 WRITTEN = 1.0  # seconds until an event is in the database, as docs/audit.md has it
 
 
-def listed(data_dir: Path, options: str = "", **settings: object) -> list[dict[str, Any]]:
-    result = run_here(f"events --json --limit 1000 {options}", data_dir, **settings)
+def listed(data_dir: Path, options: str = "") -> list[dict[str, Any]]:
+    result = run_here(f"events --json --limit 1000 {options}", data_dir)
     found: list[dict[str, Any]] = json.loads(result.stdout)["events"]
     return found
 
