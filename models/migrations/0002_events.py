@@ -31,7 +31,7 @@ class Migration(migrations.Migration):
         ops.CreateModel(
             name='Forgotten',
             fields=[
-                ('user_id', fields.BigIntField(primary_key=True, unique=True, db_index=True)),
+                ('user_id', fields.BigIntField(generated=False, primary_key=True, unique=True, db_index=True)),
                 ('alias', fields.BigIntField()),
                 ('at', fields.DatetimeField(auto_now=False, auto_now_add=False)),
             ],

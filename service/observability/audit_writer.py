@@ -9,6 +9,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from itertools import islice
 from typing import NamedTuple
 
@@ -42,6 +43,11 @@ def ignore(_: float) -> None:
 
 
 UNCOUNTED = Lost(ignore, ignore, ignore)
+
+
+@lru_cache(maxsize=1024)  # most devices have the name of their model, and looking closely takes longer than the rest
+def _shown(device: str) -> str:
+    return redact(device)
 
 
 class AuditWriter:
@@ -83,7 +89,7 @@ class AuditWriter:
         ip, request_id = CLIENT_IP.get() or None, REQUEST_ID.get() or None
         if remark:
             reason = redact(remark)
-        device = redact(device) if device else None
+        device = _shown(device) if device else None
         self._queue.append(
             NewEvent(time.time(), event.value, user_id, session_id, mobile, ip, device, name, reason, request_id)
         )

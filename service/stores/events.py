@@ -2,8 +2,7 @@
 
 # ruff: noqa: S608 - what is put into statements are names, marks and numbers of this file; values are passed apart
 
-import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from random import randrange
@@ -37,7 +36,6 @@ INSERT = """
     INSERT INTO events ({columns})
     WITH new ({columns}, number) AS ({rows})
     SELECT at, kind, coalesce(user_id, (SELECT users.id FROM users WHERE users.mobile = new.number)), {rest} FROM new
-    RETURNING user_id
 """
 SCRUB = "UPDATE events SET user_id = {alias}, mobile = NULL, ip = NULL, device = NULL WHERE id IN ({ids}) RETURNING id"
 OF_USER = "SELECT id FROM events WHERE user_id = {user_id} LIMIT {most}"
@@ -69,11 +67,11 @@ class EventStore:
         rows = [_row(event) for event in events]
         if self._database.is_postgres:
             columns = [list(column) for column in zip(*rows, strict=True)]
-            written = await self._database.rows(_insertion(0, postgres=True), columns)
+            await self._database.rows(_insertion(0, postgres=True), columns)
         else:
-            values = [value for at, *rest in rows for value in (_text(at), *rest)]
-            written = await self._database.rows(_insertion(len(rows), postgres=False), values)
-        await self._scrub_forgotten({row["user_id"] for row in written} - {None})
+            values = [value for at, *rest in rows for value in (at.isoformat(" "), *rest)]
+            await self._database.rows(_insertion(len(rows), postgres=False), values)
+        await self._scrub_forgotten(*_span(rows))
 
     async def has(self, event: NewEvent) -> bool:
         """Whether an event has been written: one whose statement was cut off may have been, with all of its batch."""
@@ -137,11 +135,11 @@ class EventStore:
         for row in await self._database.rows("SELECT user_id, alias FROM forgotten", []):
             await self._scrub(row["user_id"], row["alias"])
 
-    async def _scrub_forgotten(self, user_ids: Iterable[int]) -> None:
+    async def _scrub_forgotten(self, first: datetime, last: datetime) -> None:
         """After these were written: `forget` first says whom, then changes what it finds, so one of both sees them."""
-        which = "= ANY($1::bigint[])" if self._database.is_postgres else "IN (SELECT value FROM json_each(?1))"
-        ids = list(user_ids) if self._database.is_postgres else json.dumps(list(user_ids))
-        for row in await self._database.rows(f"SELECT user_id, alias FROM forgotten WHERE user_id {which}", [ids]):
+        written = f"SELECT user_id FROM events WHERE at >= {self._mark(1)} AND at <= {self._mark(2)}"
+        statement = f"SELECT user_id, alias FROM forgotten WHERE user_id IN ({written})"
+        for row in await self._database.rows(statement, [self._moment(first), self._moment(last)]):
             await self._scrub(row["user_id"], row["alias"])
 
     async def _scrub(self, user_id: int, alias: int) -> int:
@@ -198,6 +196,11 @@ def _clean(text: str | None, most: int) -> str | None:
 
 def _at(event: NewEvent) -> datetime:
     return datetime.fromtimestamp(event.at, UTC)
+
+
+def _span(rows: Sequence[tuple[Any, ...]]) -> tuple[datetime, datetime]:
+    moments = [row[0] for row in rows]
+    return min(moments), max(moments)
 
 
 def _text(moment: datetime) -> str:
