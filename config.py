@@ -20,6 +20,7 @@ from settings.fields import SECRET_MIN_LENGTH, Seconds, listed
 from settings.keys import KeySettings
 from settings.limits import LimitSettings
 from settings.misspelt import misspelt
+from settings.operators import OperatorSettings
 from settings.sms import SmsSettings
 from settings.stores import StoreSettings, public
 
@@ -31,6 +32,7 @@ class SettingsError(Exception):
 
 
 class Settings(
+    OperatorSettings,
     ClientSettings,
     CaptchaSettings,
     SmsSettings,

@@ -12,7 +12,7 @@ import sys
 
 from service.commands import signals
 
-if __name__ == "__main__" and sys.argv[1:] in ([], ["serve"]):
+if __name__ == "__main__" and sys.argv[1:] in ([], ["serve"], ["admin"]):
     signals.leave_at_once()  # imports are no place for an exception
 
 import argparse
@@ -23,11 +23,11 @@ from collections.abc import Sequence
 import config
 from config import SettingsError
 from service import VERSION
-from service.commands import check, migrate, outages, serve, sessions
+from service.commands import admin, check, events, migrate, operators, outages, serve, sessions
 from service.embedded.data_dir import DataDirInUse, DataDirUnusable, made
 from service.embedded.pepper import with_kept_pepper
 from service.embedded.redis_server import EmbeddedRedisError
-from service.errors import NotFound, ServiceUnavailable
+from service.errors import InvalidRequest, NotFound, ServiceUnavailable
 from service.observability import logs
 
 gc.freeze()  # what has been imported stays, and is not looked at again
@@ -50,6 +50,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except NotFound as error:
         print(error, file=sys.stderr)
         return FAILED
+    except InvalidRequest as error:
+        print("\n".join(f"{name} {problem}" for name, problem in error.fields.items()), file=sys.stderr)
+        return MISUSED
     except (SettingsError, EmbeddedRedisError, DataDirInUse, DataDirUnusable) as error:
         print(error, file=sys.stderr)
         return MISUSED
@@ -70,6 +73,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", metavar="")
     for name, command, explained in (
         ("serve", serve.run, "serve HTTP (also without a command)"),
+        ("admin", admin.run, "serve operators alone, for a service with ADMIN_PORT=0 or on another machine"),
         ("migrate", migrate.run, "bring the database up to date"),
         ("check", check.run, "check settings, connections, Redis' persistence and eviction policy, migrations"),
         ("sessions", sessions.run, "list a user's sessions, with the keys that end them"),
@@ -78,6 +82,7 @@ def _parser() -> argparse.ArgumentParser:
         ("enable", sessions.run, "let a user log in again"),
         ("unlock", sessions.run, "forget a number's wrong tries, codes and cool-down"),
         ("explain", sessions.run, "say whether a token is live, whose it is, and if not, why"),
+        ("events", events.run, "what has happened, newest first: the audit trail"),
     ):
         sub = commands.add_parser(name, help=explained, description=explained)
         sub.set_defaults(command=command, name=name)
@@ -89,10 +94,15 @@ def _parser() -> argparse.ArgumentParser:
             )
             sub.add_argument("subject", nargs="+", metavar="TOKEN" if name == "explain" else "USER", help=what)
             sub.add_argument("--json", action="store_true", help="for scripts")
+        if name == "events":
+            events.add_options(sub)
+        if name in {"revoke", "disable", "enable", "unlock"}:
+            sub.add_argument("--reason", default="", metavar="TEXT", help="why, for the audit trail")
         if name == "revoke":
             sub.add_argument("--session", metavar="ID", help="only this one")
         if name in {"revoke", "disable"}:
             sub.add_argument("--yes", action="store_true", help="do not ask")
+    operators.add_to(commands)
     return parser
 
 

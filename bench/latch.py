@@ -52,6 +52,7 @@ class Latch(Server):
         settings = {
             **chosen,
             "PORT": port,
+            "ADMIN_PORT": 0,
             "DATA_DIR": folder / (data or f"data-{port}"),
             "WORKERS": workers,
             "TRUSTED_PROXIES": 1,

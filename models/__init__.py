@@ -1,8 +1,10 @@
 """Tortoise tables and their migrations: columns and constraints, no I/O of their own.
 
-Only `service/stores/users.py` and `service/stores/database.py` import them.
+Only `service/stores/` imports them; `service/stores/events.py` writes SQL.
 """
 
+from models.event import Event, Forgotten
+from models.operator import Key, Operator
 from models.user import User
 
-__all__ = ["User"]
+__all__ = ["Event", "Forgotten", "Key", "Operator", "User"]

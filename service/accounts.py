@@ -19,6 +19,7 @@ from service.runtime.background import settled
 from service.sessions import Sessions
 from service.stores.codes import CodeLease
 from service.stores.users import UserStore
+from service.trail import Trail
 from service.users import Users
 
 log = logging.getLogger(__name__)
@@ -28,13 +29,21 @@ class Accounts:
     """Of whoever has brought a live access token. Raises InvalidToken where the account is gone or disabled."""
 
     def __init__(
-        self, users: Users, store: UserStore, sessions: Sessions, codes: Codes, limits: Limits, events: Events
+        self,
+        users: Users,
+        store: UserStore,
+        sessions: Sessions,
+        codes: Codes,
+        limits: Limits,
+        trail: Trail,
+        events: Events,
     ) -> None:
         self._users = users
         self._store = store
         self._sessions = sessions
         self._codes = codes
         self._limits = limits
+        self._trail = trail
         self._events = events
 
     async def rename(self, user_id: int, name: str) -> User:
@@ -85,7 +94,15 @@ class Accounts:
                 raise
         self._events.record(Event.USER_ERASED, user_id=user.id)  # without the number: it is to be forgotten
         await _best_effort(*(self._codes.spend(lease) for lease in leases))
+        await self._forget(user.id)
         await _best_effort(self._codes.forget(user.mobile))
+
+    async def _forget(self, user_id: int) -> None:
+        try:
+            with deadline.cleanup_allowance():
+                await self._trail.forget(user_id)
+        except ServiceUnavailable:
+            log.warning("user %d is erased, and still stands in the audit trail", user_id)
 
     async def _end_others(self, identity: Identity) -> None:
         await self._sessions.end_all(identity.user_id, EndReason.REVOKED, keep=identity.session_id)

@@ -32,8 +32,10 @@ from service.http.requests import App, Request
 from service.limits import Limits
 from service.logins import Logins
 from service.observability import audit, logs
+from service.observability.audit_writer import AuditWriter, Lost
 from service.observability.telemetry import Telemetry
 from service.routes import BLUEPRINTS, FAST_ROUTES
+from service.routes.health import metrics
 from service.routes.openapi import documents, schemas
 from service.runtime.admission import DRAIN_GRACE, AdmissionController
 from service.runtime.background import BackgroundTasks
@@ -44,12 +46,14 @@ from service.stores.codes import CodeStore
 from service.stores.conversions import ConversionStore
 from service.stores.cooldowns import CooldownStore
 from service.stores.database import Database
+from service.stores.events import EventStore
 from service.stores.limits import LimitStore
 from service.stores.logins import LoginStore
 from service.stores.meter import ignore
 from service.stores.redis.connection import Connection
 from service.stores.sessions import SessionStore
 from service.stores.users import UserStore
+from service.trail import Trail
 from service.users import Users
 from settings.fields import OFF
 
@@ -62,9 +66,24 @@ BESIDES_SMS = 10.0  # of them, seconds for all that is neither sending a message
 
 def build(settings: Settings, *, name: str = NAME, clock: Clock = time.time, sender: Sender | None = None) -> App:
     """A Sanic app that connects when its server starts. `clock` returns seconds since the epoch."""
+    app = blank(settings, name, documents.ABOUT)
+    for scheme in (schemas.ACCESS, schemas.REFRESH_TOKEN, schemas.SERVICE_KEY):
+        app.ext.openapi.add_security_scheme(scheme, "http", scheme="bearer")
+    app.ext.openapi.add_security_scheme(schemas.SERVICE_KEY_AS_PASSWORD, "http", scheme="basic")
+    app.blueprint(BLUEPRINTS)
+    if not settings.admin_port:
+        app.blueprint(metrics)  # else it is on the private listener
+    app.ctx.fast_routes = FastRoutes(FAST_ROUTES)
+    middleware.attach(app)
+    _attach_lifecycle(app, clock, sender or senders.chosen(settings, app.ctx.telemetry.sms))
+    return app
+
+
+def blank(settings: Settings, name: str, about: documents.About) -> App:
+    """A Sanic app without routes and without stores: what the public one and the private one have in common."""
     app: App = Sanic(
         name,
-        config=Config(_sanic_config(settings)),
+        config=Config(_sanic_config(settings, about)),
         ctx=Context(),
         request_class=Request,  # type: ignore[arg-type]
         error_handler=EnvelopeErrorHandler(),
@@ -78,16 +97,9 @@ def build(settings: Settings, *, name: str = NAME, clock: Clock = time.time, sen
     app.ctx.background = BackgroundTasks()
     shed = app.ctx.telemetry.metrics.observe_shed
     app.ctx.admission = AdmissionController(settings.max_in_flight, lambda: app.ctx.background.orphaned, shed)
-    config = _extension_config(settings)
+    config = _extension_config(settings, about)
     Extend(app, extensions=[OpenAPIExtension, HTTPExtension], built_in_extensions=False, config=config)
-    for scheme in (schemas.ACCESS, schemas.REFRESH_TOKEN, schemas.SERVICE_KEY):
-        app.ext.openapi.add_security_scheme(scheme, "http", scheme="bearer")
-    app.ext.openapi.add_security_scheme(schemas.SERVICE_KEY_AS_PASSWORD, "http", scheme="basic")
-    app.blueprint(BLUEPRINTS)
-    app.ctx.fast_routes = FastRoutes(FAST_ROUTES)
-    middleware.attach(app)
     _compile_signals_once(app)
-    _attach_lifecycle(app, clock, sender or senders.chosen(settings, app.ctx.telemetry.sms))
     return app
 
 
@@ -107,18 +119,19 @@ def _compile_signals_once(app: App) -> None:
 def _attach_lifecycle(app: App, clock: Clock, sender: Sender) -> None:
     settings, telemetry = app.ctx.settings, app.ctx.telemetry
     connection, database = connections(settings, telemetry)
+    writer, apart = audit_writer(settings, telemetry)
 
     @app.before_server_start
     async def start(app: App) -> None:
         logs.configure(settings, asyncio.get_running_loop())
         await database.open()
+        await apart.open()
+        app.ctx.events.follow(writer.follow)
+        writer.start()
         _join(app.ctx, connection, database, clock, sender)
         telemetry.start({"redis": connection.meter, "database": database.meter}, app.ctx.events)
 
-    @app.before_server_stop
-    async def drain(app: App) -> None:
-        left = await app.ctx.admission.drain(settings.graceful_timeout)
-        app.config.GRACEFUL_SHUTDOWN_TIMEOUT = min(left, DRAIN_GRACE)  # no longer for clients that are slow to ask
+    app.before_server_stop(drain)
 
     @app.after_server_stop
     async def stop(app: App) -> None:
@@ -127,10 +140,26 @@ def _attach_lifecycle(app: App, clock: Clock, sender: Sender) -> None:
         if app.ctx.captcha:
             await app.ctx.captcha.close()
         await senders.close(sender)
+        await writer.stop()
         await connection.close()
         await database.close()
+        await apart.close()
         await telemetry.stop()
         logs.loop_ends()
+
+
+def audit_writer(settings: Settings, telemetry: Telemetry) -> tuple[AuditWriter, Database]:
+    """What writes the audit trail, and its own database, since one of its statements could keep a request's waiting."""
+    _, apart = connections(settings)
+    count = telemetry.metrics.audit_lost.labels
+    lost = Lost(*(count(reason).inc for reason in Lost._fields))
+    return AuditWriter(EventStore(apart), settings.audit_days, telemetry.metrics.observe_audit, lost), apart
+
+
+async def drain(app: App) -> None:
+    """Wait for the requests in flight."""
+    left = await app.ctx.admission.drain(app.ctx.settings.graceful_timeout)
+    app.config.GRACEFUL_SHUTDOWN_TIMEOUT = min(left, DRAIN_GRACE)  # no longer for clients that are slow to ask
 
 
 def connections(settings: Settings, telemetry: Telemetry | None = None) -> tuple[Connection, Database]:
@@ -163,7 +192,9 @@ def _join(context: Context, connection: Connection, database: Database, clock: C
     context.logins = Logins(settings, context.codes, users, sessions, logins, events, clock)
     context.sessions = Sessions(sessions, events, clock)
     context.users = Users(users, context.sessions, events)
-    context.accounts = Accounts(context.users, users, context.sessions, context.codes, limits, events)
+    context.accounts = Accounts(
+        context.users, users, context.sessions, context.codes, limits, Trail(EventStore(database), clock), events
+    )
     context.health = Health({"redis": connection.ping, "database": database.ping}, timeout=settings.stores_timeout)
 
 
@@ -174,11 +205,11 @@ def limits_of(settings: Settings, connection: Connection, events: Events, clock:
     return Limits(settings, LimitStore(connection, clock), cooldowns, events, clock)
 
 
-def _sanic_config(settings: Settings) -> dict[str, str | bool | int | float | None]:
+def _sanic_config(settings: Settings, about: documents.About) -> dict[str, str | bool | int | float | None]:
     return {
-        "API_TITLE": documents.TITLE,
+        "API_TITLE": about.title,
         "API_VERSION": documents.VERSION,
-        "API_DESCRIPTION": documents.DESCRIPTION,
+        "API_DESCRIPTION": about.description,
         "ACCESS_LOG": False,  # it would print the numbers in GET /sms/codes/<mobile>; ours does not
         "AUTO_EXTEND": False,
         "DEPRECATION_FILTER": "ignore",  # else what Sanic itself does stands among our log lines, on Python 3.14
@@ -197,7 +228,7 @@ def _slowest_answer(settings: Settings) -> float:
     return max(SLOWEST_ANSWER, len(settings.sms_sender) * settings.sms_timeout + captcha + BESIDES_SMS)
 
 
-def _extension_config(settings: Settings) -> dict[str, Any]:
+def _extension_config(settings: Settings, about: documents.About) -> dict[str, Any]:
     return {
         "cors": bool(settings.cors_origins),  # it costs something at every request
         "cors_origins": "*" if "*" in settings.cors_origins else ",".join(settings.cors_origins),
@@ -209,7 +240,7 @@ def _extension_config(settings: Settings) -> dict[str, Any]:
         "http_auto_head": True,  # but for GET /sms/codes/<mobile>, which would send a message (routes/codes.py)
         "oas_autodoc": False,
         "oas_ui_swagger": False,  # its OAuth redirect page makes the server fetch a file from the internet
-        "oas_ui_redoc_html_title": documents.TITLE,
+        "oas_ui_redoc_html_title": about.title,
         "oas_path_to_redoc_html": str(documents.PAGE),
         "oas_ui_default": "redoc",
     }

@@ -110,7 +110,8 @@ class Authorizations:
             new_token, access = self._issuer.access(refreshed)
             written = await self._sessions.replace(raw, refreshed, tokens.key_suffix(access.digest), access)
             if written is True:
-                self._events.record(Event.REFRESH, user_id=token.user_id, session_id=token.session_id)
+                name = session.device.name
+                self._events.record(Event.REFRESH, user_id=token.user_id, session_id=token.session_id, device=name)
                 successor = Token(token.user_id, token.session_id, secret)
                 return pair(new_token, successor, refreshed, access)
             if written is False:

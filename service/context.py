@@ -12,9 +12,12 @@ from service.events import Events
 from service.health import Health
 from service.logins import Logins
 from service.observability.telemetry import Telemetry
+from service.operators import Keys, Operators
+from service.people import People
 from service.runtime.admission import AdmissionController
 from service.runtime.background import BackgroundTasks
 from service.sessions import Sessions
+from service.trail import Trail
 from service.users import Users
 
 
@@ -32,8 +35,12 @@ class Context:
     events: Events
     fast_routes: Any  # FastRoutes of http/fastpath.py, which knows this class
     health: Health
+    keys: Keys  # this one, operators and people on the private listener alone
     logins: Logins
+    operators: Operators
+    people: People
     admission: AdmissionController
     telemetry: Telemetry
     sessions: Sessions
+    trail: Trail  # on the private listener alone
     users: Users

@@ -4,6 +4,7 @@ ServiceError
 ├── InvalidRequest        invalid_request
 ├── InvalidCode           invalid_code
 ├── InvalidToken          invalid_token
+├── InvalidKey            invalid_token, of an operator
 ├── InvalidClient         invalid_client
 ├── InvalidRefreshToken   invalid_refresh_token
 ├── SessionEnded          session_ended, with a reason
@@ -59,6 +60,12 @@ class InvalidToken(ServiceError):
     def __init__(self, *, sent: bool = True) -> None:
         super().__init__()
         self.sent = sent
+
+
+class InvalidKey(InvalidToken):
+    """As `InvalidToken`, for an API key of the private listener."""
+
+    message = "The API key is missing or not valid."
 
 
 class InvalidClient(ServiceError):

@@ -1,16 +1,19 @@
 """What happens and is worth telling: security events, and what became of each login and each refresh.
 
-Use cases record it once, in one place. What is done with it is for the followers: the audit line, the metrics. The
-names do not change (docs/audit.md).
+Use cases record it once, in one place. What is done with it is for the followers: the audit line, the
+audit trail, the metrics. The names do not change (docs/audit.md).
 """
 
 from collections.abc import Callable
+from contextvars import ContextVar
 from enum import StrEnum
 from typing import NamedTuple
 
 from service import errors
+from service.roles import Actor
 
 TEST_CODE = "test_code"  # the reason of events of the numbers in TEST_CODES, which get no messages
+ACTOR: ContextVar[Actor | None] = ContextVar("actor", default=None)  # the operator or key behind this request, if any
 
 
 class Event(StrEnum):
@@ -33,6 +36,12 @@ class Event(StrEnum):
     MOBILE_CHANGED = "mobile_changed"
     NUMBER_LOCKED = "number_locked"
     NUMBER_UNLOCKED = "number_unlocked"
+    NUMBER_REVEALED = "number_revealed"
+    OPERATOR_ADDED = "operator_added"
+    OPERATOR_REMOVED = "operator_removed"
+    OPERATOR_REFUSED = "operator_refused"
+    KEY_ADDED = "key_added"
+    KEY_REMOVED = "key_removed"
     INTROSPECTION_REFUSED = "introspection_refused"
 
 
@@ -59,12 +68,18 @@ OUTCOMES = {
 
 
 class Details(NamedTuple):
-    """Whom an event is about, and why it happened. `mobile` is the whole number: a follower masks what it writes."""
+    """Whom an event is about, and why it happened. `mobile` is the whole number: a follower masks what it writes.
+
+    `operator` is who did it, where it was an operator or a key, and `remark` the reason that was given.
+    """
 
     user_id: int | None = None
     session_id: str | None = None
     mobile: str | None = None
     reason: str | None = None
+    device: str | None = None
+    operator: str | None = None
+    remark: str | None = None
 
 
 Follower = Callable[[Event | Attempt, Details], None]  # called on the path of a request: quick, and raises nothing
@@ -92,9 +107,12 @@ class Events:
         session_id: str | None = None,
         mobile: str | None = None,
         reason: str | None = None,
+        device: str | None = None,
     ) -> None:
         """Tell all followers, in the order in which they came."""
-        details = Details(user_id, session_id, mobile, reason)
+        actor = ACTOR.get()
+        operator, remark = (actor.name, actor.remark or None) if actor else (None, None)
+        details = Details(user_id, session_id, mobile, reason, device, operator, remark)
         for follower in self._followers:
             follower(event, details)
 

@@ -70,7 +70,8 @@ class Logins:
             try:
                 lease = await self._verify(mobile, code, device.ip, login)
             except InvalidCode:
-                self._events.record(Event.LOGIN_REFUSED, mobile=mobile, reason=InvalidCode.code)
+                refused = InvalidCode.code
+                self._events.record(Event.LOGIN_REFUSED, mobile=mobile, reason=refused, device=device.name)
                 raise
             if not isinstance(lease, CodeLease):
                 return lease
@@ -81,8 +82,8 @@ class Logins:
                 await self._give_back(lease)
                 raise
             reason = TEST_CODE if self._codes.is_fixed(mobile) else None
-            sid = opened.session_id
-            self._events.record(Event.LOGIN, user_id=user.id, session_id=sid, mobile=mobile, reason=reason)
+            sid, name = opened.session_id, device.name
+            self._events.record(Event.LOGIN, user_id=user.id, session_id=sid, mobile=mobile, reason=reason, device=name)
             return opened, is_new
 
     async def _verify(

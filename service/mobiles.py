@@ -35,6 +35,11 @@ def without_marks(text: str) -> str:
     return _MARKS.sub("", text)
 
 
+def hidden(text: str, mobile: str) -> str:
+    """The text, but for the mask of the number alone where that is in it."""
+    return mask(mobile) if mobile in without_marks(text) else text
+
+
 def mask(mobile: str) -> str:
     """`138****8000`: enough for support to recognise a number, not enough to dial it."""
     return f"{mobile[:3]}****{mobile[-4:]}"

@@ -1,16 +1,11 @@
-"""Use cases about a user: who, find, disable, enable."""
+"""Use cases about a user: who, find, rename, disable, enable."""
 
 from service import mobiles
-from service.entities import EndReason, User, UserStatus
+from service.entities import EndReason, User, UserStatus, id_in
 from service.errors import InvalidToken, NotFound, ServiceUnavailable
 from service.events import Event, Events
 from service.sessions import Sessions
 from service.stores.users import UserStore
-
-
-def id_in(text: str) -> int | None:
-    """The user id that is written here, of 63 bits as databases have them."""
-    return int(text) if text.isdecimal() and 0 < int(text) < 1 << 63 else None
 
 
 class Users:
@@ -38,6 +33,19 @@ class Users:
         if user is None:
             raise NotFound(f"there is no user {mobile_or_id}")
         return user
+
+    async def get(self, user_id: int) -> User:
+        """The user of an id. Raises NotFound."""
+        user = await self._store.get(user_id)
+        if user is None:
+            raise NotFound(f"there is no user {user_id}")
+        return user
+
+    async def rename(self, user: User, name: str) -> User:
+        """Give the user another name, and return the user with it."""
+        await self._store.set_name(user.id, name)
+        self._events.record(Event.NAME_CHANGED, user_id=user.id)
+        return user._replace(name=name)
 
     async def disable(self, user: User) -> list[str]:
         """Let the user log in no more, and end every session. Returns the ids of those that were live.

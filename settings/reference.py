@@ -25,6 +25,7 @@ HEADINGS = {
     "ProviderSettings": "SMS providers",
     "CaptchaSettings": "Captcha",
     "ClientSettings": "Clients",
+    "OperatorSettings": "Operators",
     "trusted_proxies": "Clients",
     "log_level": "Logs and traces",
 }
@@ -41,6 +42,7 @@ INTRODUCTIONS = {
     "SMS providers": "Only the chosen senders need theirs: [SMS](sms.md).",
     "Captcha": "When it is worth one: [the captcha](captcha.md).",
     "Clients": "[Introspection](introspection.md); [gateways](forward-auth.md). Proxies: [deployment](deployment.md).",
+    "Operators": "The private listener, and who may ask it: [operators](operators.md).",
     "Logs and traces": "What is logged: [the audit trail](audit.md). What is traced: [metrics](metrics.md).",
 }
 PAGE = """# Settings
@@ -77,6 +79,7 @@ PUBLISHED = """
 """
 REMARKS = {
     "Server": ". docker-compose.yml fixes HOST, PORT and DATA_DIR inside the container",
+    "Operators": ". docker-compose.yml fixes ADMIN_HOST and ADMIN_PORT inside the container",
     "Stores": ". docker-compose.yml fixes the two URLs",
 }
 Fields = dict[str, FieldInfo]

@@ -50,7 +50,12 @@ class StoreSettings(BaseModel):
     stores_timeout: float = Field(
         1.5, gt=0, le=60, description="seconds that a request may wait for Redis and the database, all told"
     )
-    database_pool_size: int = Field(10, ge=1, le=1_000, description="PostgreSQL connections per worker, at most")
+    database_pool_size: int = Field(
+        10, ge=1, le=1_000, description="PostgreSQL connections per worker, at most; the audit trail has one more"
+    )
+    audit_days: int = Field(
+        180, ge=0, le=36_500, description="days that events are kept in the database ([audit](audit.md)); 0: none is"
+    )
 
     @field_validator("redis_url")
     @classmethod

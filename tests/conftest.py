@@ -269,6 +269,7 @@ def make_settings(redis_server: str, migrated_database: Path, tmp_path: Path) ->
             "database_url": f"sqlite://{database}",
             "code_pepper": "a pepper for the tests alone",
             "log_level": "DEBUG",
+            "admin_port": 0,  # /metrics is on the one listener there is
             "redis_timeout": 10,  # these three are not what most tests are about, and machines may be slow
             "database_timeout": 10,
             "stores_timeout": 10,

@@ -50,7 +50,7 @@ def free_port() -> int:
 
 def environment(data_dir: Path, **settings: object) -> dict[str, str]:
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
-    values = {"DATA_DIR": data_dir, **settings}
+    values = {"DATA_DIR": data_dir, "ADMIN_PORT": 0, **settings}  # one process less; on where it is tested
     return {**kept, **{name: str(value) for name, value in values.items()}}
 
 

@@ -18,6 +18,9 @@ DEFAULTS = {
     "HOST": "127.0.0.1",
     "PORT": 8000,
     "WORKERS": 1,
+    "ADMIN_HOST": "127.0.0.1",
+    "ADMIN_PORT": 8001,
+    "ADMIN_TRUSTED_PROXIES": 0,
     "DATA_DIR": Path(".data"),
     "REDIS_URL": SecretStr(""),
     "DATABASE_URL": SecretStr(""),
@@ -78,6 +81,10 @@ def test_every_setting_says_what_it_is_for() -> None:
     [
         ("PORT", "nine", "integer"),
         ("PORT", "65536", "less than or equal to 65535"),
+        ("ADMIN_PORT", "-1", "greater than or equal to 0"),
+        ("CONSOLE_URL", "http://latch.internal", "https address"),
+        ("CONSOLE_URL", "https://10.0.0.7:8001", "of a name"),
+        ("CONSOLE_URL", "https://latch.internal/console", "without a path"),
         ("WORKERS", "0", "greater than or equal to 1"),
         ("ACCESS_TTL", "-1", "greater than or equal to 1"),
         ("CODE_TTL", "601", "less than or equal to 600"),
@@ -387,3 +394,21 @@ def test_a_misspelt_setting_in_the_environment_is_told_and_stops_nothing(monkeyp
     assert "ACCES_TTL: is no setting; ACCESS_TTL may be meant" in [
         finding.text for finding in check.of_settings(load())
     ]
+
+
+@pytest.mark.parametrize(
+    ("settings", "host"),
+    [
+        ({}, "localhost:8001"),
+        ({"admin_port": 9001}, "localhost:9001"),
+        ({"admin_port": 80}, "localhost"),
+        ({"console_url": "https://latch.internal/"}, "latch.internal"),
+        ({"console_url": "https://latch.internal:443"}, "latch.internal"),
+        ({"console_url": "https://Latch.Internal:8443"}, "latch.internal:8443"),
+    ],
+)
+def test_the_private_listener_is_asked_for_by_the_host_of_the_console(settings: dict[str, object], host: str) -> None:
+    assert load(**settings).console_host == host
+    assert load(**settings).is_console(host.upper())
+    assert not load(**settings).is_console(f"{host}0")
+    assert not load(**settings).is_console("127.0.0.1:8001")

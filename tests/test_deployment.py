@@ -138,7 +138,7 @@ def test_redis_keeps_its_data_and_evicts_nothing() -> None:
 
 def test_only_the_service_is_published_and_to_this_machine_alone() -> None:
     published = {name: service["ports"] for name, service in SERVICES.items() if "ports" in service}
-    assert published == {"latch": ["${PUBLISH_HOST:-127.0.0.1}:${PUBLISH_PORT:-8000}:8000"]}
+    assert published == {"latch": ["${PUBLISH_HOST:-127.0.0.1}:${PUBLISH_PORT:-8000}:8000", "127.0.0.1:8001:8001"]}
 
 
 def test_the_service_waits_for_its_stores_and_the_migrations() -> None:

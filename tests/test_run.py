@@ -16,7 +16,6 @@ import httpx
 import pytest
 from redis import Redis
 
-from config import Settings
 from service.commands import server
 from tests.client import BASE, MOBILE, bearer
 from tests.processes import AS_SHIPPED, PATIENCE, ROOT, Service, free_port, run, run_here
@@ -212,14 +211,14 @@ def test_a_start_that_fails_and_a_command_leave_the_redis_that_a_killed_run_has_
 @pytest.mark.slow
 @pytest.mark.parametrize(("host", "address"), [("localhost", "127.0.0.1"), ("0.0.0.0", "0.0.0.0"), ("::1", "::1")])
 def test_a_host_is_a_name_or_an_address_of_either_kind(host: str, address: str) -> None:
-    with server.bound(Settings.model_construct(host=host, port=0), None) as listener:
+    with server.bound(server.Place("HOST, PORT", host, 0), None) as listener:
         assert listener.getsockname()[0] == address
 
 
 @pytest.mark.slow
 def test_migrate_applies_once(folder: Path) -> None:
     url = f"sqlite://{folder.parent}/outside.sqlite3"
-    assert "applied 0001_initial" in run("migrate", folder, DATABASE_URL=url).stdout
+    assert "applied 0001_initial\n" in run("migrate", folder, DATABASE_URL=url).stdout
     assert "nothing to apply" in run_here("migrate", folder, DATABASE_URL=url).stdout
 
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import socket
 from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
@@ -25,10 +24,10 @@ def run(settings: Settings, _: Namespace) -> int:
     try:
         with (
             folder_of_a_run(settings) as folder,
-            server.bound(settings, folder) as listener,
+            server.all_bound(settings, folder) as listeners,
             embedded_redis(settings) as redis,
         ):
-            if not _serve(listener, settings, folder):
+            if not _serve(listeners, settings, folder):
                 return FAILED
             redis.keep()
     except KeyboardInterrupt:
@@ -36,10 +35,10 @@ def run(settings: Settings, _: Namespace) -> int:
     return DONE
 
 
-def _serve(listener: socket.socket, settings: Settings, folder: Path | None) -> bool:
+def _serve(listeners: server.Listeners, settings: Settings, folder: Path | None) -> bool:
     """Whether the service has ended because somebody stopped it."""
     try:
-        return _prepare(settings) and server.serve_on(listener, settings, folder)
+        return _prepare(settings) and server.serve_on(listeners, settings, folder)
     except KeyboardInterrupt:
         log.info("stopped before it served")
         return True

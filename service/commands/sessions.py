@@ -4,6 +4,7 @@ To the terminal what `routes/` is to HTTP. They speak to the stores directly, so
 """
 
 import asyncio
+import getpass
 import sys
 import time
 from argparse import Namespace
@@ -12,26 +13,27 @@ from contextlib import asynccontextmanager
 from dataclasses import asdict
 from functools import partial
 
-import orjson
-from rich.cells import cell_len, set_cell_size
-
 from config import Settings
 from service import mobiles
 from service.app import connections, limits_of
+from service.commands.output import DONE, FAILED, say, table
 from service.embedded.running import running_redis
-from service.entities import EndReason, Session, User, UserStatus
-from service.errors import NotFound
-from service.events import Event, Events
+from service.entities import EndReason, Session, User, UserStatus, id_in
+from service.errors import NotFound, ServiceUnavailable
+from service.events import ACTOR, Events
 from service.http.responses import timestamp
-from service.limits import Limits
 from service.observability import audit
+from service.observability.audit_writer import AuditWriter
+from service.people import People
+from service.roles import Actor, Role
 from service.sessions import Sessions
 from service.stores.codes import CodeStore
+from service.stores.directory import Directory
+from service.stores.events import EventStore
 from service.stores.sessions import SessionStore, key_names
 from service.stores.users import UserStore
-from service.users import Users, id_in
+from service.users import Users
 
-DONE, FAILED = 0, 1
 COLUMNS = ("ID", "DEVICE", "IP", "CREATED", "LAST REFRESH", "EXPIRES", "KEY")
 
 Confirm = Callable[[str], bool]
@@ -46,7 +48,7 @@ def run(settings: Settings, chosen: Namespace) -> int:
 async def _run(settings: Settings, chosen: Namespace) -> int:
     who, as_json = " ".join(chosen.subject), chosen.json  # a number may come in several words
     confirm = partial(_is_confirmed, yes=getattr(chosen, "yes", False))
-    async with opened(settings) as does:
+    async with opened(settings, getattr(chosen, "reason", "")) as does:
         if chosen.name == "sessions":
             return await does.list_sessions(who, as_json=as_json)
         if chosen.name == "revoke":
@@ -70,12 +72,10 @@ def _is_confirmed(question: str, *, yes: bool) -> bool:
 class OperatorCommands:
     """One command each. They print to standard output and return an exit code; NotFound and ServiceUnavailable rise."""
 
-    def __init__(self, users: Users, sessions: Sessions, limits: Limits, codes: CodeStore, events: Events) -> None:
+    def __init__(self, users: Users, sessions: Sessions, people: People) -> None:
         self._users = users
         self._sessions = sessions
-        self._limits = limits
-        self._codes = codes
-        self._events = events
+        self._people = people
 
     async def list_sessions(self, who: str, *, as_json: bool) -> int:
         """A user's live sessions, with the keys that end them."""
@@ -84,8 +84,8 @@ class OperatorCommands:
         status = f", {user.status.value}" if user else ""
         lines = [f"{_named(user_id, user)}{status}: {_count(found)}"]
         if found:
-            lines += _table([COLUMNS, *(tuple(session.values()) for session in found)])
-        return _say("\n".join(lines), {"user_id": user_id, "sessions": found}, as_json=as_json)
+            lines += table([COLUMNS, *(tuple(session.values()) for session in found)])
+        return say("\n".join(lines), {"user_id": user_id, "sessions": found}, as_json=as_json)
 
     async def revoke(self, who: str, session_id: str | None, confirm: Confirm, *, as_json: bool) -> int:
         """End one session of a user, or all."""
@@ -112,32 +112,33 @@ class OperatorCommands:
         user = await self._users.find(who)
         await self._users.enable(user)
         text = f"user {user.id} may log in again"
-        _say(text, {"user_id": user.id, "status": "active"}, as_json=as_json)
+        say(text, {"user_id": user.id, "status": "active"}, as_json=as_json)
         return FAILED if user.status is UserStatus.ACTIVE else DONE
 
     async def unlock(self, who: str, *, as_json: bool) -> int:
         """Forget a number's wrong tries, codes and cool-down. It may be that of no user yet."""
         mobile = mobiles.normalise(who) or (await self._users.find(who)).mobile
-        had_spent = await self._limits.forget(mobile)
-        had_code = await self._codes.forget(mobile)
-        self._events.record(Event.NUMBER_UNLOCKED, mobile=mobile)
+        had_something = await self._people.unlock(mobile)
         text = f"{mobiles.mask(mobile)} may ask for a code, and try it, as if it had never done so"
-        _say(text, {"mobile": mobile, "unlocked": had_spent or had_code}, as_json=as_json)
-        return DONE if had_spent or had_code else FAILED
+        say(text, {"mobile": mobile, "unlocked": had_something}, as_json=as_json)
+        return DONE if had_something else FAILED
 
     async def explain(self, token: str, *, as_json: bool) -> int:
         """Say whether a token is live; FAILED if it is not."""
         explained = await self._sessions.explain(token)
         whose = f" of user {explained.user_id}, session {explained.session_id}" if explained.user_id else ""
         text = f"a live {explained.kind}{whose}" if explained.live else f"not live{whose}: {explained.why}"
-        _say(text, {"live": explained.live, **asdict(explained)}, as_json=as_json)
+        say(text, {"live": explained.live, **asdict(explained)}, as_json=as_json)
         return DONE if explained.live else FAILED
 
     async def _whose(self, who: str) -> tuple[int, User | None]:
-        """A user's id and row. Without a row, whoever has a live session can be named by id. Raises NotFound."""
+        """A user's id and row. Without a row, whoever has a live session can be named by id.
+
+        So too while the database is away: ending a session needs Redis alone. Raises NotFound, ServiceUnavailable.
+        """
         try:
             user = await self._users.find(who)
-        except NotFound:
+        except (NotFound, ServiceUnavailable):
             user_id = id_in(who)
             if user_id is None or not await self._sessions.of_user(user_id):
                 raise
@@ -146,17 +147,21 @@ class OperatorCommands:
 
 
 @asynccontextmanager
-async def opened(settings: Settings) -> AsyncIterator[OperatorCommands]:
-    """The commands, connected to the stores of the settings."""
+async def opened(settings: Settings, reason: str = "") -> AsyncIterator[OperatorCommands]:
+    """The commands, connected to the stores of the settings. What they do is written to the audit trail at the end."""
     connection, database = connections(settings)
     await database.open()
+    writer = AuditWriter(EventStore(database), settings.audit_days)
+    ACTOR.set(Actor(getpass.getuser(), Role.OWNER, reason))
     try:
-        events = Events(audit.write_line)
+        events = Events(audit.write_line, writer.follow)
         sessions = Sessions(SessionStore(connection), events, time.time)
         limits = limits_of(settings, connection, events, time.time)
         users = Users(UserStore(database), sessions, events)
-        yield OperatorCommands(users, sessions, limits, CodeStore(connection), events)
+        people = People(Directory(database), users, limits, CodeStore(connection), events)
+        yield OperatorCommands(users, sessions, people)
     finally:
+        await writer.stop()
         await connection.close()
         await database.close()
 
@@ -167,7 +172,7 @@ def _named(user_id: int, user: User | None) -> str:
 
 def _ended(user_id: int, ids: Sequence[str], *, as_json: bool, did_more: bool = False) -> int:
     text = f"user {user_id}: ended {_count(ids)}{': ' if ids else ''}{', '.join(ids)}"
-    _say(text, {"user_id": user_id, "ended": ids}, as_json=as_json)
+    say(text, {"user_id": user_id, "ended": ids}, as_json=as_json)
     return DONE if ids or did_more else FAILED
 
 
@@ -185,14 +190,3 @@ def _described(session: Session) -> dict[str, str]:
 
 def _count(sessions: Sequence[object]) -> str:
     return f"{len(sessions)} session{'' if len(sessions) == 1 else 's'}"
-
-
-def _table(rows: Sequence[Sequence[str]]) -> list[str]:
-    widths = [max(map(cell_len, column)) for column in zip(*rows, strict=True)]  # of Chinese, and of emoji, two cells
-    return ["  ".join(map(set_cell_size, row, widths)).rstrip() for row in rows]
-
-
-def _say(text: str, value: object, *, as_json: bool) -> int:
-    """Print the text for people, or the value for scripts. Returns DONE."""
-    print(orjson.dumps(value).decode() if as_json else text)
-    return DONE

@@ -11,10 +11,11 @@ import os
 import socket
 import threading
 import time
+from collections.abc import Callable
 from multiprocessing.connection import Connection
 
 from config import Settings
-from service.app import build
+from service import admin, app
 from service.commands import http_server, signals
 from service.commands.http_server import ORPHAN_GRACE, Stop, StopRequest
 from service.http.requests import App
@@ -29,18 +30,35 @@ log = logging.getLogger(__name__)
 
 def work(settings: Settings, listener: socket.socket, parent: Connection, _lock: int) -> None:
     """Serve on `listener`. `_lock` is a file descriptor that stays open as long as this process."""
+    _serve(built, settings, listener, parent)
+
+
+def work_for_operators(settings: Settings, listener: socket.socket, parent: Connection, _lock: int) -> None:
+    """The same on the private listener."""
+    _serve(built_for_operators, settings, listener, parent)
+
+
+def _serve(make: Callable[[Settings], App], settings: Settings, listener: socket.socket, parent: Connection) -> None:
     signals.ignore()
     logs.configure(settings)
     watch = ParentWatch(parent)
     watch.start()
-    http_server.run(built(settings), listener, watch.attach, lambda: parent.send_bytes(READY))
+    http_server.run(make(settings), listener, watch.attach, lambda: parent.send_bytes(READY))
 
 
 def built(settings: Settings) -> App:
     """The app of one server."""
-    app = build(settings)
-    app.after_server_start(_keep)
-    return app
+    return _kept(app.build(settings))
+
+
+def built_for_operators(settings: Settings) -> App:
+    """The app of the private listener."""
+    return _kept(admin.build(settings))
+
+
+def _kept(made: App) -> App:
+    made.after_server_start(_keep)
+    return made
 
 
 def _keep(_app: App) -> None:

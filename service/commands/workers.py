@@ -4,37 +4,22 @@ Signals are taken in one place alone, while there is nothing to do but wait: no 
 """
 
 import logging
-import multiprocessing
 import socket
 import time
 from collections.abc import Callable
-from contextlib import suppress
-from dataclasses import dataclass
-from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
-from multiprocessing.reduction import DupFd
 
 from config import Settings
-from service.commands import signals
-from service.commands.worker import STOP, work
+from service.commands import child, signals
+from service.commands.child import Child
+from service.commands.worker import work
 
 LOOK = 0.5  # seconds between two looks at the workers, where nothing is heard of them
 RESTART_PAUSE = 1.0  # seconds between two rounds of restarts: a worker that cannot start is no busy loop
 STOP_MARGIN = 8.0  # seconds that a worker gets to end, besides those for its requests
 
-SPAWN = multiprocessing.get_context("spawn")  # the main process has threads, which do not survive a fork
-
 log = logging.getLogger(__name__)
-
-
-@dataclass
-class Worker:
-    """One process, and our end of the pipe to it: closing it, or dying, tells it that it is alone."""
-
-    process: SpawnProcess
-    pipe: Connection
-    is_ready: bool = False
 
 
 class Workers:
@@ -44,14 +29,13 @@ class Workers:
         self._settings = settings
         self._listener = listener
         self._lock = lock
-        self._workers: list[Worker] = []
+        self._workers: list[Child] = []
         self._started = 0.0
         self._is_up = False
 
     def run(self, when_ready: Callable[[], None]) -> bool:
         """Work until a signal comes. False where a worker could not start; its own words are in the log."""
-        with signals.held():
-            resource_tracker.ensure_running()  # it inherits that SIGHUP waits, and lets go of the others
+        child.prepare()
         with signals.held():
             try:
                 while self._look(when_ready):
@@ -66,7 +50,7 @@ class Workers:
     def _look(self, when_ready: Callable[[], None]) -> bool:
         """Hear who is ready, start whoever is missing. False where that is of no use."""
         for worker in tuple(self._workers):
-            self._hear(worker)
+            worker.hear()
             if not worker.process.is_alive():
                 self._workers.remove(worker)
                 worker.pipe.close()
@@ -75,17 +59,11 @@ class Workers:
         if len(self._workers) < self._settings.workers and time.monotonic() - self._started >= RESTART_PAUSE:
             self._started = time.monotonic()
             while len(self._workers) < self._settings.workers:
-                self._workers.append(self._start())
+                self._workers.append(Child(work, self._settings, self._listener, self._lock))
         if not self._is_up and self._workers and all(worker.is_ready for worker in self._workers):
             self._is_up = True
             when_ready()
         return True
-
-    def _hear(self, worker: Worker) -> None:
-        if not worker.is_ready and worker.pipe.poll():
-            with suppress(EOFError, OSError):  # it has died meanwhile
-                worker.pipe.recv_bytes()
-                worker.is_ready = True
 
     def _report(self, process: SpawnProcess) -> bool:
         """Whether to start it again: not where it has failed by itself before all were up."""
@@ -94,14 +72,6 @@ class Workers:
             return False
         log.error("worker %s has died (%s); starting it again", process.pid, process.exitcode)
         return True
-
-    def _start(self) -> Worker:
-        ours, theirs = SPAWN.Pipe()
-        given = (self._settings, self._listener, theirs, Inherited(self._lock))
-        process = SPAWN.Process(target=work, args=given, daemon=True)
-        process.start()
-        theirs.close()
-        return Worker(process, ours)
 
     def _sources(self) -> list[Connection | int]:
         """What there may be news from."""
@@ -112,26 +82,7 @@ class Workers:
         """Tell all workers, and wait for them as long as their requests may take."""
         self._listener.close()  # or else connections would wait here for workers that have closed theirs
         for worker in self._workers:
-            self._hear(worker)
-            if not worker.is_ready:  # it serves nobody, and may be importing for a second or two
-                worker.process.kill()
-            with suppress(OSError):
-                worker.pipe.send_bytes(STOP)
+            worker.tell_to_stop()
         deadline = time.monotonic() + self._settings.graceful_timeout + STOP_MARGIN
         for worker in self._workers:
-            worker.process.join(max(0.0, deadline - time.monotonic()))
-            if worker.process.is_alive():
-                log.error("worker %s did not end and is killed", worker.process.pid)
-                worker.process.kill()
-                worker.process.join()
-
-
-class Inherited:
-    """A file descriptor that a process has open from its birth on; there it is a number."""
-
-    def __init__(self, descriptor: int) -> None:
-        self._descriptor = descriptor
-
-    def __reduce__(self) -> tuple[type[int], tuple[int]]:
-        DupFd(self._descriptor)  # names it to the process that is being started
-        return int, (self._descriptor,)
+            worker.end(deadline - time.monotonic())

@@ -68,7 +68,7 @@ def _unusable(data_dir: Path, error: OSError) -> DataDirUnusable:
 
 @contextmanager
 def folder_of_a_run(settings: Settings) -> Iterator[Path | None]:
-    """Yields where locks and metrics of a service go: `DATA_DIR`, held for it, or None if one worker can do without.
+    """Yields where locks and metrics of a service go: `DATA_DIR`, held for it, or None if one process can do without.
 
     With all stores outside nothing is kept, so a `DATA_DIR` that cannot be written is replaced by a folder that goes
     with the process. Raises DataDirInUse, DataDirUnusable.
@@ -80,7 +80,8 @@ def folder_of_a_run(settings: Settings) -> Iterator[Path | None]:
         except DataDirUnusable:
             if settings.keeps_files:
                 raise
-            folder = None if settings.workers == 1 else Path(stack.enter_context(_temporary()))
+            is_alone = settings.workers == 1 and not settings.admin_port
+            folder = None if is_alone else Path(stack.enter_context(_temporary()))
         yield folder
 
 
@@ -89,7 +90,8 @@ def _temporary() -> Iterator[str]:
     try:
         folder = tempfile.TemporaryDirectory(prefix="latch-")
     except OSError as error:
-        text = f"DATA_DIR: should be a folder that can be written where WORKERS is above 1: {error.strerror}"
+        when = "where WORKERS is above 1 or ADMIN_PORT is not 0"
+        text = f"DATA_DIR: should be a folder that can be written {when}: {error.strerror}"
         raise DataDirUnusable(text) from None
     with folder as path:
         yield path

@@ -29,7 +29,12 @@ def name(given: str, user_agent: str) -> str:
 
     Control characters and undecodable bytes are left out, so that it can be stored and shown anywhere.
     """
-    return _cut(_printable(_decoded(given)) or _readable(_printable(_decoded(user_agent))[:LONGEST])) or UNKNOWN
+    return _cut(readable(given) or _simplified(readable(user_agent)[:LONGEST])) or UNKNOWN
+
+
+def readable(given: str) -> str:
+    """A header's text that people are to read: decoded, and without what could not be stored and shown anywhere."""
+    return _printable(_decoded(given))
 
 
 def _decoded(given: str) -> str:
@@ -43,7 +48,7 @@ def _decoded(given: str) -> str:
 
 
 @lru_cache(maxsize=1024)
-def _readable(user_agent: str) -> str:
+def _simplified(user_agent: str) -> str:
     """`Mobile Safari on iPhone`, `Chrome on Windows`; what the parser does not know, as it stands."""
     found = parse(user_agent)
     browser = found.user_agent.family if found.user_agent else ""

@@ -50,6 +50,7 @@ REFUSALS = {
     408: (InvalidRequest.code, "The request did not come whole in time."),
     404: (NotFound.code, NotFound.message),
     405: ("method_not_allowed", "This address does not take this method."),
+    421: (InvalidRequest.code, "Nothing is served under this host name here."),
     413: ("payload_too_large", "The request is too large."),
     431: ("payload_too_large", "The head of the request is too large."),
     415: (UnsupportedMediaType.code, UnsupportedMediaType.message),
@@ -103,7 +104,8 @@ def answer_to(error: ServiceError, sent_id: str) -> Answer:
         headers["Accept-Encoding"] = "identity"  # RFC 9110 section 15.5.16
     if isinstance(error, TooManyRequests):
         extra["retry_after"] = error.retry_after
-    return failure(sent_id, status, error.code, error.message, headers=headers, extra=extra)
+    text = " ".join([error.message, *getattr(error, "__notes__", ())])  # what was done all the same
+    return failure(sent_id, status, error.code, text, headers=headers, extra=extra)
 
 
 def refusal_of(status: int, sent_id: str, *, has_body: bool = True) -> Answer:

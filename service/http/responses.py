@@ -10,7 +10,7 @@ from sanic import HTTPResponse
 from sanic.helpers import STATUS_CODES, has_message_body
 
 JSON = "application/json"
-OK, NO_CONTENT = 200, 204
+OK, CREATED, NO_CONTENT = 200, 201, 204
 
 Data = Mapping[str, Any]
 
@@ -57,9 +57,15 @@ def _value(value: object) -> bytes:
     return text.encode(errors="surrogateescape")
 
 
-def ok(data: Data, headers: Mapping[str, str] | None = None) -> Answer:
-    """200 with data."""
-    return Answer(orjson.dumps({"message": "ok", "data": data}, option=orjson.OPT_UTC_Z), headers=headers)
+def ok(data: Data, headers: Mapping[str, str] | None = None, status: int = OK) -> Answer:
+    """200 with data, or another success."""
+    body = orjson.dumps({"message": "ok", "data": data}, option=orjson.OPT_UTC_Z)
+    return Answer(body, status=status, headers=headers)
+
+
+def created(data: Data) -> Answer:
+    """201 with data."""
+    return ok(data, status=CREATED)
 
 
 def nothing() -> Answer:

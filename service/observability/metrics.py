@@ -12,12 +12,13 @@ from itertools import product
 from pathlib import Path
 from typing import Literal
 
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, generate_latest, values
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
 from service import VERSION
 from service.entities import EndReason
 from service.events import OUTCOMES, TEST_CODE, Attempt, Details, Event, Events
+from service.observability import audit_writer
 from service.observability.prometheus_patches import BulkHistogram, forget_the_killed
 from service.runtime import admission
 from service.senders import failover
@@ -29,6 +30,15 @@ STORE_BUCKETS = (0.00025, 0.0005, *BUCKETS[:-1])
 SMS_BUCKETS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 STORE_OUTCOMES = (meter.OK, meter.UNAVAILABLE)
 SMS_OUTCOMES = (failover.SENT, failover.FAILED, failover.REFUSED)
+
+
+def share(folder: Path) -> None:
+    """From now on count in files of this folder, which any process can add up. Call it before a `Metrics` is made."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for left_over in folder.glob("*.db"):
+        left_over.unlink()
+    os.environ[SHARED_DIR] = str(folder)
+    values.ValueClass = values.MultiProcessValue()  # type: ignore[no-untyped-call]
 
 
 class Metrics:
@@ -43,6 +53,7 @@ class Metrics:
         self._count_logins_and_sessions()
         self._measure_stores()
         self._measure_workers()
+        self._measure_audit()
         for sender, outcome in product(senders, SMS_OUTCOMES):
             self.sms.labels(sender, outcome)
         for limit in limits:
@@ -120,12 +131,16 @@ class Metrics:
 
     def start(self, workers: int, events: Events) -> None:
         """This process serves from now on, as one of so many workers."""
-        self._followed = events
-        events.follow(self.observe_event)
+        self.follow(events)
         self.worker_starts.inc()
         self.workers.set(1)
         self.workers_configured.set(workers)
         self.build_info.labels(VERSION).set(1)
+
+    def follow(self, events: Events) -> None:
+        """Count these events until `stop`."""
+        self._followed = events
+        events.follow(self.observe_event)
 
     def stop(self) -> None:
         """Tell the other workers that this one is gone."""
@@ -177,6 +192,21 @@ class Metrics:
         self.store_operations = self._gauge("latch_store_operations", what, "livesum", "store")
         what = "Connections that may be opened to a store"
         self.store_connections = self._gauge("latch_store_connections_max", what, "livesum", "store")
+
+    def observe_audit(self, queued: int, seconds: float) -> None:
+        """Set how many events wait for the database in this worker, and for how long the oldest has."""
+        self.audit_queue.set(queued)
+        self.audit_lag.set(seconds)
+
+    def _measure_audit(self) -> None:
+        what = "Events that wait to be written to the audit trail"
+        self.audit_queue = self._gauge("latch_audit_queue", what, "livesum")
+        what = "Seconds for which the oldest event that waits has done so"
+        self.audit_lag = self._gauge("latch_audit_lag_seconds", what, "livemax")
+        what = "Events that stand in the log and not in the audit trail"
+        self.audit_lost = self._counter("latch_audit_lost", what, "reason")
+        for reason in audit_writer.Lost._fields:
+            self.audit_lost.labels(reason)
 
     def _measure_workers(self) -> None:
         self.workers = self._gauge("latch_workers", "Workers that serve", "livesum")

@@ -1,4 +1,4 @@
-"""Cuts mobile numbers, tokens and digests out of text, wherever they came from. Pure."""
+"""Cuts mobile numbers, tokens, keys and digests out of text, wherever they came from. Pure."""
 
 import re
 import string
@@ -21,6 +21,7 @@ _ESCAPES = (rf"%{_HEX}{{2}}", rf"%25{_HEX}{{2}}", r"\\[nrtvf]", rf"\\x{_HEX}{{2}
 _BEFORE = "|".join(["(?<![0-9A-Za-z])", *(f"(?<={escape})" for escape in _ESCAPES)])
 _MOBILE = re.compile(rf"(?:{_BEFORE})(?:(?:00)?86{_BETWEEN})?({_DIGITS})(?![0-9A-Za-z])")
 _TOKEN = re.compile(r"(?:(?<![A-Za-z0-9_-])|(?<=%20)|(?<=\\[nrt]))[A-Za-z0-9_-]{64}(?![A-Za-z0-9_-])")
+_KEY = re.compile(r"latch_[A-Za-z0-9_-]{43}")  # of an operator's program
 # What they cannot be without, and what is found much sooner: nearly all lines have neither.
 _NUMBER = re.compile(_DIGITS)
 _PERHAPS = re.compile(r"1[^0-2A-Za-z.:=/,_][^A-Za-z.:=/,_]{9}")  # unless something in it is escaped
@@ -31,10 +32,10 @@ _RUN = b"x" * 64
 
 
 def redact(text: str) -> str:
-    """The text with mobile numbers masked and tokens and digests cut out. It may be many lines."""
+    """The text with mobile numbers masked and tokens, keys and digests cut out. It may be many lines."""
     if not is_suspicious(text):
         return text
-    text = _TOKEN.sub("[redacted]", text)
+    text = _KEY.sub("[redacted]", _TOKEN.sub("[redacted]", text))
     return _MOBILE.sub(_masked, text)
 
 
@@ -48,6 +49,8 @@ def _masked(found: re.Match[str]) -> str:
 def is_suspicious(text: str) -> bool:
     """Whether a secret may be in there. Nearly always not, which takes a small part of looking closely."""
     if (_PERHAPS.search(text) or "%" in text or "\\" in text) and _NUMBER.search(text):
+        return True
+    if "latch_" in text and _KEY.search(text):
         return True
     return _RUN in text.encode(errors="replace").translate(_RUNS)
 

@@ -16,11 +16,12 @@ STATM = Path("/proc/self/statm")  # Linux alone
 
 
 class Sampler:
-    """One per worker."""
+    """One per worker, and one of the process beside them, which is not counted among them."""
 
-    def __init__(self, metrics: Metrics, stores: Mapping[str, Meter]) -> None:
+    def __init__(self, metrics: Metrics, stores: Mapping[str, Meter], *, is_worker: bool = True) -> None:
         self._metrics = metrics
         self._stores = dict(stores)
+        self._is_worker = is_worker
         self._cpu = 0.0
         self._task: asyncio.Task[None] | None = None
         for name, store in stores.items():
@@ -40,6 +41,8 @@ class Sampler:
         """Set every gauge. `lag` is by how many seconds the event loop was late at most."""
         for name, store in self._stores.items():
             self._metrics.store_operations.labels(name).set(store.peak())
+        if not self._is_worker:
+            return
         self._metrics.loop_lag.set(lag)
         cpu = time.process_time()
         self._metrics.worker_cpu.inc(cpu - self._cpu)

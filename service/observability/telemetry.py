@@ -40,6 +40,12 @@ class Telemetry:
         self._sampler.start()
         self.tracing = self.tracing or _tracing(self._settings)
 
+    def start_aside(self, stores: Mapping[str, Meter], events: Events) -> None:
+        """This process answers operators from now on; it is none of the workers."""
+        self.metrics.follow(events)
+        self._sampler = Sampler(self.metrics, stores, is_worker=False)
+        self._sampler.start()
+
     async def stop(self) -> None:
         """This process serves no more: send the last spans, and tell the other workers."""
         if self._sampler:

@@ -12,6 +12,7 @@ from service.http.responses import failure, ok
 from service.routes.openapi import backend_documents
 
 health = Blueprint("health")
+metrics = Blueprint("metrics")
 
 
 @health.get("/healthz")
@@ -35,10 +36,10 @@ async def readyz(request: Request) -> HTTPResponse:
     return failure(request_id(request), STATUS[code], code, text, headers=headers, extra={"stores": stores})
 
 
-@health.get("/metrics")
+@metrics.get("/metrics")
 @openapi.definition(**backend_documents.METRICS)
-async def metrics(request: Request) -> HTTPResponse:
+async def expose(request: Request) -> HTTPResponse:
     """All workers' metrics in Prometheus' text format."""
-    metrics = request.app.ctx.telemetry.metrics
-    text = await asyncio.to_thread(metrics.exposition)
-    return HTTPResponse(text, content_type=metrics.content_type)
+    counted = request.app.ctx.telemetry.metrics
+    text = await asyncio.to_thread(counted.exposition)
+    return HTTPResponse(text, content_type=counted.content_type)

@@ -51,10 +51,10 @@ class CodeRequest:
 
 def credentials(raw: RawRequest, code_length: int) -> Credentials:
     """`{mobile, code}`. Raises InvalidRequest."""
-    fields = _json_object(raw)
+    fields = json_object(raw)
     problems: dict[str, str] = {}
-    mobile = _mobile(_string(fields, "mobile", problems), problems)
-    code = _code(_string(fields, "code", problems), code_length, problems)
+    mobile = _mobile(string(fields, "mobile", problems), problems)
+    code = _code(string(fields, "code", problems), code_length, problems)
     if problems:
         raise InvalidRequest(problems)
     return Credentials(mobile, code)
@@ -62,11 +62,11 @@ def credentials(raw: RawRequest, code_length: int) -> Credentials:
 
 def number_change(raw: RawRequest, code_length: int) -> NumberChange:
     """`{mobile, code, current_code}`. Raises InvalidRequest."""
-    fields = _json_object(raw)
+    fields = json_object(raw)
     problems: dict[str, str] = {}
-    mobile = _mobile(_string(fields, "mobile", problems), problems)
+    mobile = _mobile(string(fields, "mobile", problems), problems)
     code, current = (
-        _code(_string(fields, name, problems), code_length, problems, name) for name in ("code", "current_code")
+        _code(string(fields, name, problems), code_length, problems, name) for name in ("code", "current_code")
     )
     if problems:
         raise InvalidRequest(problems)
@@ -76,7 +76,7 @@ def number_change(raw: RawRequest, code_length: int) -> NumberChange:
 def erasing_code(raw: RawRequest, code_length: int) -> str:
     """`{code}`. Raises InvalidRequest."""
     problems: dict[str, str] = {}
-    code = _code(_string(_json_object(raw), "code", problems), code_length, problems)
+    code = _code(string(json_object(raw), "code", problems), code_length, problems)
     if problems:
         raise InvalidRequest(problems)
     return code
@@ -85,7 +85,7 @@ def erasing_code(raw: RawRequest, code_length: int) -> str:
 def new_name(raw: RawRequest) -> str:
     """`{name}`. Raises InvalidRequest."""
     problems: dict[str, str] = {}
-    name = names.normalise(_string(_json_object(raw), "name", problems))
+    name = names.normalise(string(json_object(raw), "name", problems))
     if name is None:
         problems.setdefault("name", NAME_EXPECTED)
         raise InvalidRequest(problems)
@@ -94,7 +94,7 @@ def new_name(raw: RawRequest) -> str:
 
 def code_request_in_body(request: Request) -> CodeRequest:
     """`{mobile, purpose, captcha_token}`. Raises InvalidRequest."""
-    return _code_request(request, _json_object(request.raw))
+    return _code_request(request, json_object(request.raw))
 
 
 def code_request_in_address(request: Request, mobile: str) -> CodeRequest:
@@ -120,9 +120,9 @@ def form(raw: RawRequest, *names: str) -> dict[str, str]:
 
 def _code_request(request: Request, fields: dict[str, Any]) -> CodeRequest:
     problems: dict[str, str] = {}
-    mobile = _mobile(_string(fields, "mobile", problems), problems)
+    mobile = _mobile(string(fields, "mobile", problems), problems)
     token = _captcha_token(fields, request.app.ctx.captcha, problems)
-    purpose = _string(fields, "purpose", problems) if "purpose" in fields else Purpose.LOGIN
+    purpose = string(fields, "purpose", problems) if "purpose" in fields else Purpose.LOGIN
     if "purpose" not in problems and purpose not in list(Purpose):
         problems["purpose"] = f"should be one of {', '.join(Purpose)}"
     if problems:
@@ -144,8 +144,8 @@ def _is_json(media_type: str) -> bool:
     return not media_type or JSON_TYPE.fullmatch(media_type) is not None
 
 
-def _json_object(raw: RawRequest) -> dict[str, Any]:
-    """The body. A byte order mark before it is passed over (RFC 8259 section 8.1)."""
+def json_object(raw: RawRequest) -> dict[str, Any]:
+    """The body, without a byte order mark (RFC 8259 section 8.1). Raises UnsupportedMediaType, InvalidRequest."""
     if not _is_json(_media_type(raw)):
         raise UnsupportedMediaType
     try:
@@ -157,7 +157,8 @@ def _json_object(raw: RawRequest) -> dict[str, Any]:
     return fields
 
 
-def _string(body: dict[str, Any], name: str, problems: dict[str, str]) -> str:
+def string(body: dict[str, Any], name: str, problems: dict[str, str]) -> str:
+    """A field that should be there; else it is named among the problems."""
     value = body.get(name)
     if isinstance(value, str):
         return value
@@ -185,7 +186,7 @@ def _captcha_token(fields: dict[str, Any], gate: Captcha | None, problems: dict[
     """Empty where none was sent: whether one is needed is not known yet."""
     if gate is None or FIELD not in fields:
         return ""
-    token = _string(fields, FIELD, problems)
+    token = string(fields, FIELD, problems)
     if token and (problem := gate.problem(token)):
         problems.setdefault(FIELD, problem)
     return token

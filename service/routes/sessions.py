@@ -23,7 +23,7 @@ KEEP_CURRENT = "current"
 async def list_sessions(request: Request, identity: Identity) -> HTTPResponse:
     """The caller's devices, the newest login first."""
     found = await request.app.ctx.sessions.of_user(identity.user_id)
-    return ok({"sessions": [_described(session, identity) for session in found]})
+    return ok({"sessions": [_of_caller(session, identity) for session in found]})
 
 
 @sessions.delete("/<session_id>")
@@ -51,10 +51,15 @@ async def end_sessions(request: Request, identity: Identity) -> HTTPResponse:
     return nothing()
 
 
-def _described(session: Session, identity: Identity) -> dict[str, Any]:
+def _of_caller(session: Session, identity: Identity) -> dict[str, Any]:
+    current = session.session_id == identity.session_id
+    return {"id": session.session_id, "current": current, **described(session)}
+
+
+def described(session: Session) -> dict[str, Any]:
+    """A session as its user and operators see it."""
     return {
         "id": session.session_id,
-        "current": session.session_id == identity.session_id,
         "device": session.device.name,
         "ip": session.device.ip,
         "created_at": timestamp(session.created_at),

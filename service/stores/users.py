@@ -1,4 +1,4 @@
-"""Users in SQL. The only importer of the models."""
+"""Users in SQL."""
 
 import asyncio
 import logging
@@ -115,18 +115,18 @@ class UserStore:
         statement = _statement(len(asked), postgres=postgres)
         run = partial(self._database.client.execute_query_dict, statement, values)
         for row in await self._database.within(run):
-            user = _user(row)
+            user = user_of(row)
             asked[user.mobile].answer(user)
 
     async def get(self, user_id: int) -> User | None:
         """The user of this id."""
         row = await self._database.query(lambda: UserRow.get_or_none(id=user_id))
-        return _user({name: getattr(row, name) for name in COLUMNS}) if row else None
+        return user_of({name: getattr(row, name) for name in COLUMNS}) if row else None
 
     async def find(self, mobile: str) -> User | None:
         """The user of this number."""
         row = await self._database.query(lambda: UserRow.get_or_none(mobile=mobile))
-        return _user({name: getattr(row, name) for name in COLUMNS}) if row else None
+        return user_of({name: getattr(row, name) for name in COLUMNS}) if row else None
 
     async def rename(self, user_id: int, name: str) -> User | None:
         """Give an active user another name. None where there is none."""
@@ -148,7 +148,7 @@ class UserStore:
 
     async def _changed(self, statement: str, *values: object) -> User | None:
         rows = await self._database.rows(self._marked(statement), values)
-        return _user(rows[0]) if rows else None
+        return user_of(rows[0]) if rows else None
 
     def _marked(self, statement: str) -> str:
         return statement.format("$" if self._database.is_postgres else "?")
@@ -156,6 +156,10 @@ class UserStore:
     async def set_status(self, user_id: int, status: UserStatus) -> None:
         """Let a user log in, or not."""
         await self._database.query(lambda: UserRow.filter(id=user_id).update(status=status.value))
+
+    async def set_name(self, user_id: int, name: str) -> None:
+        """Give a user another name, whether active or not."""
+        await self._database.query(lambda: UserRow.filter(id=user_id).update(name=name))
 
 
 @lru_cache(maxsize=MOST)
@@ -168,7 +172,8 @@ def _statement(count: int, *, postgres: bool) -> str:
     return UPSERT.format(rows=rows, active=f"{mark}1")
 
 
-def _user(row: dict[str, Any]) -> User:
+def user_of(row: dict[str, Any]) -> User:
+    """The user of a row with these COLUMNS."""
     return User(
         id=row["id"],
         mobile=row["mobile"],

@@ -225,6 +225,21 @@ async def test_an_erased_user_is_gone_at_once_and_comes_back_as_another(
     assert again["user_id"] != tokens["user_id"]
 
 
+async def test_the_audit_trail_tells_nothing_of_who_was_erased(start: Start, database: Database) -> None:
+    api = await start()
+    tokens = await api.log_in()
+    assert (await api.erase(tokens["token"], await api.code_for("erase", MOBILE, tokens["token"]))).status_code == 204
+    for _ in range(100):  # the writer's half second, and what it sees to then
+        rows = await database.rows("SELECT kind, user_id, mobile, ip, device FROM events", [])
+        if "user_erased" in {row["kind"] for row in rows} and all((row["user_id"] or 0) <= 0 for row in rows):
+            break
+        await asyncio.sleep(0.05)
+    of_user = [row for row in rows if row["user_id"]]
+    assert {"login", "user_erased"} <= {row["kind"] for row in of_user}
+    assert len({row["user_id"] for row in of_user}) == 1
+    assert all(row["user_id"] < 0 and not (row["mobile"] or row["ip"] or row["device"]) for row in of_user)
+
+
 async def test_nothing_of_an_erased_number_stays_in_redis(start: Start, redis: Any) -> None:
     api = await start(**{**LIMITS, "limit_code_cooldown": "off"})
     token = (await api.log_in())["token"]

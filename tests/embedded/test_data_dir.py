@@ -2,9 +2,12 @@
 
 from pathlib import Path
 
+import httpx
 import pytest
 
-from tests.processes import Service, run_here
+from tests.commands.test_workers import listens
+from tests.processes import Service, free_port, run_here
+from tests.test_stopping import until
 
 OUTSIDE = {
     "REDIS_URL": "redis://127.0.0.1:1",  # nobody listens there; it serves all the same, and answers 503
@@ -29,13 +32,17 @@ def test_what_is_kept_needs_a_folder_that_can_be_written(no_folder: Path, settin
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize(("workers", "private"), [(1, False), (2, False), (1, True)])
 def test_with_all_stores_outside_no_folder_is_needed(
-    no_folder: Path, workers: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    no_folder: Path, workers: int, tmp_path: Path, *, private: bool
 ) -> None:
+    admin_port = free_port() if private else 0
     settings = OUTSIDE | {"SMS_SENDER": "console", "WORKERS": str(workers), "TMPDIR": str(tmp_path)}
-    with Service(no_folder, ready="/healthz", **settings) as service:
-        assert service.http.get("/metrics").status_code == 200
+    with Service(no_folder, ready="/healthz", **settings, ADMIN_PORT=admin_port) as service:
+        if private:
+            until(lambda: listens(admin_port), service)
+        port = admin_port or service.port
+        assert 'latch_build_info{version="' in httpx.get(f"http://127.0.0.1:{port}/metrics", trust_env=False).text
         assert service.http.get("/readyz").status_code == 503
         assert service.stop() == 0, service.text()
     assert "Traceback" not in service.text()

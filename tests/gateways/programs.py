@@ -9,7 +9,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -22,6 +22,7 @@ from redis import Redis
 from tests.client import bearer
 from tests.processes import PATIENCE, ROOT, Service, free_port
 
+NOT_FOUND = 404
 BACKENDS = ("/orders/1", "/profiles/1")
 APP = "https://app.example.com"  # the origin of a browser app
 REDIS_TIMEOUT = 0.5  # seconds
@@ -133,12 +134,10 @@ def wait_for(client: httpx.Client, process: subprocess.Popen[bytes], place: Path
     deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
         assert process.poll() is None, (place / "output.txt").read_text(encoding="utf-8")
-        try:
-            client.get("/healthz")
-        except httpx.TransportError:
-            time.sleep(0.02)
-        else:
-            return
+        with suppress(httpx.TransportError):
+            if client.get("/orders/1").status_code != NOT_FOUND:  # Traefik listens before it has read its routes
+                return
+        time.sleep(0.02)
     pytest.fail("the gateway does not answer")
 
 

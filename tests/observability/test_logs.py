@@ -64,6 +64,7 @@ def fail(text: str) -> None:
         (f"Authorization: Bearer {TOKEN.text}", "Authorization: Bearer [redacted]"),
         (f'{{"token":"{TOKEN.text}"}}', '{"token":"[redacted]"}'),
         (f"{TOKEN.text} {TOKEN.text}", "[redacted] [redacted]"),
+        (f"Bearer latch_{'k' * 43}, latch_logins", "Bearer [redacted], latch_logins"),
         (f"digest {DIGEST}.", "digest [redacted]."),
         (f"b'{DIGEST.upper()}'", "b'[redacted]'"),
     ],

@@ -1,6 +1,7 @@
 """The OpenAPI description of what apps call. Read by sanic-ext, shown at `/docs`. Others: `backend_documents.py`."""
 
 from pathlib import Path
+from typing import NamedTuple
 
 from sanic_ext.extensions.openapi.definitions import Parameter
 from sanic_ext.extensions.openapi.types import String
@@ -11,12 +12,23 @@ from service.routes.openapi import schemas
 from service.routes.openapi.schemas import NOT_JSON, TOO_LARGE, count, nothing, operation, plain, success
 
 PAGE = Path(__file__).parent / "redoc.html"
-TITLE = "Latch"
 VERSION = "1.0"
-DESCRIPTION = """
+
+
+class About(NamedTuple):
+    """What stands above a document."""
+
+    title: str
+    description: str
+
+
+ABOUT = About(
+    "Latch",
+    """
 Log in with a code sent by SMS; hold an opaque access token and a longer-lived refresh token.
 A success is `{"message": "ok", "data": {...}}`; a failure is `{"message", "error", "request_id"}`.
-""".strip()
+""".strip(),
+)
 
 _TYPED = String(pattern=schemas.TYPED_PATTERN)  # type: ignore[no-untyped-call]
 _KEEP = String(enum=["current"])  # type: ignore[no-untyped-call]

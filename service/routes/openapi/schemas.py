@@ -40,6 +40,11 @@ def count(example: int, description: str = "") -> Schema:
     return {**schema, "description": description} if description else schema
 
 
+def nullable(example: str | int) -> Schema:
+    """A string or a number, or null."""
+    return {"type": "integer" if isinstance(example, int) else "string", "nullable": True, "example": example}
+
+
 MOBILE = text(EXAMPLE_MOBILE, pattern="^1[3-9][0-9]{9}$")
 _DROPPED = r"[\s()-]*"
 TYPED_PATTERN = (
@@ -122,14 +127,15 @@ def operation(
     return {"tag": tag, "summary": summary, "description": description, "response": [answer, *failed], **more}
 
 
-def success(properties: dict[str, Schema], description: str) -> Response:
+def success(properties: dict[str, Schema], description: str, status: int = 200) -> Response:
     """The envelope of a success."""
-    return plain(record({"message": {"type": "string", "enum": ["ok"]}, "data": record(properties)}), description)
+    schema = record({"message": {"type": "string", "enum": ["ok"]}, "data": record(properties)})
+    return plain(schema, description, status=status)
 
 
-def plain(schema: Schema, description: str, media_type: str = "application/json") -> Response:
+def plain(schema: Schema, description: str, media_type: str = "application/json", status: int = 200) -> Response:
     """A success without the envelope."""
-    return Response({media_type: {"schema": schema}}, status=200, description=description)
+    return Response({media_type: {"schema": schema}}, status=status, description=description)
 
 
 def nothing(description: str) -> Response:

@@ -1,0 +1,93 @@
+"""The commands on those who may ask the private listener: `run.py operators | keys  add | list | remove`."""
+
+import argparse
+import asyncio
+import getpass
+import sys
+import time
+from argparse import Namespace
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from config import Settings
+from service.app import connections
+from service.commands import migrate
+from service.commands.output import FAILED, say, table
+from service.events import ACTOR, Events
+from service.http.operators import described
+from service.observability import audit
+from service.observability.audit_writer import AuditWriter
+from service.operators import Keys, Operators
+from service.roles import Actor, Role
+from service.stores.events import EventStore
+from service.stores.operators import KeyStore, OperatorStore
+
+NOUNS = {"operators": "people who may ask the private listener", "keys": "API keys of programs that may ask it"}
+COLUMNS = ("NAME", "ROLE", "CREATED", "LAST USED")
+ONCE = "The key is shown this once. It goes into: Authorization: Bearer <key>"
+
+Register = Operators | Keys
+
+
+def add_to(commands: Any) -> None:
+    """Add both nouns, with what can be done to each, to the parser's commands."""
+    for noun, explained in NOUNS.items():
+        parser = commands.add_parser(noun, help=f"add, list or remove {explained}", description=explained)
+        verbs = parser.add_subparsers(required=True, metavar="add | list | remove")
+        for verb in ("add", "list", "remove"):
+            sub: argparse.ArgumentParser = verbs.add_parser(verb)
+            sub.set_defaults(command=run, noun=noun, verb=verb)
+            sub.add_argument("--json", action="store_true", help="for scripts")
+            if verb != "list":
+                sub.add_argument("name", metavar="NAME", help="a lower-case letter, then a-z, 0-9, dot, - and _")
+                sub.add_argument("--reason", default="", metavar="TEXT", help="why, for the audit trail")
+            if verb == "add":
+                sub.add_argument("--role", required=True, choices=[role.value for role in Role])
+
+
+def run(settings: Settings, chosen: Namespace) -> int:
+    """Run a command on the database of the settings, served or not. Returns its exit code."""
+    if not asyncio.run(migrate.database_is_current(settings)):
+        return FAILED
+    return asyncio.run(_run(settings, chosen))
+
+
+async def _run(settings: Settings, chosen: Namespace) -> int:
+    async with _opened(settings, chosen.noun, getattr(chosen, "reason", "")) as register:
+        if chosen.verb == "add":
+            return await _add(register, chosen.name, Role(chosen.role), as_json=chosen.json)
+        if chosen.verb == "remove":
+            await register.remove(chosen.name)
+            return say(f"{register.noun} {chosen.name} is removed", {"name": chosen.name}, as_json=chosen.json)
+        found = [described(one) for one in await register.all()]
+        lines = table([COLUMNS, *(tuple(value or "never" for value in one.values()) for one in found)])
+        return say("\n".join(lines) if found else f"no {chosen.noun}", {chosen.noun: found}, as_json=chosen.json)
+
+
+async def _add(register: Register, name: str, role: Role, *, as_json: bool) -> int:
+    added = {"name": name, "role": role.value}
+    if isinstance(register, Operators):
+        await register.add(name, role)
+        return say(f"operator {name} may {role.value}", added, as_json=as_json)
+    key = await register.add(name, role)
+    print(ONCE, file=sys.stderr)
+    return say(key, {**added, "key": key}, as_json=as_json)
+
+
+@asynccontextmanager
+async def _opened(settings: Settings, noun: str, reason: str) -> AsyncIterator[Register]:
+    connection, database = connections(settings)
+    await database.open()
+    writer = AuditWriter(EventStore(database), settings.audit_days)
+    ACTOR.set(Actor(getpass.getuser(), Role.OWNER, reason))
+    try:
+        events = Events(audit.write_line, writer.follow)
+        if noun == "keys":
+            yield Keys(KeyStore(database), events, time.time)
+        else:
+            yield Operators(OperatorStore(database), events, time.time)
+    finally:
+        await writer.stop()
+        await connection.close()
+        await database.close()

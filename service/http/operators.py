@@ -1,0 +1,79 @@
+"""What stands before every route of the private listener: which host is asked for, whose key asks, and its role.
+
+The one place where roles are enforced. A route says with `ctx_role` what it takes; one that does not takes the most.
+"""
+
+from sanic.exceptions import SanicException
+
+from service import addresses
+from service.errors import InvalidKey
+from service.events import ACTOR
+from service.http import devices
+from service.http.overload import SPARED
+from service.http.requests import App, Request, bearer
+from service.http.responses import timestamp
+from service.roles import Actor, Operator, Role
+
+PATH = "/admin/v1"
+REMARK_LENGTH = 200  # characters kept of X-Reason
+MISDIRECTED = 421
+
+
+def attach(app: App) -> None:
+    """Register the guard, behind what `middleware.py` does first."""
+    app.on_request(admit)
+
+
+def described(operator: Operator) -> dict[str, str | None]:
+    """An operator or a key, as answers and commands show it."""
+    used = operator.last_used_at
+    return {
+        "name": operator.name,
+        "role": operator.role.value,
+        "created_at": timestamp(operator.created_at.timestamp()),
+        "last_used_at": timestamp(used.timestamp()) if used else None,
+    }
+
+
+async def admit(request: Request) -> None:
+    """Let a request through to its route. Raises InvalidKey, Forbidden, and 421 where another host is asked for."""
+    ACTOR.set(None)
+    if not _is_for_us(request):
+        raise SanicException("misdirected", status_code=MISDIRECTED)
+    route = request.route
+    if route is None or not f"/{route.path}".startswith(f"{PATH}/"):
+        return
+    actor = await _actor(request)
+    ACTOR.set(actor)
+    request.ctx.client = actor.name  # for the log
+    needed = _needed(request)
+    if not actor.role.reaches(needed):
+        request.app.ctx.keys.refuse(actor, needed)
+
+
+def _is_for_us(request: Request) -> bool:
+    """Whether the console is asked for by its name: a page of another name could be pointed at our address.
+
+    Whoever watches the service knows addresses alone, or sends no Host.
+    """
+    host = request.raw.head.header(b"host")
+    if request.app.ctx.settings.is_console(host):
+        return True
+    return request.path in SPARED and (not host or addresses.parse(host) is not None)
+
+
+async def _actor(request: Request) -> Actor:
+    key = bearer(request.raw)
+    if key is None:
+        raise InvalidKey(sent=False)
+    actor = await request.app.ctx.keys.identify(key)
+    remark = devices.readable(request.raw.head.header(b"x-reason"))[:REMARK_LENGTH]
+    return actor._replace(remark=remark)
+
+
+def _needed(request: Request) -> Role:
+    """The role that the route takes; HEAD takes what GET does."""
+    route = request.route
+    if request.method == "HEAD":
+        route, _, _ = request.app.router.get(request.path, "GET", None)
+    return getattr(route.ctx, "role", Role.OWNER) if route else Role.OWNER

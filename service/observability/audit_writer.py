@@ -1,0 +1,155 @@
+"""The audit trail in the database: queued by a follower of `Events`, written off every request's path, and swept.
+
+What a killed process loses, and what is lost while the database is away, is told in docs/audit.md.
+"""
+
+import asyncio
+import logging
+import time
+from collections import Counter, deque
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from itertools import islice
+from typing import NamedTuple
+
+from service.entities import NewEvent
+from service.errors import ServiceUnavailable
+from service.events import Attempt, Details, Event
+from service.observability.logs import CLIENT_IP, REQUEST_ID
+from service.observability.redaction import redact
+from service.stores.events import MOST, EventStore
+
+INTERVAL = 0.5  # seconds between two writes: with the write itself, at most a second of events is lost by a kill
+LONGEST_PAUSE = 8.0  # seconds between two tries, while the database is away
+QUEUE_MAX = 10_000  # events that wait, some 10 MB; what is more stands in the log alone
+FLOOD = 20  # events of each kind that anybody can cause by the thousand, in one INTERVAL
+FLOODED = frozenset({Event.LIMIT_HIT, Event.LOGIN_REFUSED, Event.INTROSPECTION_REFUSED})
+SWEEP_INTERVAL = 600.0  # seconds between two sweeps, once there is nothing left to sweep
+
+log = logging.getLogger(__name__)
+
+
+class Lost(NamedTuple):
+    """What is to be called with a number of events that were not kept, by the reason."""
+
+    full: Callable[[int], None]
+    flood: Callable[[int], None]
+    failed: Callable[[int], None]
+
+
+def ignore(_: float) -> None:
+    """Nobody is interested."""
+
+
+UNCOUNTED = Lost(ignore, ignore, ignore)
+
+
+@lru_cache(maxsize=1024)  # most devices have the name of their model, and looking closely takes longer than the rest
+def _shown(device: str) -> str:
+    return redact(device)
+
+
+class AuditWriter:
+    """One per worker, with a database connection of its own, and one per command of the operator.
+
+    `days` are kept; 0 keeps none. `observe` is told how many events wait, and for how many seconds the oldest has.
+    """
+
+    def __init__(
+        self,
+        store: EventStore,
+        days: int,
+        observe: Callable[[int, float], None] = lambda *_: None,
+        lost: Lost = UNCOUNTED,
+    ) -> None:
+        self._store = store
+        self._days = days
+        self._observe = observe
+        self._lost = lost
+        self._queue: deque[NewEvent] = deque()
+        self._flooded: Counter[Event] = Counter()
+        self._doubtful: list[NewEvent] = []  # the first of the queue, which may have been written already
+        self._sweeps_at = 0.0
+        self._task: asyncio.Task[None] | None = None
+
+    def follow(self, event: Event | Attempt, details: Details) -> None:
+        """Queue one event. An attempt is none: its event tells more."""
+        if isinstance(event, Attempt) or not self._days:
+            return
+        if len(self._queue) >= QUEUE_MAX:
+            self._lost.full(1)
+            return
+        if event in FLOODED:
+            self._flooded[event] += 1
+            if self._flooded[event] > FLOOD:
+                self._lost.flood(1)
+                return
+        user_id, session_id, mobile, reason, device, name, remark = details
+        ip, request_id = CLIENT_IP.get() or None, REQUEST_ID.get() or None
+        if remark:
+            reason = redact(remark)
+        device = _shown(device) if device else None
+        self._queue.append(
+            NewEvent(time.time(), event.value, user_id, session_id, mobile, ip, device, name, reason, request_id)
+        )
+
+    def start(self) -> None:
+        """Write from now on, and sweep."""
+        self._task = asyncio.create_task(self._run())
+
+    async def stop(self) -> None:
+        """Write what is left; what cannot be written now stands in the log alone."""
+        if self._task:
+            self._task.cancel()
+            await asyncio.wait({self._task})
+        try:
+            await self.flush()
+        except ServiceUnavailable:
+            log.warning("the database is away: not in the audit trail, but in this log: %d event(s)", len(self._queue))
+            self._lost.failed(len(self._queue))
+            self._queue.clear()
+            self._doubtful = []
+
+    async def flush(self) -> None:
+        """Write all that is queued. Raises ServiceUnavailable; what was not written stays queued."""
+        self._flooded.clear()
+        while self._queue:
+            batch = self._doubtful or list(islice(self._queue, MOST))
+            await self._write(batch)
+            for _ in batch:
+                self._queue.popleft()
+
+    async def _write(self, batch: list[NewEvent]) -> None:
+        """Write these, once: where the last try was cut off, it may have been committed all the same."""
+        try:
+            if not (self._doubtful and await self._store.has(batch[0])):
+                self._doubtful = batch
+                await self._store.add(batch)
+        except ServiceUnavailable:
+            raise
+        except Exception:  # a bug of ours must not keep all that comes after from being written
+            log.exception("%d events could not be written to the audit trail", len(batch))
+            self._lost.failed(len(batch))
+        self._doubtful = []
+
+    async def _run(self) -> None:
+        pause = INTERVAL
+        while True:
+            await asyncio.sleep(pause)
+            try:
+                await self.flush()
+                await self._sweep()
+                pause = INTERVAL
+            except ServiceUnavailable:
+                pause = min(2 * pause, LONGEST_PAUSE)
+            self._observe(len(self._queue), time.time() - self._queue[0].at if self._queue else 0.0)
+
+    async def _sweep(self) -> None:
+        """One small step; the next follows in INTERVAL where there is more to do."""
+        if time.monotonic() < self._sweeps_at:
+            return
+        now = datetime.now(UTC)
+        if await self._store.sweep(now - timedelta(days=self._days)) < MOST:
+            await self._store.sweep_forgotten(now)
+            self._sweeps_at = time.monotonic() + SWEEP_INTERVAL

@@ -1,0 +1,111 @@
+"""Use cases about those who may ask the private listener: operators, and the keys of programs."""
+
+import hashlib
+import logging
+import re
+import secrets
+from datetime import UTC, datetime
+from typing import NoReturn
+
+from service.entities import Clock
+from service.errors import Forbidden, InvalidKey, InvalidRequest, NotFound, ServiceUnavailable
+from service.events import Event, Events
+from service.roles import NAME, NAME_EXPECTED, Actor, Operator, Role
+from service.stores.operators import KeyStore, OperatorStore
+
+PREFIX = "latch_"  # of every key: who finds one in a repository or a log sees what it is
+KEY = re.compile(rf"{PREFIX}[A-Za-z0-9_-]{{43}}", re.ASCII)
+TAKEN = "is taken"
+LAZY = 60.0  # seconds for which the last use of a key is good enough
+
+log = logging.getLogger(__name__)
+
+
+class _Register:
+    """Names and roles, kept in one table."""
+
+    noun: str
+    removed: Event
+
+    def __init__(self, store: OperatorStore, events: Events, clock: Clock) -> None:
+        self._store = store
+        self._events = events
+        self._clock = clock
+
+    async def all(self) -> list[Operator]:
+        """All of them, by name."""
+        return await self._store.all()
+
+    async def remove(self, name: str) -> None:
+        """From now on nobody comes in by this name. Raises NotFound."""
+        if not (NAME.fullmatch(name) and await self._store.remove(name)):
+            raise NotFound(f"there is no {self.noun} {name}")
+        self._events.record(self.removed, reason=name)
+
+    def _now(self) -> datetime:
+        return datetime.fromtimestamp(self._clock(), UTC)
+
+
+class Operators(_Register):
+    """The people. How they log in is not told here."""
+
+    noun, removed = "operator", Event.OPERATOR_REMOVED
+
+    async def add(self, name: str, role: Role) -> None:
+        """Raises InvalidRequest where the name is none, or taken."""
+        if not await self._store.add(named(name), role, self._now()):
+            raise InvalidRequest({"name": TAKEN})
+        self._events.record(Event.OPERATOR_ADDED, reason=f"{name} {role.value}")
+
+
+class Keys(_Register):
+    """The keys of programs. Their secrets are handed out once, and only their digests are kept."""
+
+    noun, removed = "key", Event.KEY_REMOVED
+
+    def __init__(self, store: KeyStore, events: Events, clock: Clock) -> None:
+        super().__init__(store, events, clock)
+        self._keys = store
+
+    async def add(self, name: str, role: Role) -> str:
+        """Make a key, and return it. Raises InvalidRequest where the name is none, or taken."""
+        key = PREFIX + secrets.token_urlsafe(32)
+        if not await self._keys.add_key(named(name), role, _digest(key), self._now()):
+            raise InvalidRequest({"name": TAKEN})
+        self._events.record(Event.KEY_ADDED, reason=f"{name} {role.value}")
+        return key
+
+    async def identify(self, key: str) -> Actor:
+        """Whose key it is. Found by its digest, so that how long it takes tells nothing. Raises InvalidKey."""
+        found = await self._keys.find(_digest(key)) if KEY.fullmatch(key) else None
+        if found is None:
+            self._events.record(Event.OPERATOR_REFUSED, reason="key")
+            raise InvalidKey
+        await self._note_use(found)
+        return Actor(found.name, found.role)
+
+    def refuse(self, actor: Actor, needed: Role) -> NoReturn:
+        """The role of a key does not reach. Raises Forbidden."""
+        self._events.record(Event.OPERATOR_REFUSED, reason="role")
+        raise Forbidden(f"This takes the role {needed.value}; the key {actor.name} has {actor.role.value}.")
+
+    async def _note_use(self, key: Operator) -> None:
+        """A database that takes no writes just now keeps nobody from looking."""
+        now = self._now()
+        if key.last_used_at and (now - key.last_used_at).total_seconds() < LAZY:
+            return
+        try:
+            await self._keys.note_use(key.name, now)
+        except ServiceUnavailable:
+            log.warning("the last use of key %s could not be noted", key.name)
+
+
+def named(name: str) -> str:
+    """The name. Raises InvalidRequest for what cannot be one."""
+    if not NAME.fullmatch(name):
+        raise InvalidRequest({"name": NAME_EXPECTED})
+    return name
+
+
+def _digest(key: str) -> str:
+    return hashlib.sha256(key.encode()).hexdigest()

@@ -1,0 +1,10 @@
+"""How operators speak to the service: the private listener's routes, one file per noun. Roles: `ctx_role` of each."""
+
+from service.routes.admin.events import events
+from service.routes.admin.explain import explanations
+from service.routes.admin.operators import keys, operators
+from service.routes.admin.people import people
+from service.routes.admin.sessions import sessions
+from service.routes.health import health, metrics
+
+BLUEPRINTS = (people, sessions, events, explanations, operators, keys, health, metrics)

@@ -1,0 +1,212 @@
+"""The OpenAPI description of what operators call, on the private listener. Read by sanic-ext, shown at its `/docs`."""
+
+from typing import Any
+
+from sanic_ext.extensions.openapi.definitions import Parameter, RequestBody, Response
+
+from service.entities import UserStatus
+from service.errors import Forbidden, InvalidKey, InvalidRequest, NotFound, ServiceError, ServiceUnavailable
+from service.events import Event
+from service.roles import NAME, Role
+from service.routes.openapi import schemas
+from service.routes.openapi.documents import About
+from service.routes.openapi.schemas import NOT_JSON, TOO_LARGE, count, nothing, operation, record, success, text
+
+KEY = "key"
+ABOUT = About(
+    "Latch, for operators",
+    """
+People, their sessions, and who may look and act here. A key comes as `Authorization: Bearer`; `X-Reason`
+(percent-encoded UTF-8) stands in the audit trail beside its name. Roles: `look` reads and explains, `act` does the
+rest, `owner` sees to operators and keys. Numbers, and names that hold their user's number, are masked.
+Whatever asks for another host than that of CONSOLE_URL is 421.
+A success is `{"message": "ok", "data": {...}}`; a failure is `{"message", "error", "request_id"}`.
+""".strip(),
+)
+
+_ALWAYS = (InvalidKey, Forbidden, ServiceUnavailable)
+_REASON = Parameter("X-Reason", str, "header", description="why; for the audit trail")
+_USER_ID = Parameter("user_id", int, "path", required=True, example=42)
+_NAME_OF = Parameter("name", str, "path", required=True, example="billing")
+_STATUS = {"type": "string", "enum": [status.value for status in UserStatus]}
+_ROLE = {"type": "string", "enum": [role.value for role in Role]}
+_NAME = text("billing", pattern=f"^{NAME.pattern}$")
+_USER = {
+    "id": schemas.USER_ID,
+    "name": text("138****8000"),
+    "mobile": text("138****8000", description="masked"),
+    "status": _STATUS,
+    "created_at": schemas.TIME,
+    "last_login": schemas.TIME,
+    "sessions": count(2, "live ones"),
+}
+_SESSION = record({name: schema for name, schema in schemas.SESSION["properties"].items() if name != "current"})
+_HOLDER = record({"name": _NAME, "role": _ROLE, "created_at": schemas.TIME, "last_used_at": schemas.nullable("time")})
+
+
+def _told(
+    tag: str,
+    summary: str,
+    description: str,
+    answer: Response,
+    errors: tuple[type[ServiceError], ...] = (),
+    *,
+    path: tuple[Parameter, ...] = (),
+    body: RequestBody | None = None,
+) -> dict[str, Any]:
+    """An operation of the private listener: what all of them have in common, and what is its own."""
+    refused = (TOO_LARGE, NOT_JSON) if body else (TOO_LARGE,)
+    more: dict[str, Any] = {"parameter": [*path, _REASON], **({"body": body} if body else {})}
+    return operation(tag, summary, description, answer, (*errors, *_ALWAYS), refused=refused, secured=KEY, **more)
+
+
+SEARCH = _told(
+    "people",
+    "Find people",
+    "By number, user id or start of a name; without `q` the newest. Names that are their user's number are found by "
+    "the whole number alone. The role look finds by whole numbers only.",
+    success({"users": {"type": "array", "items": record(_USER)}, "next": schemas.nullable("41")}, "fifty at most"),
+    (InvalidRequest,),
+    body=schemas.json_body(
+        {"q": text("13800138000"), "cursor": text("41", description="the `next` of an answer")},
+        optional=("q", "cursor"),
+    ),
+)
+LOOK = _told(
+    "people", "Look at a person", "Name and number masked.", success(_USER, "the user"), (NotFound,), path=(_USER_ID,)
+)
+CHANGE = _told(
+    "people",
+    "Rename, disable or enable",
+    "`disabled` lets the user log in no more, and ends every session.",
+    success(_USER, "the user"),
+    (InvalidRequest, NotFound),
+    path=(_USER_ID,),
+    body=schemas.json_body({"name": text("Ada", minLength=1, maxLength=64), "status": _STATUS}, ("name", "status")),
+)
+REVEAL = _told(
+    "people",
+    "Reveal name and number",
+    "Whole; the audit trail has it.",
+    success({"name": text("13800138000"), "mobile": schemas.MOBILE}, "name and number"),
+    (NotFound,),
+    path=(_USER_ID,),
+)
+UNLOCK = _told(
+    "people",
+    "Unlock a number",
+    "Forgets its wrong tries, codes and cool-down.",
+    success(_USER, "the user"),
+    (NotFound,),
+    path=(_USER_ID,),
+)
+LIST_SESSIONS = _told(
+    "sessions",
+    "List a person's devices",
+    "The live sessions, the newest login first; also of an id that the database does not know any more.",
+    success({"sessions": {"type": "array", "items": _SESSION}}, "the sessions"),
+    (NotFound,),
+    path=(_USER_ID,),
+)
+END_SESSIONS = _told(
+    "sessions",
+    "End all of a person's sessions",
+    "Also of an id that the database does not know any more.",
+    success({"ended": count(2)}, "how many were live"),
+    (NotFound,),
+    path=(_USER_ID,),
+)
+END_SESSION = _told(
+    "sessions",
+    "End one session",
+    "Its access and refresh token die at once.",
+    nothing("ended"),
+    (NotFound,),
+    path=(_USER_ID, Parameter("session_id", str, "path", required=True, example=schemas.EXAMPLE_SESSION)),
+)
+_EVENT = record(
+    {
+        "id": count(7),
+        "at": schemas.TIME,
+        "kind": {"type": "string", "enum": [event.value for event in Event]},
+        "user_id": schemas.nullable(42),
+        "session_id": schemas.nullable(schemas.EXAMPLE_SESSION),
+        "mobile": schemas.nullable("138****8000"),
+        "ip": schemas.nullable("203.0.113.7"),
+        "device": schemas.nullable("Ada's phone"),
+        "operator": schemas.nullable("support"),
+        "reason": schemas.nullable("revoked"),
+        "request_id": schemas.nullable("2f1e9d3c0b7a48659e1d2c3b4a5f6071"),
+    }
+)
+FIND_EVENTS = _told(
+    "events",
+    "Find events",
+    "The audit trail, the newest first: what fits all that is asked for, from `since` up to, and without, `until`.",
+    success({"events": {"type": "array", "items": _EVENT}, "next": schemas.nullable("made-up")}, "fifty at most"),
+    (InvalidRequest,),
+    path=tuple(
+        Parameter(name, kind, "query", required=False, example=example)
+        for name, kind, example in (
+            ("user_id", int, 42),
+            ("kind", str, "login"),
+            ("ip", str, "203.0.113.7"),
+            ("operator", str, "support"),
+            ("since", str, "2026-01-31T12:00:00Z"),
+            ("until", str, "2026-02-01T12:00:00Z"),
+            ("cursor", str, "made-up"),
+        )
+    ),
+)
+EXPLAIN = _told(
+    "sessions",
+    "Explain a token",
+    "Whether it is live, whose it is, and if not, why.",
+    success(
+        {
+            "live": {"type": "boolean"},
+            "kind": text("access token", description="empty where it is not live"),
+            "user_id": schemas.nullable(42),
+            "session_id": schemas.nullable(schemas.EXAMPLE_SESSION),
+            "why": text("", description="empty where it is live"),
+        },
+        "what there is to say",
+    ),
+    (InvalidRequest,),
+    body=schemas.json_body({"token": text(schemas.EXAMPLE_TOKEN)}),
+)
+_ENTRY = schemas.json_body({"name": _NAME, "role": _ROLE})
+LIST_OPERATORS = _told(
+    "operators",
+    "List operators",
+    "By name. For owners.",
+    success({"operators": {"type": "array", "items": _HOLDER}}, "the operators"),
+)
+ADD_OPERATOR = _told(
+    "operators",
+    "Add an operator",
+    "For owners.",
+    success({"name": _NAME, "role": _ROLE}, "added", status=201),
+    (InvalidRequest,),
+    body=_ENTRY,
+)
+REMOVE_OPERATOR = _told(
+    "operators", "Remove an operator", "For owners.", nothing("removed"), (NotFound,), path=(_NAME_OF,)
+)
+LIST_KEYS = _told(
+    "keys",
+    "List keys",
+    "By name, with their last use, to the minute; never the keys themselves. For owners.",
+    success({"keys": {"type": "array", "items": _HOLDER}}, "the keys"),
+)
+ADD_KEY = _told(
+    "keys",
+    "Make a key",
+    "It is told this once, and only its digest is kept. For owners.",
+    success({"name": _NAME, "role": _ROLE, "key": text("latch_kT3v-made-up")}, "made", status=201),
+    (InvalidRequest,),
+    body=_ENTRY,
+)
+REMOVE_KEY = _told(
+    "keys", "Remove a key", "It opens nothing any more. For owners.", nothing("removed"), (NotFound,), path=(_NAME_OF,)
+)

@@ -1,0 +1,38 @@
+"""Users in SQL, as operators look for them: page by page, the newest first."""
+
+from collections.abc import Sequence
+
+from service.entities import User
+from service.stores.database import Database
+from service.stores.users import COLUMNS, user_of
+
+LAST_ID = (1 << 63) - 1  # of all that a database can hold
+LAST_LETTER = "\U0010ffff"
+NEWEST = "SELECT {columns} FROM users WHERE id < {m}1 ORDER BY id DESC LIMIT {m}2"
+# By bytes, as the index `users_named` has them. A name that is its user's number is found by the whole number alone:
+# or else whoever may not see a number could try it out digit by digit.
+NAMED = """
+    SELECT {columns} FROM users
+    WHERE name {least} {m}3 AND name {below} {m}4 AND name <> mobile AND id < {m}1
+    ORDER BY id DESC LIMIT {m}2
+"""
+
+
+class Directory:
+    """Reads only."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def newest(self, most: int, before: int = LAST_ID) -> list[User]:
+        """The newest users, of ids below `before`."""
+        return await self._users(NEWEST, [before, most])
+
+    async def named(self, start: str, most: int, before: int = LAST_ID) -> list[User]:
+        """The newest users whose name begins so, of ids below `before`."""
+        return await self._users(NAMED, [before, most, start, start + LAST_LETTER])
+
+    async def _users(self, statement: str, values: Sequence[object]) -> list[User]:
+        mark, least, below = ("$", "~>=~", "~<~") if self._database.is_postgres else ("?", ">=", "<")
+        text = statement.format(columns=", ".join(COLUMNS), m=mark, least=least, below=below)
+        return [user_of(row) for row in await self._database.rows(text, values)]

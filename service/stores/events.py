@@ -1,0 +1,217 @@
+"""The audit trail in SQL. Nothing here is waited for by a request: what is written was queued, and goes in batches."""
+
+# ruff: noqa: S608 - what is put into statements are names, marks and numbers of this file; values are passed apart
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from random import randrange
+from typing import Any, NamedTuple
+
+from service import mobiles
+from service.entities import AuditEvent, EventFilter, NewEvent
+from service.stores.database import Database
+
+MOST = 200  # events in one statement, and rows that one step changes or deletes: no lock is held for long
+REMEMBERED = timedelta(days=7)  # how long somebody who was erased is known by both ids; nothing is queued for so long
+
+# With the length of its column: what is longer is cut, because a row that is refused would hold up all after it.
+TYPES = {
+    "at": "timestamptz",
+    "kind": "text",
+    "user_id": "bigint",
+    "session_id": "text",
+    "mobile": "text",
+    "ip": "text",
+    "device": "text",
+    "operator": "text",
+    "reason": "text",
+    "request_id": "text",
+}
+LENGTHS = {"session_id": 32, "ip": 64, "device": 128, "operator": 64, "reason": 256, "request_id": 64}
+COLUMNS = ", ".join(TYPES)
+
+# Of an event that knows a number and no user the user is looked up here, where it costs no request anything.
+INSERT = """
+    INSERT INTO events ({columns})
+    WITH new ({columns}, number) AS ({rows})
+    SELECT at, kind, coalesce(user_id, (SELECT users.id FROM users WHERE users.mobile = new.number)), {rest} FROM new
+"""
+SCRUB = "UPDATE events SET user_id = {alias}, mobile = NULL, ip = NULL, device = NULL WHERE id IN ({ids}) RETURNING id"
+OF_USER = "SELECT id FROM events WHERE user_id = {user_id} LIMIT {most}"
+# Codes sent before the first login: no user was known then, but the number's mask and the address are the same.
+BEFORE_LOGIN = """
+    SELECT event.id FROM
+        (SELECT DISTINCT ip, mobile FROM events WHERE user_id = {user_id} AND ip IS NOT NULL AND mobile IS NOT NULL) own
+        CROSS JOIN events AS event
+    WHERE event.ip = own.ip AND event.mobile = own.mobile AND event.user_id IS NULL LIMIT {most}
+"""
+FILTERS = ("user_id", "operator", "ip", "kind")  # in the order in which their indexes narrow most
+
+
+class Place(NamedTuple):
+    """Where a page of the trail ended: what comes next is older, or as old with a lower id."""
+
+    at: datetime
+    id: int
+
+
+class EventStore:
+    """Writes, finds, anonymises and deletes events."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def add(self, events: Sequence[NewEvent]) -> None:
+        """Write up to MOST events with one statement: all of them or none. Raises ServiceUnavailable."""
+        rows = [_row(event) for event in events]
+        if self._database.is_postgres:
+            columns = [list(column) for column in zip(*rows, strict=True)]
+            await self._database.rows(_insertion(0, postgres=True), columns)
+        else:
+            values = [value for at, *rest in rows for value in (at.isoformat(" "), *rest)]
+            await self._database.rows(_insertion(len(rows), postgres=False), values)
+        await self._scrub_forgotten(*_span(rows))
+
+    async def has(self, event: NewEvent) -> bool:
+        """Whether an event has been written: one whose statement was cut off may have been, with all of its batch."""
+        statement = f"SELECT 1 FROM events WHERE at = {self._mark(1)} AND kind = {self._mark(2)}"
+        values: list[object] = [self._moment(_at(event)), event.kind]
+        for name in ("session_id", "request_id"):
+            if (value := getattr(event, name)) is not None:
+                values.append(_clean(value, LENGTHS[name]))
+                statement += f" AND {name} = {self._mark(len(values))}"
+        return bool(await self._database.rows(f"{statement} LIMIT 1", values))
+
+    async def find(self, wanted: EventFilter, before: Place | None, limit: int) -> list[AuditEvent]:
+        """The newest events that fit, those of one moment by their ids."""
+        values: list[object] = []
+
+        def mark(value: object) -> str:
+            values.append(self._moment(value) if isinstance(value, datetime) else value)
+            return self._mark(len(values))
+
+        conditions = [f"{name} = {mark(getattr(wanted, name))}" for name in _given(wanted)[:1]]
+        # One index serves; another that the database might take instead would not narrow as much.
+        conditions += [f"coalesce({name}, NULL) = {mark(getattr(wanted, name))}" for name in _given(wanted)[1:]]
+        if wanted.since:
+            conditions.append(f"at >= {mark(wanted.since)}")
+        if wanted.until:
+            conditions.append(f"at < {mark(wanted.until)}")
+        if before:
+            at, event_id = mark(before.at), mark(before.id)
+            conditions.append(f"at <= {at} AND (at < {at} OR id < {event_id})")
+        where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
+        statement = f"SELECT id, {COLUMNS} FROM events {where} ORDER BY at DESC, id DESC LIMIT {mark(limit)}"
+        return [_event(row) for row in await self._database.rows(statement, values)]
+
+    async def forget(self, user_id: int, now: datetime) -> int:
+        """Put another id for a user's, in what stands here and in what is still queued anywhere.
+
+        Returns how many events were changed. Below 0 there is no user; it fits the numbers of JavaScript.
+        """
+        marks = ", ".join(map(self._mark, (1, 2, 3)))
+        statement = f"""
+            INSERT INTO forgotten (user_id, alias, at) VALUES ({marks})
+            ON CONFLICT (user_id) DO UPDATE SET at = excluded.at RETURNING alias
+        """
+        values = [user_id, -randrange(1, 1 << 53), self._moment(now)]  # noqa: S311 - it is no secret
+        [row] = await self._database.rows(statement, values)
+        return await self._scrub(user_id, row["alias"])
+
+    async def sweep(self, until: datetime) -> int:
+        """Delete up to MOST of the events before `until`, the oldest first. Returns how many.
+
+        In all workers at once it does no harm: where two choose the same rows the second finds them gone.
+        """
+        oldest = f"SELECT id FROM events WHERE at < {self._mark(1)} ORDER BY at LIMIT {MOST}"
+        statement = f"DELETE FROM events WHERE id IN ({oldest}) RETURNING id"
+        return len(await self._database.rows(statement, [self._moment(until)]))
+
+    async def sweep_forgotten(self, now: datetime) -> None:
+        """See to those whose events a worker had written, and could not anonymise before it ended; let old ones go."""
+        statement = f"DELETE FROM forgotten WHERE at < {self._mark(1)} RETURNING user_id"
+        await self._database.rows(statement, [self._moment(now - REMEMBERED)])
+        for row in await self._database.rows("SELECT user_id, alias FROM forgotten", []):
+            await self._scrub(row["user_id"], row["alias"])
+
+    async def _scrub_forgotten(self, first: datetime, last: datetime) -> None:
+        """After these were written: `forget` first says whom, then changes what it finds, so one of both sees them."""
+        written = f"SELECT user_id FROM events WHERE at >= {self._mark(1)} AND at <= {self._mark(2)}"
+        statement = f"SELECT user_id, alias FROM forgotten WHERE user_id IN ({written})"
+        for row in await self._database.rows(statement, [self._moment(first), self._moment(last)]):
+            await self._scrub(row["user_id"], row["alias"])
+
+    async def _scrub(self, user_id: int, alias: int) -> int:
+        changed = 0
+        for ids in (BEFORE_LOGIN, OF_USER):
+            which = ids.format(user_id=self._mark(2), most=MOST)
+            statement = SCRUB.format(alias=self._mark(1), ids=which)
+            while step := len(await self._database.rows(statement, [alias, user_id])):
+                changed += step
+        return changed
+
+    def _mark(self, number: int) -> str:
+        return f"${number}" if self._database.is_postgres else f"?{number}"
+
+    def _moment(self, moment: datetime) -> datetime | str:
+        return moment if self._database.is_postgres else _text(moment)
+
+
+@lru_cache(maxsize=MOST + 1)
+def _insertion(count: int, *, postgres: bool) -> str:
+    """The statement for so many events; in PostgreSQL one of arrays does for any number, and is prepared once."""
+    if postgres:
+        types = [*TYPES.values(), "text"]
+        rows = f"SELECT * FROM unnest({', '.join(f'${n}::{kind}[]' for n, kind in enumerate(types, 1))})"
+    else:
+        rows = "VALUES " + ", ".join([f"({', '.join('?' * (len(TYPES) + 1))})"] * count)
+    return INSERT.format(columns=COLUMNS, rest=", ".join(list(TYPES)[3:]), rows=rows)
+
+
+def _row(event: NewEvent) -> tuple[Any, ...]:
+    """The values of the columns, and the whole number, which is looked up and not kept."""
+    _, kind, user_id, session_id, mobile, ip, device, operator, reason, request_id = event
+    return (
+        _at(event),
+        kind,
+        user_id,
+        session_id,
+        mobiles.mask(mobile) if mobile else None,
+        ip,
+        _clean(device, LENGTHS["device"]),
+        _clean(operator, LENGTHS["operator"]),
+        _clean(reason, LENGTHS["reason"]),
+        request_id,
+        mobile,
+    )
+
+
+def _clean(text: str | None, most: int) -> str | None:
+    """The text as any database takes it: PostgreSQL refuses a NUL, both refuse half of a surrogate pair."""
+    if text is None or (text.isascii() and text.isprintable() and len(text) <= most):
+        return text
+    return text.replace("\0", "").encode(errors="replace").decode()[:most]
+
+
+def _at(event: NewEvent) -> datetime:
+    return datetime.fromtimestamp(event.at, UTC)
+
+
+def _span(rows: Sequence[tuple[Any, ...]]) -> tuple[datetime, datetime]:
+    moments = [row[0] for row in rows]
+    return min(moments), max(moments)
+
+
+def _text(moment: datetime) -> str:
+    """As Tortoise writes it; texts of one form are in the order of their moments."""
+    return moment.astimezone(UTC).isoformat(" ")
+
+
+def _given(wanted: EventFilter) -> list[str]:
+    return [name for name in FILTERS if getattr(wanted, name) is not None]
+
+
+def _event(row: dict[str, Any]) -> AuditEvent:
+    at = row["at"]
+    return AuditEvent(**{**row, "at": at if isinstance(at, datetime) else datetime.fromisoformat(at)})

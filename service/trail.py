@@ -1,0 +1,48 @@
+"""Use cases about the audit trail: find events, and forget whose they are. Writing it is `observability/`'s part."""
+
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+from service.entities import AuditEvent, Clock, EventFilter
+from service.errors import InvalidRequest
+from service.stores.events import EventStore, Place
+
+START = datetime(1970, 1, 1, tzinfo=UTC)
+MICROSECOND = timedelta(microseconds=1)
+
+
+class Trail:
+    """What stands in the database of who did what (section 8 of the contract)."""
+
+    def __init__(self, store: EventStore, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+
+    async def find(self, wanted: EventFilter, cursor: str = "", limit: int = 50) -> tuple[Sequence[AuditEvent], str]:
+        """The newest events that fit, at most `limit`, and a cursor for those before; "" where there are none.
+
+        Raises InvalidRequest for a cursor that was not made here, ServiceUnavailable.
+        """
+        found = await self._store.find(wanted, _place(cursor) if cursor else None, limit + 1)
+        return found[:limit], _cursor(found[limit - 1]) if len(found) > limit else ""
+
+    async def forget(self, user_id: int) -> int:
+        """Put an id that says nothing for this user, and take address, device and number from their events.
+
+        Returns how many events there were. Those that a worker has still queued are seen to when it writes them.
+        """
+        return await self._store.forget(user_id, datetime.fromtimestamp(self._clock(), UTC))
+
+
+def _cursor(last: AuditEvent) -> str:
+    text = f"{(last.at - START) // MICROSECOND}.{last.id}"
+    return urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+
+def _place(cursor: str) -> Place:
+    try:
+        moment, event_id = urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode("ascii").split(".")
+        return Place(START + int(moment) * MICROSECOND, int(event_id))
+    except (ValueError, OverflowError):
+        raise InvalidRequest({"cursor": "should be one that was answered"}) from None

@@ -1,0 +1,42 @@
+"""The OpenAPI document of the private listener, and its page."""
+
+from openapi_spec_validator import validate
+
+from service.http.errors import STATUS
+from tests.admin.conftest import ADMIN, StartConsole
+from tests.admin.test_roles import ROUTES
+from tests.api.test_openapi import METHODS
+
+
+async def test_every_route_is_described_with_its_failures_and_takes_a_key(start_console: StartConsole) -> None:
+    console = await start_console(with_keys=False)
+    response = await console.ask("GET", "/docs/openapi.json", None)
+    document = response.json()
+    validate(document)
+    assert document["info"]["title"] == "Latch, for operators"
+    assert list(document["components"]["securitySchemes"]) == ["key"]
+    described = {
+        (method.upper(), path.rstrip("/")): operation
+        for path, item in document["paths"].items()
+        for method, operation in item.items()
+        if method in METHODS
+    }
+    routes = {(method, f"{ADMIN}{path}".replace("<", "{").replace(">", "}")) for method, path in ROUTES}
+    assert set(described) == routes | {("GET", "/healthz"), ("GET", "/readyz"), ("GET", "/metrics")}
+    for route in routes:
+        operation = described[route]
+        assert operation["security"] == [{"key": []}], route
+        assert {"401", "403", "500", "503"} <= set(operation["responses"]), route
+        assert [one["name"] for one in operation["parameters"]].count("X-Reason") == 1, route
+        for status, failure in operation["responses"].items():
+            if int(status) >= 400:
+                codes = failure["content"]["application/json"]["schema"]["properties"]["error"]["enum"]
+                assert {STATUS[code] for code in codes} == {int(status)}, route
+
+
+async def test_the_page_shows_the_document(start_console: StartConsole) -> None:
+    console = await start_console(with_keys=False)
+    response = await console.ask("GET", "/docs", None)
+    assert response.status_code == 200
+    assert "/docs/openapi.json" in response.text
+    assert "Latch, for operators" in response.text

@@ -1,0 +1,110 @@
+"""Operators and keys: by owners over HTTP, and by commands."""
+
+import hashlib
+import json
+import re
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from service.roles import Role
+from tests.admin.conftest import Console
+from tests.client import error
+from tests.processes import run, run_here
+
+KEY = re.compile(r"latch_[A-Za-z0-9_-]{43}")
+
+
+@pytest.mark.parametrize("noun", ["operators", "keys"])
+async def test_an_owner_adds_lists_and_removes(console: Console, noun: str) -> None:
+    added = await console.as_role(Role.OWNER, "POST", f"/{noun}", json={"name": "ada", "role": "look"})
+    assert added.status_code == 201
+    entry = added.json()["data"]
+    assert (entry["name"], entry["role"], "key" in entry) == ("ada", "look", noun == "keys")
+    listed = (await console.as_role(Role.OWNER, "GET", f"/{noun}")).json()["data"][noun]
+    [ada] = [one for one in listed if one["name"] == "ada"]
+    assert ada == {"name": "ada", "role": "look", "created_at": "2026-01-01T00:00:00Z", "last_used_at": None}
+    again = await console.as_role(Role.OWNER, "POST", f"/{noun}", json={"name": "ada", "role": "act"})
+    assert error(again) == (400, "invalid_request")
+    assert again.json()["fields"] == {"name": "is taken"}
+    assert (await console.as_role(Role.OWNER, "DELETE", f"/{noun}/ada")).status_code == 204
+    assert error(await console.as_role(Role.OWNER, "DELETE", f"/{noun}/ada")) == (404, "not_found")
+
+
+async def test_a_new_key_has_its_role_and_its_acts_its_name(console: Console, caplog: pytest.LogCaptureFixture) -> None:
+    added = await console.as_role(Role.OWNER, "POST", "/keys", json={"name": "crm.eu-1", "role": "look"})
+    key = added.json()["data"]["key"]
+    assert KEY.fullmatch(key)
+    assert (await console.ask("GET", "/admin/v1/users/1", key)).status_code == 404
+    assert (await console.ask("POST", "/admin/v1/users/1/unlock", key)).status_code == 403
+    record = vars(caplog.records[[r.getMessage() for r in caplog.records].index("operator_refused")])
+    assert record["operator"] == "crm.eu-1"
+    assert key not in caplog.text
+
+
+async def test_of_a_key_the_database_has_the_digest_alone(console: Console, database: Any) -> None:
+    rows = await database.rows("SELECT * FROM keys", [])
+    assert {row["digest"] for row in rows} == {
+        hashlib.sha256(key.encode()).hexdigest() for key in console.keys.values()
+    }
+    assert not any(key[6:] in str(rows) for key in console.keys.values())
+
+
+@pytest.mark.parametrize("name", ["a" * 33, "Ada", "%00", "%C3%A4", "a%2Fb", "*"])
+async def test_what_cannot_be_a_name_is_nobody_s(console: Console, name: str) -> None:
+    for noun in ("operators", "keys"):
+        assert error(await console.as_role(Role.OWNER, "DELETE", f"/{noun}/{name}")) == (404, "not_found")
+
+
+@pytest.mark.parametrize(
+    ("body", "fields"),
+    [
+        ({}, {"name", "role"}),
+        ({"name": "", "role": ""}, {"name", "role"}),
+        ({"name": "Ada", "role": "look"}, {"name"}),
+        ({"name": "a" * 33, "role": "root"}, {"name", "role"}),
+        ({"name": "ada\n", "role": "look"}, {"name"}),
+        ({"name": "a{b}", "role": 7}, {"name", "role"}),
+    ],
+)
+async def test_what_cannot_be_a_name_or_a_role_is_told(console: Console, body: object, fields: set[str]) -> None:
+    for noun in ("operators", "keys"):
+        response = await console.as_role(Role.OWNER, "POST", f"/{noun}", json=body)
+        assert error(response) == (400, "invalid_request")
+        assert set(response.json()["fields"]) == fields
+
+
+def test_a_key_is_made_listed_and_removed_by_commands(folder: Path) -> None:
+    made = run("keys add billing --role look", folder)
+    assert made.returncode == 0, made.stderr
+    assert KEY.fullmatch(made.stdout.strip())
+    with closing(sqlite3.connect(folder / "latch.sqlite3")) as database:
+        [digest] = database.execute("SELECT digest FROM keys").fetchone()
+    assert digest == hashlib.sha256(made.stdout.strip().encode()).hexdigest()
+    listed = run_here("keys list", folder)
+    assert re.search(r"^billing +look +20\S+ +never$", listed.stdout, re.MULTILINE)
+    [entry] = json.loads(run_here("keys list --json", folder).stdout)["keys"]
+    assert (entry["name"], entry["role"], entry["last_used_at"]) == ("billing", "look", None)
+    as_json = json.loads(run_here("keys add crm --role owner --json", folder).stdout)
+    assert (as_json["name"], as_json["role"]) == ("crm", "owner")
+    assert KEY.fullmatch(as_json["key"])
+    assert run_here("keys remove billing", folder).returncode == 0
+    gone = run_here("keys remove billing", folder)
+    assert (gone.returncode, gone.stderr.strip().endswith("there is no key billing")) == (1, True)
+
+
+def test_an_operator_is_added_listed_and_removed_by_commands(folder: Path) -> None:
+    assert "no operators" in run_here("operators list", folder).stdout
+    assert run_here("operators add ada --role act", folder).returncode == 0
+    taken = run_here("operators add ada --role act", folder)
+    assert (taken.returncode, taken.stderr.strip().endswith("name is taken")) == (2, True)
+    odd = run_here("operators add Ada --role act", folder)
+    assert (odd.returncode, "name should be" in odd.stderr) == (2, True)
+    assert run_here("operators add bob --role root", folder).returncode == 2
+    [entry] = json.loads(run_here("operators list --json", folder).stdout)["operators"]
+    assert (entry["name"], entry["role"]) == ("ada", "act")
+    assert json.loads(run_here("operators remove ada --json", folder).stdout) == {"name": "ada"}
+    assert run_here("operators remove ada", folder).returncode == 1
