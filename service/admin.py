@@ -4,7 +4,7 @@ import asyncio
 import time
 
 from config import Settings
-from service.app import audit_writer, blank, connections, drain, limits_of
+from service.app import audit_writer, connections, drain, limits_of
 from service.context import Context
 from service.entities import Clock
 from service.health import Health
@@ -17,6 +17,7 @@ from service.people import People
 from service.routes.admin import BLUEPRINTS
 from service.routes.openapi import admin_documents
 from service.runtime.admission import DRAIN_GRACE
+from service.sanic_app import blank
 from service.sessions import Sessions
 from service.stores.codes import CodeStore
 from service.stores.database import Database

@@ -2,16 +2,6 @@
 
 import asyncio
 import time
-from functools import partial
-from typing import Any
-
-import orjson
-from sanic import Sanic
-from sanic.config import Config
-from sanic_ext import Extend
-from sanic_ext.config import PRIORITY
-from sanic_ext.extensions.http.extension import HTTPExtension
-from sanic_ext.extensions.openapi.extension import OpenAPIExtension
 
 from config import Settings
 from service import captchas, senders
@@ -25,20 +15,18 @@ from service.entities import Clock
 from service.events import Events
 from service.health import Health
 from service.http import middleware
-from service.http.errors import EnvelopeErrorHandler
 from service.http.fastpath import FastRoutes
-from service.http.head import BODY_LIMIT
-from service.http.requests import App, Request
+from service.http.requests import App
 from service.limits import Limits
 from service.logins import Logins
-from service.observability import audit, logs
+from service.observability import logs
 from service.observability.audit_writer import AuditWriter, Lost
 from service.observability.telemetry import Telemetry
 from service.routes import BLUEPRINTS, FAST_ROUTES
 from service.routes.health import metrics
 from service.routes.openapi import documents, schemas
-from service.runtime.admission import DRAIN_GRACE, AdmissionController
-from service.runtime.background import BackgroundTasks
+from service.runtime.admission import DRAIN_GRACE
+from service.sanic_app import BESIDES_SMS, blank
 from service.senders import Sender
 from service.sessions import Sessions
 from service.stores.captchas import CaptchaStore
@@ -55,13 +43,8 @@ from service.stores.sessions import SessionStore
 from service.stores.users import UserStore
 from service.trail import Trail
 from service.users import Users
-from settings.fields import OFF
 
 NAME = "latch"
-SLOWEST_REQUEST = 15  # seconds that a client gets to send one
-SLOWEST_ANSWER = 30.0  # seconds that a request gets; more where so many senders, tried in turn, may take longer
-OWN_HEADERS = ("authorization", "content-type", "x-device-id", "x-device-name", "x-request-id")
-BESIDES_SMS = 10.0  # of them, seconds for all that is neither sending a message nor verifying a captcha
 
 
 def build(settings: Settings, *, name: str = NAME, clock: Clock = time.time, sender: Sender | None = None) -> App:
@@ -77,43 +60,6 @@ def build(settings: Settings, *, name: str = NAME, clock: Clock = time.time, sen
     middleware.attach(app)
     _attach_lifecycle(app, clock, sender or senders.chosen(settings, app.ctx.telemetry.sms))
     return app
-
-
-def blank(settings: Settings, name: str, about: documents.About) -> App:
-    """A Sanic app without routes and without stores: what the public one and the private one have in common."""
-    app: App = Sanic(
-        name,
-        config=Config(_sanic_config(settings, about)),
-        ctx=Context(),
-        request_class=Request,  # type: ignore[arg-type]
-        error_handler=EnvelopeErrorHandler(),
-        dumps=partial(orjson.dumps, option=orjson.OPT_NON_STR_KEYS),  # sanic-ext keys responses by number
-        loads=orjson.loads,
-        configure_logging=False,
-    )
-    app.ctx.settings = settings
-    app.ctx.telemetry = Telemetry(settings)
-    app.ctx.events = Events(audit.write_line)
-    app.ctx.background = BackgroundTasks()
-    shed = app.ctx.telemetry.metrics.observe_shed
-    app.ctx.admission = AdmissionController(settings.max_in_flight, lambda: app.ctx.background.orphaned, shed)
-    config = _extension_config(settings, about)
-    Extend(app, extensions=[OpenAPIExtension, HTTPExtension], built_in_extensions=False, config=config)
-    _compile_signals_once(app)
-    return app
-
-
-def _compile_signals_once(app: App) -> None:
-    """Around what sanic-ext does last in a start: for each route that it adds Sanic would compile all signals anew."""
-
-    async def reset(app: App) -> None:
-        app.signal_router.reset()  # type: ignore[no-untyped-call]
-
-    async def compile_all(app: App) -> None:
-        app.signalize(app.config.TOUCHUP is True)  # as Sanic does itself
-
-    app.register_listener(reset, "before_server_start", priority=PRIORITY + 1)
-    app.register_listener(compile_all, "before_server_start", priority=PRIORITY - 1)
 
 
 def _attach_lifecycle(app: App, clock: Clock, sender: Sender) -> None:
@@ -203,44 +149,3 @@ def limits_of(settings: Settings, connection: Connection, events: Events, clock:
     hold = len(settings.sms_sender) * settings.sms_timeout + BESIDES_SMS
     cooldowns = CooldownStore(connection, settings.cooldown_steps, hold)
     return Limits(settings, LimitStore(connection, clock), cooldowns, events, clock)
-
-
-def _sanic_config(settings: Settings, about: documents.About) -> dict[str, str | bool | int | float | None]:
-    return {
-        "API_TITLE": about.title,
-        "API_VERSION": documents.VERSION,
-        "API_DESCRIPTION": about.description,
-        "ACCESS_LOG": False,  # it would print the numbers in GET /sms/codes/<mobile>; ours does not
-        "AUTO_EXTEND": False,
-        "DEPRECATION_FILTER": "ignore",  # else what Sanic itself does stands among our log lines, on Python 3.14
-        "FALLBACK_ERROR_FORMAT": "json",
-        "KEEP_ALIVE_TIMEOUT": settings.keep_alive_timeout,
-        "MOTD": False,
-        "REQUEST_MAX_SIZE": BODY_LIMIT,
-        "REQUEST_TIMEOUT": SLOWEST_REQUEST,
-        "RESPONSE_TIMEOUT": _slowest_answer(settings),
-    }
-
-
-def _slowest_answer(settings: Settings) -> float:
-    """Seconds: senders are tried in turn, after the captcha."""
-    captcha = settings.captcha_timeout if settings.captcha != OFF else 0
-    return max(SLOWEST_ANSWER, len(settings.sms_sender) * settings.sms_timeout + captcha + BESIDES_SMS)
-
-
-def _extension_config(settings: Settings, about: documents.About) -> dict[str, Any]:
-    return {
-        "cors": bool(settings.cors_origins),  # it costs something at every request
-        "cors_origins": "*" if "*" in settings.cors_origins else ",".join(settings.cors_origins),
-        "cors_allow_headers": [*OWN_HEADERS, *settings.cors_headers],
-        "cors_expose_headers": "x-request-id,retry-after",
-        "cors_always_send": False,
-        "cors_max_age": 600,
-        "http_all_methods": False,
-        "http_auto_head": True,  # but for GET /sms/codes/<mobile>, which would send a message (routes/codes.py)
-        "oas_autodoc": False,
-        "oas_ui_swagger": False,  # its OAuth redirect page makes the server fetch a file from the internet
-        "oas_ui_redoc_html_title": about.title,
-        "oas_path_to_redoc_html": str(documents.PAGE),
-        "oas_ui_default": "redoc",
-    }
