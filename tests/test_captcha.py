@@ -20,6 +20,8 @@ from tests.api.test_limits import spent, wait_of
 from tests.client import BASE, MOBILE, Api, error
 from tests.conftest import Clock, Outbox, Start
 
+pytestmark = pytest.mark.slow
+
 SECRET = "0x4AAAAAAA-made-up-secret"
 GOOD = "0.solved-by-a-person"
 BAD = "0.made-up-by-a-script"

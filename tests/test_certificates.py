@@ -11,6 +11,8 @@ import pytest
 from tests.certificates import Certificates, make
 from tests.processes import ROOT
 
+pytestmark = pytest.mark.slow
+
 PAGE = (ROOT / "docs/redis.md").read_text(encoding="utf-8")
 OPENSSL = shutil.which("openssl")
 

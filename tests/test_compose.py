@@ -23,6 +23,8 @@ from tests.processes import free_port
 from tests.test_deployment import OF_MANY_SERVERS, REQUIRED, SECRETS, filled_example, strings_of
 from tests.topologies import wait_until
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parent.parent
 FOLDER = ROOT / "deploy/compose"
 ACL = ROOT / "deploy/redis/latch.acl"

@@ -15,6 +15,8 @@ import yaml  # type: ignore[import-untyped]
 import config
 from config import Settings
 
+pytestmark = pytest.mark.slow
+
 Run = Callable[[str | None], subprocess.CompletedProcess[str]]
 
 ROOT = Path(__file__).parent.parent

@@ -16,6 +16,8 @@ from redis import Redis
 from tests.client import bearer, error
 from tests.processes import ROOT, Service
 
+pytestmark = pytest.mark.slow
+
 PAGE = (ROOT / "docs/guard.md").read_text(encoding="utf-8")
 SANIC, ASGI = re.findall(r"<!-- tests/test_guard.py runs this -->\n```python\n(.*?)```", PAGE, re.DOTALL)
 

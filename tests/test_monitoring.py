@@ -14,6 +14,8 @@ from service.observability.metrics import Metrics
 from tests.processes import ROOT
 from tests.test_docs import table
 
+pytestmark = pytest.mark.slow
+
 PAGE = (ROOT / "docs" / "metrics.md").read_text(encoding="utf-8")
 DRILLS = (ROOT / "docs" / "alerts.md").read_text(encoding="utf-8")
 DASHBOARD = json.loads((ROOT / "deploy" / "grafana" / "dashboard.json").read_text(encoding="utf-8"))

@@ -13,6 +13,8 @@ import yaml  # type: ignore[import-untyped]
 from config import Settings
 from service import VERSION
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parent.parent
 UNIT = ROOT / "deploy" / "systemd" / "latch.service"
 MANIFESTS = [

@@ -11,6 +11,8 @@ from service.stores.events import EventStore
 from tests.admin.conftest import Console
 from tests.client import MOBILE, Api, error
 
+pytestmark = pytest.mark.slow
+
 START = 1_767_225_600.0  # 2026-01-01T00:00:00Z
 
 

@@ -1,11 +1,14 @@
 """The OpenAPI document of the private listener, and its page."""
 
+import pytest
 from openapi_spec_validator import validate
 
 from service.http.errors import STATUS
 from tests.admin.conftest import ADMIN, StartConsole
 from tests.admin.test_roles import ROUTES
 from tests.api.test_openapi import METHODS
+
+pytestmark = pytest.mark.slow
 
 
 async def test_every_route_is_described_with_its_failures_and_takes_a_key(start_console: StartConsole) -> None:

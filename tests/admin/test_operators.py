@@ -15,6 +15,8 @@ from tests.admin.conftest import Console
 from tests.client import error
 from tests.processes import run, run_here
 
+pytestmark = pytest.mark.slow
+
 KEY = re.compile(r"latch_[A-Za-z0-9_-]{43}")
 
 

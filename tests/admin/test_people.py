@@ -11,6 +11,8 @@ from tests.admin.conftest import Console, StartConsole
 from tests.client import MOBILE, Api, error
 from tests.conftest import LIMITS, Clock, Start
 
+pytestmark = pytest.mark.slow
+
 OTHER, MASKED = "13900139000", "138****8000"
 
 

@@ -12,6 +12,8 @@ from tests.admin.conftest import ADMIN, HOST, Console, StartConsole
 from tests.client import Api, error
 from tests.conftest import Clock
 
+pytestmark = pytest.mark.slow
+
 # The routes of section 8 of the contract that there are, with the least role that each takes.
 ROUTES = {
     ("POST", "/users/search"): Role.LOOK,

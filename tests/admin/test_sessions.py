@@ -8,6 +8,8 @@ from service.roles import Role
 from tests.admin.conftest import Console, StartConsole
 from tests.client import Api, error
 
+pytestmark = pytest.mark.slow
+
 
 async def test_sessions_are_listed_newest_first_and_ended_one_by_one(api: Api, console: Console, clock: Any) -> None:
     first = await api.log_in(**{"X-Device-Name": "tablet"})

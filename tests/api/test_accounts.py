@@ -16,6 +16,8 @@ from tests.api.test_hangups import hang_up
 from tests.client import BASE, MOBILE, Api, bearer, error
 from tests.conftest import LIMITS, Clock, Start
 
+pytestmark = pytest.mark.slow
+
 NEW, OTHER = "13900139000", "13700137000"
 
 

@@ -10,6 +10,8 @@ from tests.api.test_limits import number, spent, wait_of
 from tests.client import MOBILE, Api, error
 from tests.conftest import LIMITS, Clock, Outbox, Start
 
+pytestmark = pytest.mark.slow
+
 WALKED, SPARED = "1700000", "1500000"
 
 

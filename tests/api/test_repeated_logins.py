@@ -25,6 +25,8 @@ from tests.conftest import Clock, Outbox, Start
 from tests.processes import PATIENCE, Service
 from tests.stores.flaky_proxy import FlakyProxy
 
+pytestmark = pytest.mark.slow
+
 ID = "0f8fad5b-d9cb-469f"  # of the client's own making, as apps and gateways make them
 OTHER_ID = "7c9e6679-7425-40de"
 KEYS = ("an old key of the tests", "a new key of the tests")

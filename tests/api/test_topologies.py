@@ -3,6 +3,8 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import pytest
+
 from service.app import connections
 from service.commands import check
 from service.commands.findings import Level
@@ -10,6 +12,8 @@ from service.stores.database import Database
 from service.stores.redis.connection import Connection
 from tests.client import BASE, MOBILE, Api, bearer, error
 from tests.conftest import LIMITS, Start
+
+pytestmark = pytest.mark.slow
 
 
 @asynccontextmanager

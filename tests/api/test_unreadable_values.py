@@ -7,6 +7,8 @@ import pytest
 from tests.client import BASE, MOBILE, Api, bearer
 from tests.conftest import LIMITS, Clock, Start
 
+pytestmark = pytest.mark.slow
+
 # Lua's tonumber takes most of these for numbers, and HINCRBY none of them.
 NO_NUMBERS = ["abc", "", "nan", "inf", "-inf", "1e308", "1e3", "0x7fffffff", "-1", "1.5", "007", "9" * 16, "9" * 400]
 NO_MOMENTS = ["abc", "", "nan", "inf", "-inf", "1e308", "1e400", "0x7fffffffffff", "9" * 30, "99999999999.0"]

@@ -13,6 +13,8 @@ import pytest
 from tests.client import bearer
 from tests.processes import Service, run, run_here
 
+pytestmark = pytest.mark.slow
+
 WRITTEN = 1.0  # seconds until an event is in the database, as docs/audit.md has it
 
 

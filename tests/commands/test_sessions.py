@@ -17,6 +17,8 @@ from service.stores.users import UserStore
 from tests.client import MOBILE, Api, bearer, error
 from tests.processes import Service, run, run_here
 
+pytestmark = pytest.mark.slow
+
 LOGIN = "/app/v1_0/authorizations"
 
 

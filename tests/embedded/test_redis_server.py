@@ -23,6 +23,8 @@ from service.embedded import redis_server
 from service.embedded.data_dir import DataDirInUse, owned
 from service.embedded.redis_server import SOCKET_PATH_LIMIT, EmbeddedRedis, EmbeddedRedisError
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 
 Make = Callable[..., EmbeddedRedis]

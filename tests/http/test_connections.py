@@ -18,6 +18,8 @@ from tests.client import BASE, Api, bearer
 from tests.conftest import Outbox, Start
 from tests.http.judge import judge, sequences
 
+pytestmark = pytest.mark.slow
+
 ID = re.compile(rb"^x-request-id: *(\S*)\r$", re.IGNORECASE | re.MULTILINE)
 LAST = b"GET /healthz HTTP/1.1\r\nHost: x\r\nX-Request-ID: last\r\n\r\n"
 LOGIN = f"{BASE}/authorizations"

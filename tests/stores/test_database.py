@@ -23,6 +23,8 @@ from service.stores.database import Database
 from service.stores.database_errors import describe
 from tests.stores.conftest import SOON, unavailable_soon
 
+pytestmark = pytest.mark.slow
+
 TIMEOUT = 0.2  # seconds
 UNHURRIED = 0.8  # where something has to succeed in it too, on a busy machine
 MIGRATIONS = sorted(path.stem for path in Path("models/migrations").glob("[0-9]*.py"))

@@ -11,6 +11,8 @@ from service.stores.database import Database
 from service.stores.events import MOST, REMEMBERED, EventStore, Place
 from service.stores.users import UserStore
 
+pytestmark = pytest.mark.slow
+
 MOBILE, OTHER = "13800138000", "13900139000"
 NOW = datetime(2026, 1, 1, 12, 30, 15, 123456, tzinfo=UTC)
 SECOND = timedelta(seconds=1)

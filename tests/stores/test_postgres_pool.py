@@ -19,6 +19,8 @@ from tests import postgres_servers
 from tests.postgres_servers import Server
 from tests.stores.flaky_proxy import FlakyProxy
 
+pytestmark = pytest.mark.slow
+
 TIMEOUT = 1.0  # seconds
 CONNECTIONS = 10
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

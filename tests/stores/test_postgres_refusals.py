@@ -14,6 +14,8 @@ from service.stores.database import Database
 from service.stores.database_errors import describe
 from tests.postgres_servers import Server
 
+pytestmark = pytest.mark.slow
+
 TIMEOUT = 5.0  # seconds
 LOGIN = "INSERT INTO users (mobile, name, status, created_at, last_login) VALUES ('{}', 'n', 'active', now(), now())"
 

@@ -25,6 +25,8 @@ from tests.client import MOBILE
 from tests.processes import PATIENCE
 from tests.stores.test_sessions import CAP, LIST, NOW, USER, Login, find, opened, swap
 
+pytestmark = pytest.mark.slow
+
 SLOT = key_slot(LIST.encode())
 
 

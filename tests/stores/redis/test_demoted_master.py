@@ -18,6 +18,8 @@ from tests.processes import free_port
 from tests.stores.conftest import SOON
 from tests.stores.redis.tcp_proxy import TcpProxy
 
+pytestmark = pytest.mark.slow
+
 COUNT = Script("count", repeatable=False, source="return redis.call('INCR', KEYS[1])")
 AT_ONCE = "repl-diskless-sync-delay 0"
 READ = Script("read", repeatable=True, source="return redis.call('GET', KEYS[1])")

@@ -24,6 +24,8 @@ from tests.stores.conftest import SOON
 from tests.stores.redis.tcp_proxy import TcpProxy
 from tests.stores.redis.test_connection import connected
 
+pytestmark = pytest.mark.slow
+
 FAR = 0.25  # seconds, one way
 AS_SHIPPED = 1.0  # REDIS_TIMEOUT
 SAY = Script("say", repeatable=True, source="return ARGV[1]")

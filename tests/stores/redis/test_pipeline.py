@@ -16,6 +16,8 @@ from tests.stores.conftest import SOON, Place
 from tests.stores.flaky_proxy import FAULTS, FlakyProxy
 from tests.stores.redis.test_connection import Server, connected, eventually_blocked, mine, server
 
+pytestmark = pytest.mark.slow
+
 __all__ = ["mine", "server"]  # fixtures
 
 CALLERS = 300

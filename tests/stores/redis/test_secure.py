@@ -13,6 +13,8 @@ from service.stores.sessions import SessionStore
 from tests import topologies
 from tests.stores.test_sessions import find, opened
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module", params=["sentinel", "cluster"])
 def url(request: pytest.FixtureRequest) -> Iterator[str]:

@@ -28,6 +28,8 @@ from tests.processes import free_port, run_here
 from tests.stores.conftest import SOON
 from tests.stores.redis.test_connection import connected
 
+pytestmark = pytest.mark.slow
+
 COUNT = Script("count", repeatable=False, source="return redis.call('INCR', KEYS[1])")
 SHA = "0" * 40
 

@@ -14,6 +14,8 @@ from service.stores.redis.probes import Probes, probe_keys
 from tests import topologies
 from tests.processes import free_port, run_here
 
+pytestmark = pytest.mark.slow
+
 NUTCRACKER = shutil.which("nutcracker")
 needs_nutcracker = pytest.mark.skipif(
     NUTCRACKER is None, reason="nutcracker is not installed: that twemproxy is refused is not tested here"
