@@ -139,9 +139,9 @@ def unprefixed(payload: dict[str, Any]) -> None:
 
 
 def without_work(payload: dict[str, Any]) -> None:
-    """The key of the counter 0, as it comes."""
+    """A key that is easily found, and begins otherwise than it should."""
     challenge = Challenge.from_dict(payload["challenge"])
-    challenge.parameters.key_prefix = ""
+    challenge.parameters.key_prefix = "f"
     solution = solve_challenge(challenge)
     assert solution is not None
     payload["solution"] = Solution(solution.counter, solution.derived_key).to_dict()

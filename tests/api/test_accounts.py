@@ -1,6 +1,7 @@
 """What people do with their own account, over HTTP: another name, another number, the end."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from typing import Any
 
 import asyncpg
@@ -429,9 +430,19 @@ async def migrated(url: str) -> str:
     return url
 
 
-async def test_it_all_works_on_a_cluster_and_postgresql(start: Start, cluster_redis: str, postgres: str) -> None:
+@pytest.fixture
+async def lent_cluster(cluster_redis: str, loop: Any) -> AsyncIterator[str]:
+    """Emptied afterwards: the users of other tests have the same ids, and an erased one's cannot log in for a while."""
+    yield cluster_redis
+    connection = Connection(cluster_redis, timeout=10)
+    await connection.ping()
+    await connection.redis.flushall()
+    await connection.close()
+
+
+async def test_it_all_works_on_a_cluster_and_postgresql(start: Start, lent_cluster: str, postgres: str) -> None:
     unlimited = {**LIMITS, "limit_code_cooldown": "off"}
-    api = await start(redis_url=cluster_redis, database_url=await migrated(postgres), **unlimited)
+    api = await start(redis_url=lent_cluster, database_url=await migrated(postgres), **unlimited)
     mobile, new = "15512340001", "15512340002"
     tokens, other = await api.log_in(mobile), await api.log_in(OTHER)
     taken = await api.change_mobile(other["token"], await both_codes(api, other["token"], mobile, OTHER))
