@@ -54,8 +54,7 @@ def build(settings: Settings, *, name: str = NAME, clock: Clock = time.time, sen
         app.ext.openapi.add_security_scheme(scheme, "http", scheme="bearer")
     app.ext.openapi.add_security_scheme(schemas.SERVICE_KEY_AS_PASSWORD, "http", scheme="basic")
     app.blueprint(BLUEPRINTS)
-    if not settings.admin_port:
-        app.blueprint(metrics)  # else it is on the private listener
+    app.blueprint(metrics)  # and on the private listener, where it will be alone once all of section 8 is there
     app.ctx.fast_routes = FastRoutes(FAST_ROUTES)
     middleware.attach(app)
     _attach_lifecycle(app, clock, sender or senders.chosen(settings, app.ctx.telemetry.sms))
