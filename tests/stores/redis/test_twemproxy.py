@@ -17,6 +17,7 @@ from tests.processes import free_port, run_here
 pytestmark = pytest.mark.slow
 
 NUTCRACKER = shutil.which("nutcracker")
+# A program of the system, which a newcomer without root cannot install. Its absence is told, and fails nothing.
 needs_nutcracker = pytest.mark.skipif(
     NUTCRACKER is None, reason="nutcracker is not installed: that twemproxy is refused is not tested here"
 )
