@@ -4,7 +4,8 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
-from service.entities import AuditEvent, Clock, EventFilter
+from service.audit_events import AuditEvent, EventFilter
+from service.entities import Clock
 from service.errors import InvalidRequest
 from service.stores.events import EventStore, Place
 

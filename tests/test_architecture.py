@@ -21,7 +21,8 @@ SOURCES = [
 ]
 
 # Which rooms a room may import from, besides itself. `service` is the files directly in it, by the order below.
-VALUES = {f"service.{name}" for name in ("entities", "errors", "mobiles", "names", "addresses", "roles")}
+VALUE_FILES = {"addresses", "audit_events", "entities", "errors", "mobiles", "names", "roles"}
+VALUES = {f"service.{name}" for name in VALUE_FILES}
 STORES = {"service.stores", "service.stores.redis"}
 ROOMS: dict[str, set[str]] = {
     "settings": set(),
@@ -69,7 +70,7 @@ ORDER = (
     {"health", "issuer", "operators"},
     {"rotation"},
     {"code_keys", "tokens", "events", "sms_text"},
-    {"addresses", "entities", "errors", "mobiles", "names", "roles"},
+    VALUE_FILES,
 )
 # The sentence on the door: all but the first four know no asyncio, Redis or HTTP, and no library but the standard one.
 WIRING = {"admin", "app", "context", "sanic_app"}
@@ -82,7 +83,7 @@ OF_USE_CASES = {
     "service.senders",
 } | STORES
 BEHIND_THE_DOOR = {"asyncio", "threading", "socket", "ssl", "http", "sqlite3", "selectors", "concurrent"}
-PURE = {"addresses", "code_keys", "sms_text", "tokens", "rotation", "mobiles", "names", "entities", "errors", "roles"}
+PURE = VALUE_FILES | {"code_keys", "rotation", "sms_text", "tokens"}
 # Outside libraries that belong to one place.
 PLACES = {
     "altcha": ("service/captchas/altcha.py",),

@@ -8,8 +8,9 @@ from datetime import UTC, datetime
 from config import Settings
 from service import mobiles
 from service.app import connections
+from service.audit_events import AuditEvent, EventFilter
 from service.commands.output import DONE, FAILED, say, table
-from service.entities import AuditEvent, EventFilter, id_in
+from service.entities import id_in
 from service.errors import InvalidRequest, NotFound
 from service.events import Event
 from service.stores.database import Database

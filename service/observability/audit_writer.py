@@ -13,7 +13,7 @@ from functools import lru_cache
 from itertools import islice
 from typing import NamedTuple
 
-from service.entities import NewEvent
+from service.audit_events import NewEvent
 from service.errors import ServiceUnavailable
 from service.events import Attempt, Details, Event
 from service.observability.logs import CLIENT_IP, REQUEST_ID

@@ -9,7 +9,7 @@ from random import randrange
 from typing import Any, NamedTuple
 
 from service import mobiles
-from service.entities import AuditEvent, EventFilter, NewEvent
+from service.audit_events import AuditEvent, EventFilter, NewEvent
 from service.stores.database import Database
 
 MOST = 200  # events in one statement, and rows that one step changes or deletes: no lock is held for long

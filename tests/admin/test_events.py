@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from service.entities import EventFilter, NewEvent
+from service.audit_events import EventFilter, NewEvent
 from service.roles import Role
 from service.stores.database import Database
 from service.stores.events import EventStore

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from service.entities import EventFilter, NewEvent
+from service.audit_events import EventFilter, NewEvent
 from service.errors import ServiceUnavailable
 from service.events import ACTOR, Attempt, Event, Events
 from service.observability.audit_writer import FLOOD, INTERVAL, QUEUE_MAX, AuditWriter, Lost

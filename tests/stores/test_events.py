@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from service.entities import AuditEvent, EventFilter, NewEvent
+from service.audit_events import AuditEvent, EventFilter, NewEvent
 from service.stores.database import Database
 from service.stores.events import MOST, REMEMBERED, EventStore, Place
 from service.stores.users import UserStore

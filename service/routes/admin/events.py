@@ -5,7 +5,7 @@ from typing import Any
 from sanic import Blueprint, HTTPResponse
 from sanic_ext import openapi
 
-from service.entities import AuditEvent
+from service.audit_events import AuditEvent
 from service.http.operators import PATH
 from service.http.requests import Request
 from service.http.responses import ok, timestamp

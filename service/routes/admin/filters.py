@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from service import addresses
-from service.entities import EventFilter
+from service.audit_events import EventFilter
 from service.errors import InvalidRequest
 from service.events import Event
 from service.http.requests import Request
