@@ -9,7 +9,7 @@ import pytest
 from service.errors import ServiceUnavailable
 from service.stores.codes import CodeStore
 from service.stores.database import Database
-from service.stores.redis.pipeline import PipelinedConnection
+from service.stores.redis.pipelined_connection import PipelinedConnection
 from service.stores.redis.scripts import Script
 from tests.client import MOBILE, Api, bearer, error
 from tests.conftest import Outbox, Start

@@ -16,7 +16,8 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 
 from service.stores.redis.cluster import ClusterClient
 from service.stores.redis.commands import Command
-from service.stores.redis.pipeline import BROKEN, NotTheMaster, SinglePipeline, patience
+from service.stores.redis.pipeline import SinglePipeline
+from service.stores.redis.pipelined_connection import BROKEN, NotTheMaster, patience
 from service.stores.redis.refusals import wants_text
 
 MOVED = (AskError, ClusterDownError, TryAgainError)  # MovedError is an AskError
