@@ -9,21 +9,21 @@ from service.http.requests import Request
 from service.http.responses import created, nothing, ok
 from service.roles import Role
 from service.routes.admin import payloads
-from service.routes.openapi import admin_documents
+from service.routes.openapi import holder_documents
 
 operators = Blueprint("operators", url_prefix=f"{PATH}/operators")
 keys = Blueprint("keys", url_prefix=f"{PATH}/keys")
 
 
 @operators.get("/", ctx_role=Role.OWNER)
-@openapi.definition(**admin_documents.LIST_OPERATORS)
+@openapi.definition(**holder_documents.LIST_OPERATORS)
 async def list_operators(request: Request) -> HTTPResponse:
     """All of them, by name."""
     return ok({"operators": [described(operator) for operator in await request.app.ctx.operators.all()]})
 
 
 @operators.post("/", ctx_role=Role.OWNER)
-@openapi.definition(**admin_documents.ADD_OPERATOR)
+@openapi.definition(**holder_documents.ADD_OPERATOR)
 @changes_state
 async def add_operator(request: Request) -> HTTPResponse:
     """Add a person."""
@@ -33,7 +33,7 @@ async def add_operator(request: Request) -> HTTPResponse:
 
 
 @operators.delete("/<name>", ctx_role=Role.OWNER)
-@openapi.definition(**admin_documents.REMOVE_OPERATOR)
+@openapi.definition(**holder_documents.REMOVE_OPERATOR)
 @changes_state
 async def remove_operator(request: Request, name: str) -> HTTPResponse:
     """Remove a person."""
@@ -42,14 +42,14 @@ async def remove_operator(request: Request, name: str) -> HTTPResponse:
 
 
 @keys.get("/", ctx_role=Role.OWNER)
-@openapi.definition(**admin_documents.LIST_KEYS)
+@openapi.definition(**holder_documents.LIST_KEYS)
 async def list_keys(request: Request) -> HTTPResponse:
     """All of them, by name; never the keys themselves."""
     return ok({"keys": [described(key) for key in await request.app.ctx.keys.all()]})
 
 
 @keys.post("/", ctx_role=Role.OWNER)
-@openapi.definition(**admin_documents.ADD_KEY)
+@openapi.definition(**holder_documents.ADD_KEY)
 @changes_state
 async def add_key(request: Request) -> HTTPResponse:
     """Make a key, which is told this once."""
@@ -58,7 +58,7 @@ async def add_key(request: Request) -> HTTPResponse:
 
 
 @keys.delete("/<name>", ctx_role=Role.OWNER)
-@openapi.definition(**admin_documents.REMOVE_KEY)
+@openapi.definition(**holder_documents.REMOVE_KEY)
 @changes_state
 async def remove_key(request: Request, name: str) -> HTTPResponse:
     """Let a key open nothing any more."""

@@ -7,7 +7,6 @@ from sanic_ext.extensions.openapi.definitions import Parameter, RequestBody, Res
 from service.entities import UserStatus
 from service.errors import Forbidden, InvalidKey, InvalidRequest, NotFound, ServiceError, ServiceUnavailable
 from service.events import Event
-from service.roles import NAME, Role
 from service.routes.openapi import schemas
 from service.routes.openapi.documents import About
 from service.routes.openapi.schemas import NOT_JSON, TOO_LARGE, count, nothing, operation, record, success, text
@@ -27,10 +26,7 @@ A success is `{"message": "ok", "data": {...}}`; a failure is `{"message", "erro
 _ALWAYS = (InvalidKey, Forbidden, ServiceUnavailable)
 _REASON = Parameter("X-Reason", str, "header", description="why; for the audit trail")
 _USER_ID = Parameter("user_id", int, "path", required=True, example=42)
-_NAME_OF = Parameter("name", str, "path", required=True, example="billing")
 _STATUS = {"type": "string", "enum": [status.value for status in UserStatus]}
-_ROLE = {"type": "string", "enum": [role.value for role in Role]}
-_NAME = text("billing", pattern=f"^{NAME.pattern}$")
 _USER = {
     "id": schemas.USER_ID,
     "name": text("138****8000"),
@@ -41,10 +37,9 @@ _USER = {
     "sessions": count(2, "live ones"),
 }
 _SESSION = record({name: schema for name, schema in schemas.SESSION["properties"].items() if name != "current"})
-_HOLDER = record({"name": _NAME, "role": _ROLE, "created_at": schemas.TIME, "last_used_at": schemas.nullable("time")})
 
 
-def _told(
+def told(
     tag: str,
     summary: str,
     description: str,
@@ -60,7 +55,7 @@ def _told(
     return operation(tag, summary, description, answer, (*errors, *_ALWAYS), refused=refused, secured=KEY, **more)
 
 
-SEARCH = _told(
+SEARCH = told(
     "people",
     "Find people",
     "By number, user id or start of a name; without `q` the newest. Names that are their user's number are found by "
@@ -72,10 +67,10 @@ SEARCH = _told(
         optional=("q", "cursor"),
     ),
 )
-LOOK = _told(
+LOOK = told(
     "people", "Look at a person", "Name and number masked.", success(_USER, "the user"), (NotFound,), path=(_USER_ID,)
 )
-CHANGE = _told(
+CHANGE = told(
     "people",
     "Rename, disable or enable",
     "`disabled` lets the user log in no more, and ends every session.",
@@ -84,7 +79,7 @@ CHANGE = _told(
     path=(_USER_ID,),
     body=schemas.json_body({"name": text("Ada", minLength=1, maxLength=64), "status": _STATUS}, ("name", "status")),
 )
-REVEAL = _told(
+REVEAL = told(
     "people",
     "Reveal name and number",
     "Whole; the audit trail has it.",
@@ -92,7 +87,7 @@ REVEAL = _told(
     (NotFound,),
     path=(_USER_ID,),
 )
-UNLOCK = _told(
+UNLOCK = told(
     "people",
     "Unlock a number",
     "Forgets its wrong tries, codes and cool-down.",
@@ -100,7 +95,7 @@ UNLOCK = _told(
     (NotFound,),
     path=(_USER_ID,),
 )
-LIST_SESSIONS = _told(
+LIST_SESSIONS = told(
     "sessions",
     "List a person's devices",
     "The live sessions, the newest login first; also of an id that the database does not know any more.",
@@ -108,7 +103,7 @@ LIST_SESSIONS = _told(
     (NotFound,),
     path=(_USER_ID,),
 )
-END_SESSIONS = _told(
+END_SESSIONS = told(
     "sessions",
     "End all of a person's sessions",
     "Also of an id that the database does not know any more.",
@@ -116,7 +111,7 @@ END_SESSIONS = _told(
     (NotFound,),
     path=(_USER_ID,),
 )
-END_SESSION = _told(
+END_SESSION = told(
     "sessions",
     "End one session",
     "Its access and refresh token die at once.",
@@ -139,7 +134,7 @@ _EVENT = record(
         "request_id": schemas.nullable("2f1e9d3c0b7a48659e1d2c3b4a5f6071"),
     }
 )
-FIND_EVENTS = _told(
+FIND_EVENTS = told(
     "events",
     "Find events",
     "The audit trail, the newest first: what fits all that is asked for, from `since` up to, and without, `until`.",
@@ -158,7 +153,7 @@ FIND_EVENTS = _told(
         )
     ),
 )
-EXPLAIN = _told(
+EXPLAIN = told(
     "sessions",
     "Explain a token",
     "Whether it is live, whose it is, and if not, why.",
@@ -174,39 +169,4 @@ EXPLAIN = _told(
     ),
     (InvalidRequest,),
     body=schemas.json_body({"token": text(schemas.EXAMPLE_TOKEN)}),
-)
-_ENTRY = schemas.json_body({"name": _NAME, "role": _ROLE})
-LIST_OPERATORS = _told(
-    "operators",
-    "List operators",
-    "By name. For owners.",
-    success({"operators": {"type": "array", "items": _HOLDER}}, "the operators"),
-)
-ADD_OPERATOR = _told(
-    "operators",
-    "Add an operator",
-    "For owners.",
-    success({"name": _NAME, "role": _ROLE}, "added", status=201),
-    (InvalidRequest,),
-    body=_ENTRY,
-)
-REMOVE_OPERATOR = _told(
-    "operators", "Remove an operator", "For owners.", nothing("removed"), (NotFound,), path=(_NAME_OF,)
-)
-LIST_KEYS = _told(
-    "keys",
-    "List keys",
-    "By name, with their last use, to the minute; never the keys themselves. For owners.",
-    success({"keys": {"type": "array", "items": _HOLDER}}, "the keys"),
-)
-ADD_KEY = _told(
-    "keys",
-    "Make a key",
-    "It is told this once, and only its digest is kept. For owners.",
-    success({"name": _NAME, "role": _ROLE, "key": text("latch_kT3v-made-up")}, "made", status=201),
-    (InvalidRequest,),
-    body=_ENTRY,
-)
-REMOVE_KEY = _told(
-    "keys", "Remove a key", "It opens nothing any more. For owners.", nothing("removed"), (NotFound,), path=(_NAME_OF,)
 )
