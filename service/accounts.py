@@ -17,7 +17,7 @@ from service.limits import Limits
 from service.runtime import deadline
 from service.runtime.background import settled
 from service.sessions import Sessions
-from service.stores.codes import CodeLease
+from service.stores.code_values import CodeLease
 from service.stores.users import UserStore
 from service.trail import Trail
 from service.users import Users

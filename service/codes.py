@@ -21,7 +21,8 @@ from service.events import Event, Events
 from service.limits import Limits
 from service.runtime import deadline
 from service.stores.budgets import Budget, Refusal
-from service.stores.codes import CodeLease, CodeStore, Ended, Verdict
+from service.stores.code_values import CodeLease, Ended, Verdict
+from service.stores.codes import CodeStore
 from service.stores.logins import LoginStore
 
 LEAST_LEASE = 3.0  # seconds

@@ -23,7 +23,7 @@ from service.events import TEST_CODE, Attempt, Event, Events
 from service.issuer import Issuer, pair
 from service.repeats import NamedLogin, Repeats
 from service.runtime import deadline
-from service.stores.codes import CodeLease
+from service.stores.code_values import CodeLease
 from service.stores.logins import LoginStore
 from service.stores.sessions import SessionStore
 from service.stores.users import UserStore

@@ -19,7 +19,8 @@ import pytest
 from redis.exceptions import RedisError
 
 from bench.fault_cases import workers
-from bench.fault_servers import APPEND_ONLY, Cluster, Node, Postgres, Watched, servers
+from bench.fault_postgres import Postgres
+from bench.fault_servers import APPEND_ONLY, Cluster, Node, Watched, servers
 from service.stores.database import Database
 from tests.client import BASE, MOBILE, Api, bearer, error
 from tests.conftest import Clock, Start

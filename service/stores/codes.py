@@ -8,14 +8,12 @@ Each method is one script, so that of any number of tries at once exactly as man
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from enum import IntEnum
-from typing import NamedTuple
 
-from service.entities import LoginMark, PastLogin, Purpose
+from service.entities import PastLogin, Purpose
 from service.runtime.background import settled
 from service.stores import login_records
 from service.stores.budgets import Budget, Refusal, Window
+from service.stores.code_values import VERDICTS, CodeLease, Ended, Issued, Verdict
 from service.stores.redis.connection import Connection, milliseconds
 from service.stores.redis.scripts import Script, ScriptCall
 
@@ -27,55 +25,6 @@ RELEASE = Script("release_code", repeatable=True)
 LEND_FIXED = Script("lend_fixed_code", repeatable=False)  # the second run would find it lent
 CONSUME = Script("consume_code", repeatable=False)  # the second run could not tell "spent by me" from "gone"
 CONSUME_AND_RECORD = Script("consume_code", repeatable=True)  # here it can, by the record
-
-
-class CodeLease(NamedTuple):
-    """A code, lent to one login until it is spent or released. `lease_id` is no secret, but nobody else's.
-
-    `tries` are the budgets of the number's wrong tries, those of `owner(mobile)`: a right code has them forgotten.
-    Without an id: one of TEST_CODES, which is nobody's and is never spent. `marks` are those of a login that named its
-    request, one per key; `over` is the login that it repeats, where that one's session has ended.
-    """
-
-    mobile: str
-    lease_id: str
-    tries: tuple[Budget, ...] = ()
-    marks: tuple[LoginMark, ...] = ()
-    over: PastLogin | None = None
-    is_fixed: bool = False
-    purpose: Purpose = Purpose.LOGIN
-
-
-@dataclass(frozen=True, slots=True)
-class Issued:
-    """The nonce and the digest of the code that is good now, and how long it is, in seconds."""
-
-    nonce: str
-    life: float
-    digest: str
-
-
-@dataclass(frozen=True, slots=True)
-class Ended:
-    """Wrong tries have ended the code; in `wait` seconds a new one can be had."""
-
-    wait: float
-
-
-class Verdict(IntEnum):
-    """What became of a try. NO_ACTIVE_CODE: there was no code to try, or it is ended, or lent to another login.
-
-    LAST: wrong, and for more than a day the number has no further one. UNDER_WAY: the same login, repeated too soon.
-    """
-
-    LAST = -2
-    WRONG = -1
-    NO_ACTIVE_CODE = 0
-    RIGHT = 1
-    UNDER_WAY = 2
-
-
-VERDICTS = {verdict.value: verdict for verdict in Verdict}
 
 
 class CodeStore:

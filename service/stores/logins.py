@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 from service.entities import AccessRecord, PastLogin, Session
 from service.stores.budgets import Budget, Refusal
-from service.stores.codes import CodeLease, CodeStore, Verdict
+from service.stores.code_values import CodeLease, Verdict
+from service.stores.codes import CodeStore
 from service.stores.limits import LimitStore
 from service.stores.sessions import OpenResult, SessionStore
 

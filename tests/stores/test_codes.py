@@ -14,7 +14,8 @@ from service.entities import PastLogin
 from service.errors import InvalidCode
 from service.events import Events
 from service.stores.budgets import Budget, Refusal, windows_of
-from service.stores.codes import CodeLease, CodeStore, Ended, Issued, Verdict, owner
+from service.stores.code_values import CodeLease, Ended, Issued, Verdict
+from service.stores.codes import CodeStore, owner
 from service.stores.conversions import ConversionStore
 from service.stores.database import Database
 from service.stores.limits import LimitStore

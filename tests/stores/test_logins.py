@@ -6,7 +6,8 @@ import pytest
 
 from service.entities import LoginMark, PastLogin
 from service.stores.budgets import Budget, Refusal, windows_of
-from service.stores.codes import CodeLease, CodeStore, Verdict, owner
+from service.stores.code_values import CodeLease, Verdict
+from service.stores.codes import CodeStore, owner
 from service.stores.limits import LimitStore
 from service.stores.logins import LoginStore
 from service.stores.redis.connection import Connection

@@ -14,7 +14,8 @@ from redis.crc import key_slot
 from service.entities import EndReason, LoginMark, PastLogin
 from service.errors import ServiceUnavailable
 from service.stores import budgets, conversions, cooldowns
-from service.stores.codes import CodeLease, CodeStore, owner
+from service.stores.code_values import CodeLease
+from service.stores.codes import CodeStore, owner
 from service.stores.limits import LimitStore
 from service.stores.redis.connection import PING, PROBE, Connection
 from service.stores.redis.probes import ALL_COMMANDS

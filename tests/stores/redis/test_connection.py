@@ -13,7 +13,8 @@ from redis.exceptions import ResponseError
 from service.embedded.redis_server import EmbeddedRedis
 from service.errors import ServiceUnavailable
 from service.runtime import deadline
-from service.stores.codes import CodeLease, CodeStore, Issued, Verdict
+from service.stores.code_values import CodeLease, Issued, Verdict
+from service.stores.codes import CodeStore
 from service.stores.redis.connection import Connection
 from service.stores.redis.pipeline import MOST
 from service.stores.redis.server_info import survey
