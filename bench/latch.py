@@ -20,7 +20,7 @@ from bench.cores import Set
 from bench.generator import PATH, request
 from bench.servers import PYTHON, BenchError, Server
 from config import Settings
-from service.app import connections, limits_of
+from service.backing import connections, limits_of
 from service.codes import Codes
 from service.conversion import ConversionGuard
 from service.events import Events

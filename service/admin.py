@@ -1,10 +1,9 @@
 """Joins the parts of the private listener: settings in, a Sanic app for operators out. The public one: `app.py`."""
 
-import asyncio
 import time
 
 from config import Settings
-from service.app import audit_writer, connections, drain, limits_of
+from service.backing import Backing, limits_of
 from service.context import Context
 from service.entities import Clock
 from service.health import Health
@@ -17,7 +16,7 @@ from service.people import People
 from service.routes.admin import BLUEPRINTS
 from service.routes.openapi import admin_documents
 from service.runtime.admission import DRAIN_GRACE
-from service.sanic_app import blank
+from service.sanic_app import blank, drain
 from service.sessions import Sessions
 from service.stores.codes import CodeStore
 from service.stores.database import Database
@@ -49,29 +48,21 @@ def build(settings: Settings, *, name: str = NAME, clock: Clock = time.time) -> 
 
 
 def _attach_lifecycle(app: App, clock: Clock) -> None:
-    settings, telemetry = app.ctx.settings, app.ctx.telemetry
-    connection, database = connections(settings, telemetry)
-    writer, apart = audit_writer(settings, telemetry)
+    telemetry = app.ctx.telemetry
+    backing = Backing(app.ctx.settings, telemetry)
 
     @app.before_server_start
     async def start(app: App) -> None:
-        logs.configure(settings, asyncio.get_running_loop())
-        await database.open()
-        await apart.open()
-        app.ctx.events.follow(writer.follow)
-        writer.start()
-        _join(app.ctx, connection, database, clock)
-        telemetry.start_aside({"redis": connection.meter, "database": database.meter}, app.ctx.events)
+        await backing.open(app.ctx.events)
+        _join(app.ctx, backing.connection, backing.database, clock)
+        telemetry.start_aside(backing.meters, app.ctx.events)
 
     app.before_server_stop(drain)
 
     @app.after_server_stop
     async def stop(app: App) -> None:
         await app.ctx.background.drain(DRAIN_GRACE)
-        await writer.stop()
-        await connection.close()
-        await database.close()
-        await apart.close()
+        await backing.close()
         await telemetry.stop()
         logs.loop_ends()
 

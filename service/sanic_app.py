@@ -12,6 +12,7 @@ from sanic_ext.extensions.http.extension import HTTPExtension
 from sanic_ext.extensions.openapi.extension import OpenAPIExtension
 
 from config import Settings
+from service.backing import BESIDES_SMS
 from service.context import Context
 from service.events import Events
 from service.http.errors import EnvelopeErrorHandler
@@ -20,14 +21,13 @@ from service.http.requests import App, Request
 from service.observability import audit
 from service.observability.telemetry import Telemetry
 from service.routes.openapi import documents
-from service.runtime.admission import AdmissionController
+from service.runtime.admission import DRAIN_GRACE, AdmissionController
 from service.runtime.background import BackgroundTasks
 from settings.fields import OFF
 
 SLOWEST_REQUEST = 15  # seconds that a client gets to send one
 SLOWEST_ANSWER = 30.0  # seconds that a request gets; more where so many senders, tried in turn, may take longer
 OWN_HEADERS = ("authorization", "content-type", "x-device-id", "x-device-name", "x-request-id")
-BESIDES_SMS = 10.0  # of them, seconds for all that is neither sending a message nor verifying a captcha
 
 
 def blank(settings: Settings, name: str, about: documents.About) -> App:
@@ -65,6 +65,12 @@ def _compile_signals_once(app: App) -> None:
 
     app.register_listener(reset, "before_server_start", priority=PRIORITY + 1)
     app.register_listener(compile_all, "before_server_start", priority=PRIORITY - 1)
+
+
+async def drain(app: App) -> None:
+    """Wait for the requests in flight."""
+    left = await app.ctx.admission.drain(app.ctx.settings.graceful_timeout)
+    app.config.GRACEFUL_SHUTDOWN_TIMEOUT = min(left, DRAIN_GRACE)  # no longer for clients that are slow to ask
 
 
 def _sanic_config(settings: Settings, about: documents.About) -> dict[str, str | bool | int | float | None]:

@@ -29,7 +29,8 @@ from sanic import Sanic
 from sanic.server.protocols.http_protocol import HttpProtocol
 
 from config import Settings
-from service.app import build, connections
+from service.app import build
+from service.backing import connections
 from service.embedded.redis_server import EmbeddedRedis
 from service.entities import TextMessage
 from service.errors import SmsUnavailable, TooManyRequests

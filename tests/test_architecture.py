@@ -49,8 +49,7 @@ ROOMS: dict[str, set[str]] = {
         "config",
         "settings",
         "service",
-        "service.admin",
-        "service.app",
+        "service.backing",
         "service.embedded",
         "service.http",
     }
@@ -62,7 +61,7 @@ ORDER = (
     {"admin"},
     {"app"},
     {"sanic_app"},
-    {"context"},
+    {"backing", "context"},
     {"accounts", "authorizations", "delivery", "logins", "people"},
     {"codes"},
     {"conversion", "users"},
@@ -72,8 +71,8 @@ ORDER = (
     {"code_keys", "tokens", "events", "sms_text"},
     VALUE_FILES,
 )
-# The sentence on the door: all but the first four know no asyncio, Redis or HTTP, and no library but the standard one.
-WIRING = {"admin", "app", "context", "sanic_app"}
+# The sentence on the door: all but the first five know no asyncio, Redis or HTTP, and no library but the standard one.
+WIRING = {"admin", "app", "backing", "context", "sanic_app"}
 OF_USE_CASES = {
     "config",
     "settings",

@@ -7,7 +7,7 @@ from functools import partial
 
 from config import Settings, SettingsError
 from service.commands import http_server, migrate, server, signals
-from service.commands.worker import built_for_operators
+from service.commands.worker import PRIVATE, built
 
 DONE, FAILED = 0, 1
 
@@ -26,7 +26,7 @@ def run(settings: Settings, _: Namespace) -> int:
                 return FAILED
             server.listen(listener, place)
             say_where = partial(print, f"Latch listens for operators on {place.address}", flush=True)
-            http_server.run(built_for_operators(settings), listener, server.stop_on_signals, say_where)
+            http_server.run(built(PRIVATE, settings), listener, server.stop_on_signals, say_where)
     except KeyboardInterrupt:
         log.info("stopped before it served")
     return DONE

@@ -6,13 +6,14 @@ A thread sees to it, since the main process may be a server itself.
 import logging
 import socket
 import threading
+from functools import partial
 from types import TracebackType
 from typing import Self
 
 from config import Settings
 from service.commands import child, signals
 from service.commands.child import Child
-from service.commands.worker import work_for_operators
+from service.commands.worker import PRIVATE, work
 
 LOOK = 0.5  # seconds between two looks at whether it is alive
 RESTART_PAUSE = 1.0  # seconds before it is started again: one that cannot start is no busy loop
@@ -56,7 +57,7 @@ class AdminProcess:
 
     def _run_one(self, listener: socket.socket) -> None:
         """One process, until it dies or is to stop."""
-        process = Child(work_for_operators, self._settings, listener, self._lock)
+        process = Child(partial(work, PRIVATE), self._settings, listener, self._lock)
         while process.process.is_alive():
             process.hear()
             if self._stopping.wait(LOOK):

@@ -5,7 +5,7 @@ from argparse import Namespace
 
 from config import Settings, SettingsError, doubts
 from service import mobiles, senders, sms_text
-from service.app import connections
+from service.backing import connections
 from service.commands.check_database import of_database, of_url
 from service.commands.check_redis import of_redis
 from service.commands.findings import Finding, Level

@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 
 from config import Settings
 from service import mobiles
-from service.app import connections
 from service.audit_events import AuditEvent, EventFilter
+from service.backing import connections
 from service.commands.output import DONE, FAILED, say, table
 from service.entities import id_in
 from service.errors import InvalidRequest, NotFound

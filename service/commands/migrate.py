@@ -6,7 +6,7 @@ import sys
 from argparse import Namespace
 
 from config import Settings
-from service.app import connections
+from service.backing import connections
 from service.commands.check_database import place_of
 from service.errors import ServiceUnavailable
 from service.stores.database_errors import describe

@@ -2,7 +2,6 @@
 
 import argparse
 import asyncio
-import getpass
 import sys
 import time
 from argparse import Namespace
@@ -11,16 +10,12 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from config import Settings
-from service.app import connections
 from service.commands import migrate
+from service.commands.acting import acting
 from service.commands.output import FAILED, say, table
-from service.events import ACTOR, Events
 from service.http.operators import described
-from service.observability import audit
-from service.observability.audit_writer import AuditWriter
 from service.operators import Keys, Operators
-from service.roles import Actor, Role
-from service.stores.events import EventStore
+from service.roles import Role
 from service.stores.operators import KeyStore, OperatorStore
 
 NOUNS = {"operators": "people who may ask the private listener", "keys": "API keys of programs that may ask it"}
@@ -77,17 +72,8 @@ async def _add(register: Register, name: str, role: Role, *, as_json: bool) -> i
 
 @asynccontextmanager
 async def _opened(settings: Settings, noun: str, reason: str) -> AsyncIterator[Register]:
-    connection, database = connections(settings)
-    await database.open()
-    writer = AuditWriter(EventStore(database), settings.audit_days)
-    ACTOR.set(Actor(getpass.getuser(), Role.OWNER, reason))
-    try:
-        events = Events(audit.write_line, writer.follow)
+    async with acting(settings, reason) as (_, database, events):
         if noun == "keys":
             yield Keys(KeyStore(database), events, time.time)
         else:
             yield Operators(OperatorStore(database), events, time.time)
-    finally:
-        await writer.stop()
-        await connection.close()
-        await database.close()

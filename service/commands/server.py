@@ -17,7 +17,7 @@ from config import Settings, SettingsError
 from service.commands import http_server, signals
 from service.commands.beside import AdminProcess
 from service.commands.http_server import BACKLOG, ORPHAN_GRACE, StopRequest
-from service.commands.worker import built
+from service.commands.worker import PUBLIC, built
 from service.commands.workers import Workers
 from service.embedded.data_dir import has_workers, held_by_workers
 from service.observability import metrics
@@ -127,7 +127,7 @@ def serve_on(listeners: Listeners, settings: Settings, folder: Path | None) -> b
     os.environ["SANIC_IGNORE_PRODUCTION_WARNING"] = "true"  # it would advise people at a terminal to serve with --debug
     say_where = partial(print, _banner(settings), flush=True)
     if folder is None or (settings.workers == 1 and listeners.private is None):
-        http_server.run(built(settings), listeners.public, stop_on_signals, say_where)
+        http_server.run(built(PUBLIC, settings), listeners.public, stop_on_signals, say_where)
         return True
     metrics.share(folder.resolve() / "metrics")
     with held_by_workers(folder) as lock, AdminProcess(settings, listeners.private, lock) as beside:
@@ -138,7 +138,7 @@ def serve_on(listeners: Listeners, settings: Settings, folder: Path | None) -> b
 
         if settings.workers > 1:
             return Workers(settings, listeners.public, lock).run(ready)
-        http_server.run(built(settings), listeners.public, stop_on_signals, ready)
+        http_server.run(built(PUBLIC, settings), listeners.public, stop_on_signals, ready)
         return True
 
 

@@ -4,7 +4,6 @@ To the terminal what `routes/` is to HTTP. They speak to the stores directly, so
 """
 
 import asyncio
-import getpass
 import sys
 import time
 from argparse import Namespace
@@ -15,21 +14,17 @@ from functools import partial
 
 from config import Settings
 from service import mobiles
-from service.app import connections, limits_of
+from service.backing import limits_of
+from service.commands.acting import acting
 from service.commands.output import DONE, FAILED, say, table
 from service.embedded.running import running_redis
 from service.entities import EndReason, Session, User, UserStatus, id_in
 from service.errors import NotFound, ServiceUnavailable
-from service.events import ACTOR, Events
 from service.http.responses import timestamp
-from service.observability import audit
-from service.observability.audit_writer import AuditWriter
 from service.people import People
-from service.roles import Actor, Role
 from service.sessions import Sessions
 from service.stores.codes import CodeStore
 from service.stores.directory import Directory
-from service.stores.events import EventStore
 from service.stores.sessions import SessionStore, key_names
 from service.stores.users import UserStore
 from service.users import Users
@@ -149,21 +144,12 @@ class OperatorCommands:
 @asynccontextmanager
 async def opened(settings: Settings, reason: str = "") -> AsyncIterator[OperatorCommands]:
     """The commands, connected to the stores of the settings. What they do is written to the audit trail at the end."""
-    connection, database = connections(settings)
-    await database.open()
-    writer = AuditWriter(EventStore(database), settings.audit_days)
-    ACTOR.set(Actor(getpass.getuser(), Role.OWNER, reason))
-    try:
-        events = Events(audit.write_line, writer.follow)
+    async with acting(settings, reason) as (connection, database, events):
         sessions = Sessions(SessionStore(connection), events, time.time)
         limits = limits_of(settings, connection, events, time.time)
         users = Users(UserStore(database), sessions, events)
         people = People(Directory(database), users, limits, CodeStore(connection), events)
         yield OperatorCommands(users, sessions, people)
-    finally:
-        await writer.stop()
-        await connection.close()
-        await database.close()
 
 
 def _named(user_id: int, user: User | None) -> str:

@@ -11,54 +11,37 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Callable
+from importlib import import_module
 from multiprocessing.connection import Connection
 
 from config import Settings
-from service import admin, app
 from service.commands import http_server, signals
 from service.commands.http_server import ORPHAN_GRACE, Stop, StopRequest
 from service.http.requests import App
 from service.observability import logs
 
 LAST_RESORT = ORPHAN_GRACE + 5.0  # seconds after which an orphan ends, though its event loop hangs
+PUBLIC, PRIVATE = "service.app", "service.admin"
 READY = b"ready"
 STOP = b"stop"
 
 log = logging.getLogger(__name__)
 
 
-def work(settings: Settings, listener: socket.socket, parent: Connection, _lock: int) -> None:
-    """Serve on `listener`. `_lock` is a file descriptor that stays open as long as this process."""
-    _serve(built, settings, listener, parent)
-
-
-def work_for_operators(settings: Settings, listener: socket.socket, parent: Connection, _lock: int) -> None:
-    """The same on the private listener."""
-    _serve(built_for_operators, settings, listener, parent)
-
-
-def _serve(make: Callable[[Settings], App], settings: Settings, listener: socket.socket, parent: Connection) -> None:
+def work(wiring: str, settings: Settings, listener: socket.socket, parent: Connection, _lock: int) -> None:
+    """Serve on `listener` what `wiring` joins. `_lock` is a descriptor that stays open as long as this process."""
     signals.ignore()
     logs.configure(settings)
     watch = ParentWatch(parent)
     watch.start()
-    http_server.run(make(settings), listener, watch.attach, lambda: parent.send_bytes(READY))
+    http_server.run(built(wiring, settings), listener, watch.attach, lambda: parent.send_bytes(READY))
 
 
-def built(settings: Settings) -> App:
-    """The app of one server."""
-    return _kept(app.build(settings))
-
-
-def built_for_operators(settings: Settings) -> App:
-    """The app of the private listener."""
-    return _kept(admin.build(settings))
-
-
-def _kept(made: App) -> App:
-    made.after_server_start(_keep)
-    return made
+def built(wiring: str, settings: Settings) -> App:
+    """The app of one server: PUBLIC or PRIVATE. Named, so that a process imports what it serves and no more."""
+    app: App = import_module(wiring).build(settings)
+    app.after_server_start(_keep)
+    return app
 
 
 def _keep(_app: App) -> None:

@@ -7,13 +7,14 @@ import logging
 import socket
 import time
 from collections.abc import Callable
+from functools import partial
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 
 from config import Settings
 from service.commands import child, signals
 from service.commands.child import Child
-from service.commands.worker import work
+from service.commands.worker import PUBLIC, work
 
 LOOK = 0.5  # seconds between two looks at the workers, where nothing is heard of them
 RESTART_PAUSE = 1.0  # seconds between two rounds of restarts: a worker that cannot start is no busy loop
@@ -59,7 +60,7 @@ class Workers:
         if len(self._workers) < self._settings.workers and time.monotonic() - self._started >= RESTART_PAUSE:
             self._started = time.monotonic()
             while len(self._workers) < self._settings.workers:
-                self._workers.append(Child(work, self._settings, self._listener, self._lock))
+                self._workers.append(Child(partial(work, PUBLIC), self._settings, self._listener, self._lock))
         if not self._is_up and self._workers and all(worker.is_ready for worker in self._workers):
             self._is_up = True
             when_ready()

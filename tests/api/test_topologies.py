@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from service.app import connections
+from service.backing import connections
 from service.commands import check
 from service.commands.findings import Level
 from service.stores.database import Database

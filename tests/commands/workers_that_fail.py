@@ -10,7 +10,7 @@ def fail(*_: object) -> None:
     raise SystemExit(3)
 
 
-def ready_and_deaf(_settings: object, _listener: object, parent: Connection, _lock: int) -> None:
+def ready_and_deaf(_wiring: str, _settings: object, _listener: object, parent: Connection, _lock: int) -> None:
     """Hears of no stop."""
     parent.send_bytes(b"ready")
     time.sleep(LONG)

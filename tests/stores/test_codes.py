@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from config import Settings
-from service.app import limits_of
+from service.backing import limits_of
 from service.codes import Codes
 from service.conversion import ConversionGuard
 from service.entities import PastLogin

@@ -1,0 +1,79 @@
+"""What stands behind an app or a command: Redis, the database, the audit trail's writer. Knows no HTTP."""
+
+import asyncio
+
+from config import Settings
+from service.entities import Clock
+from service.events import Events
+from service.limits import Limits
+from service.observability import logs
+from service.observability.audit_writer import AuditWriter, Lost
+from service.observability.telemetry import Telemetry
+from service.stores.cooldowns import CooldownStore
+from service.stores.database import Database
+from service.stores.events import EventStore
+from service.stores.limits import LimitStore
+from service.stores.meter import Meter, ignore
+from service.stores.redis.connection import Connection
+
+BESIDES_SMS = 10.0  # seconds of an answer for all that is neither sending a message nor verifying a captcha
+
+
+class Backing:
+    """That of one app: opened before it serves, closed after. Nothing connects before it is asked for something."""
+
+    def __init__(self, settings: Settings, telemetry: Telemetry) -> None:
+        self._settings = settings
+        self.connection, self.database = connections(settings, telemetry)
+        self._writer, self._apart = _audit_writer(settings, telemetry)
+
+    async def open(self, events: Events) -> None:
+        """Log on this event loop, load the models, and write these events to the audit trail from now on."""
+        logs.configure(self._settings, asyncio.get_running_loop())
+        await self.database.open()
+        await self._apart.open()
+        events.follow(self._writer.follow)
+        self._writer.start()
+
+    async def close(self) -> None:
+        """Write what is queued, and close every connection."""
+        await self._writer.stop()
+        await self.connection.close()
+        await self.database.close()
+        await self._apart.close()
+
+    @property
+    def meters(self) -> dict[str, Meter]:
+        """Those of the stores, by name."""
+        return {"redis": self.connection.meter, "database": self.database.meter}
+
+
+def connections(settings: Settings, telemetry: Telemetry | None = None) -> tuple[Connection, Database]:
+    """The two stores that the settings name, not yet connected."""
+    connection = Connection(
+        settings.redis_location,
+        timeout=settings.redis_timeout,
+        observe=telemetry.store("redis") if telemetry else ignore,
+    )
+    database = Database(
+        settings.database_location,
+        timeout=settings.database_timeout,
+        pool_size=settings.database_pool_size,
+        observe=telemetry.store("database") if telemetry else ignore,
+    )
+    return connection, database
+
+
+def limits_of(settings: Settings, connection: Connection, events: Events, clock: Clock) -> Limits:
+    """The limits of section 5 of the contract."""
+    hold = len(settings.sms_sender) * settings.sms_timeout + BESIDES_SMS
+    cooldowns = CooldownStore(connection, settings.cooldown_steps, hold)
+    return Limits(settings, LimitStore(connection, clock), cooldowns, events, clock)
+
+
+def _audit_writer(settings: Settings, telemetry: Telemetry) -> tuple[AuditWriter, Database]:
+    """What writes the audit trail, and its own database, since one of its statements could keep a request's waiting."""
+    _, apart = connections(settings)
+    count = telemetry.metrics.audit_lost.labels
+    lost = Lost(*(count(reason).inc for reason in Lost._fields))
+    return AuditWriter(EventStore(apart), settings.audit_days, telemetry.metrics.observe_audit, lost), apart

@@ -1,0 +1,30 @@
+"""The stores, for a command that changes something in the name of whoever types it."""
+
+import getpass
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from config import Settings
+from service.backing import connections
+from service.events import ACTOR, Events
+from service.observability import audit
+from service.observability.audit_writer import AuditWriter
+from service.roles import Actor, Role
+from service.stores.database import Database
+from service.stores.events import EventStore
+from service.stores.redis.connection import Connection
+
+
+@asynccontextmanager
+async def acting(settings: Settings, reason: str = "") -> AsyncIterator[tuple[Connection, Database, Events]]:
+    """Redis, the database and events that bear the system user's name; they are in the audit trail when it ends."""
+    connection, database = connections(settings)
+    await database.open()
+    writer = AuditWriter(EventStore(database), settings.audit_days)
+    ACTOR.set(Actor(getpass.getuser(), Role.OWNER, reason))
+    try:
+        yield connection, database, Events(audit.write_line, writer.follow)
+    finally:
+        await writer.stop()
+        await connection.close()
+        await database.close()
