@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ import pytest
 from redis.asyncio import RedisCluster
 
 from service.errors import ServiceUnavailable
+from service.stores.database import Database
 from service.stores.redis import client
 from service.stores.redis.connection import Connection
 from tests import postgres_servers, topologies
@@ -43,6 +44,17 @@ def unavailable_soon() -> Iterator[None]:
     with pytest.raises(ServiceUnavailable):
         yield
     assert time.monotonic() - start < SOON
+
+
+@asynccontextmanager
+async def opened(url: str) -> AsyncIterator[Database]:
+    """A database that is opened, and closed in the end."""
+    database = Database(url, timeout=10, pool_size=5)
+    await database.open()
+    try:
+        yield database
+    finally:
+        await database.close()
 
 
 @pytest.fixture(scope="session")
@@ -104,6 +116,14 @@ async def url(request: pytest.FixtureRequest, tmp_path: Path, loop: object) -> s
     await connection.execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
     await connection.close()
     return address
+
+
+@pytest.fixture
+async def migrated(url: str) -> AsyncIterator[Database]:
+    """An empty database of each kind, brought up to date."""
+    async with opened(url) as database:
+        await database.migrate()
+        yield database
 
 
 @pytest.fixture(scope="session")

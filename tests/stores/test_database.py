@@ -21,7 +21,7 @@ from service.errors import ServiceUnavailable
 from service.stores import tortoise_config
 from service.stores.database import Database
 from service.stores.database_errors import describe
-from tests.stores.conftest import SOON, unavailable_soon
+from tests.stores.conftest import SOON, opened, unavailable_soon
 
 pytestmark = pytest.mark.slow
 
@@ -39,11 +39,9 @@ USES: dict[str, Callable[[Database], Awaitable[object]]] = {
 
 
 @pytest.fixture
-async def database(url: str, loop: Any) -> AsyncIterator[Database]:
-    database = Database(url, timeout=5, pool_size=10)
-    await database.open()
-    yield database
-    await database.close()
+async def database(url: str) -> AsyncIterator[Database]:
+    async with opened(url) as database:
+        yield database
 
 
 @asynccontextmanager

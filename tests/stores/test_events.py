@@ -1,6 +1,5 @@
 """EventStore on SQLite and on PostgreSQL: written once, found in the order of time by an index, anonymised, swept."""
 
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -20,12 +19,8 @@ EVERYTHING = EventFilter()
 
 
 @pytest.fixture
-async def database(url: str, loop: Any) -> AsyncIterator[Database]:
-    database = Database(url, timeout=10, pool_size=3)
-    await database.open()
-    await database.migrate()
-    yield database
-    await database.close()
+def database(migrated: Database) -> Database:
+    return migrated
 
 
 @pytest.fixture

@@ -1,8 +1,6 @@
 """Operators, keys and the directory of users, on SQLite and on PostgreSQL."""
 
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
 
@@ -17,12 +15,8 @@ NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
 
 
 @pytest.fixture
-async def database(url: str, loop: Any) -> AsyncIterator[Database]:
-    database = Database(url, timeout=5, pool_size=10)
-    await database.open()
-    await database.migrate()
-    yield database
-    await database.close()
+def database(migrated: Database) -> Database:
+    return migrated
 
 
 async def named(database: Database, *names: str) -> list[User]:

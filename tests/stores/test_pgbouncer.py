@@ -2,8 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -18,20 +17,11 @@ from service.stores.database_errors import describe
 from service.stores.users import UserStore
 from tests import postgres_servers
 from tests.certificates import Certificates, make
+from tests.stores.conftest import opened
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 PATIENCE = 10.0  # seconds
 WORKERS = 3  # whose statements have the same names, since each counts by itself
-
-
-@asynccontextmanager
-async def opened(url: str) -> AsyncIterator[Database]:
-    database = Database(url, timeout=PATIENCE, pool_size=5)
-    await database.open()
-    try:
-        yield database
-    finally:
-        await database.close()
 
 
 @pytest.fixture
@@ -92,7 +82,10 @@ async def test_behind_a_pooler_nothing_is_left_prepared(empty: str) -> None:
 
 async def test_statements_that_a_pooler_mixes_up_are_unavailable_and_the_option_is_named(empty: str) -> None:
     with postgres_servers.pgbouncer(empty, "transaction") as url:
-        async with opened(f"{url}?statement_cache_size=100") as one, opened(f"{url}?statement_cache_size=100") as other:
+        async with (
+            opened(f"{url}?statement_cache_size=100") as one,
+            opened(f"{url}?statement_cache_size=100") as other,
+        ):
             failures: list[object] = []
             for _ in range(5):  # the second time the statement is known on one of the server's three connections alone
                 sleeping = (database.rows("SELECT pg_sleep(0.01)", []) for database in (one, other) * 5)

@@ -3,7 +3,6 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
@@ -13,21 +12,11 @@ from service.errors import ServiceUnavailable
 from service.stores.database import Database
 from service.stores.database_errors import describe
 from tests.postgres_servers import Server
+from tests.stores.conftest import opened
 
 pytestmark = pytest.mark.slow
 
-TIMEOUT = 5.0  # seconds
 LOGIN = "INSERT INTO users (mobile, name, status, created_at, last_login) VALUES ('{}', 'n', 'active', now(), now())"
-
-
-@asynccontextmanager
-async def opened(url: str) -> AsyncIterator[Database]:
-    database = Database(url, timeout=TIMEOUT, pool_size=5)
-    await database.open()
-    try:
-        yield database
-    finally:
-        await database.close()
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """UserStore on SQLite and on PostgreSQL: one row per number, whatever happens at once."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from contextvars import Context
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -20,12 +19,8 @@ LATER = NOW + timedelta(days=1)
 
 
 @pytest.fixture
-async def database(url: str, loop: Any) -> AsyncIterator[Database]:
-    database = Database(url, timeout=5, pool_size=10)
-    await database.open()
-    await database.migrate()
-    yield database
-    await database.close()
+def database(migrated: Database) -> Database:
+    return migrated
 
 
 @pytest.fixture
