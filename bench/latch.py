@@ -21,15 +21,9 @@ from bench.generator import PATH, request
 from bench.servers import PYTHON, BenchError, Server
 from config import Settings
 from service.backing import connections, limits_of
-from service.codes import Codes
-from service.conversion import ConversionGuard
+from service.code_issuer import CodeIssuer
 from service.events import Events
 from service.stores.codes import CodeStore
-from service.stores.conversions import ConversionStore
-from service.stores.limits import LimitStore
-from service.stores.logins import LoginStore
-from service.stores.sessions import SessionStore
-from service.stores.users import UserStore
 from tests.processes import free_port
 
 RUN = str(Path(__file__).parent.parent / "run.py")
@@ -96,22 +90,19 @@ class Latch(Server):
 
 
 async def _issue(settings: Settings, mobiles: Sequence[str]) -> list[bytes]:
-    async with _codes(settings) as codes:
+    async with _issuer(settings) as issuer:
         issued: list[bytes] = []
         for some in _in_groups(mobiles):
-            made = await asyncio.gather(*(codes.issue(mobile) for mobile in some))
+            made = await asyncio.gather(*(issuer.issue(mobile) for mobile in some))
             issued += [login(mobile, code.digits) for mobile, code in zip(some, made, strict=True)]
         return issued
 
 
 @asynccontextmanager
-async def _codes(settings: Settings) -> AsyncIterator[Codes]:
+async def _issuer(settings: Settings) -> AsyncIterator[CodeIssuer]:
     connection, database = connections(settings)
     limits = limits_of(settings, connection, Events(), time.time)
-    guard = ConversionGuard(settings, ConversionStore(connection), UserStore(database), limits, time.time)
-    codes = CodeStore(connection)
-    logins = LoginStore(codes, LimitStore(connection, time.time), SessionStore(connection))
-    yield Codes(settings, codes, logins, limits, guard, Events(), time.time)
+    yield CodeIssuer(settings, CodeStore(connection), limits, time.time)
     await connection.close()
     await database.close()
 

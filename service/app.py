@@ -7,6 +7,7 @@ from service import captchas, senders
 from service.accounts import Accounts
 from service.authorizations import Authorizations
 from service.backing import Backing, limits_of
+from service.code_issuer import CodeIssuer
 from service.codes import Codes
 from service.context import Context
 from service.conversion import ConversionGuard
@@ -88,7 +89,8 @@ def _join(context: Context, connection: Connection, database: Database, clock: C
     logins = LoginStore(codes, LimitStore(connection, clock), sessions)
     guard = ConversionGuard(settings, ConversionStore(connection), users, limits, clock)
     context.codes = Codes(settings, codes, logins, limits, guard, events, clock)
-    context.delivery = Delivery(settings, context.codes, sender, limits, guard, context.captcha, events)
+    issuer = CodeIssuer(settings, codes, limits, clock)
+    context.delivery = Delivery(settings, issuer, sender, limits, guard, context.captcha, events)
     context.authorizations = Authorizations(settings, sessions, events, clock)
     context.logins = Logins(settings, context.codes, users, sessions, logins, events, clock)
     context.sessions = Sessions(sessions, events, clock)

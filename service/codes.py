@@ -1,16 +1,13 @@
-"""Use cases: issue a code, for a login or another purpose, and judge, lend and spend it.
+"""Use cases: judge a code, of a login or another purpose, lend it and spend it. `code_issuer.py` makes it.
 
 Nothing that is stored opens anything: `code_keys.py` has what codes are made from.
 """
 
 import hmac
-import math
-import secrets
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from random import getrandbits
-from typing import NoReturn, overload
+from typing import overload
 
 from config import Settings
 from service.code_keys import CodeKeys
@@ -21,7 +18,7 @@ from service.events import Event, Events
 from service.limits import Limits
 from service.runtime import deadline
 from service.stores.budgets import Budget, Refusal
-from service.stores.code_values import CodeLease, Ended, Verdict
+from service.stores.code_values import CodeLease, Verdict
 from service.stores.codes import CodeStore
 from service.stores.logins import LoginStore
 
@@ -29,14 +26,6 @@ LEAST_LEASE = 3.0  # seconds
 FIXED_STAYS = "is a number of TEST_CODES, which is never changed from or to"
 Judgement = Verdict | Refusal | PastLogin | None
 PAUSES = (0.005, 0.1)  # seconds between two looks at a login that is under way: the first, doubled up to the last
-
-
-@dataclass(frozen=True, slots=True)
-class Code:
-    """The digits that are good for a number now, and for how many more seconds."""
-
-    digits: str
-    life: float
 
 
 class Codes:
@@ -68,20 +57,6 @@ class Codes:
     def is_fixed(self, mobile: str) -> bool:
         """Whether this is a number of TEST_CODES, whose code is known."""
         return mobile in self._fixed
-
-    async def issue(self, mobile: str, purpose: Purpose = Purpose.LOGIN) -> Code:
-        """The code that is good for this number and purpose, a new one or the one issued before.
-
-        Raises TooManyRequests where wrong tries have ended it.
-        """
-        nonce = secrets.token_hex(16)
-        code = await self._issue(mobile, purpose, nonce, afresh=False)
-        # One made with another pepper or length is of no use to whom it is sent now.
-        return (
-            code
-            or await self._issue(mobile, purpose, nonce, afresh=True)
-            or self._ended(mobile, self._settings.code_ttl)
-        )
 
     @overload
     async def verify(self, mobile: str, code: str, ip: str) -> CodeLease: ...
@@ -166,27 +141,6 @@ class Codes:
         if verdict is not Verdict.RIGHT:
             raise InvalidCode
         return lease
-
-    async def _issue(self, mobile: str, purpose: Purpose, nonce: str, *, afresh: bool) -> Code | None:
-        """None where the code that lies there is not one that these settings would send."""
-        issued = await self._store.issue(
-            mobile,
-            nonce,
-            self._keys.digest_of_new(purpose, mobile, nonce),
-            now=self._clock(),
-            life=self._settings.code_ttl,
-            attempts=self._settings.code_attempts,
-            afresh=afresh,
-            purpose=purpose,
-        )
-        if isinstance(issued, Ended):
-            self._ended(mobile, issued.wait)
-        digits = self._keys.digits(purpose, mobile, issued.nonce, issued.digest)
-        return Code(digits, issued.life) if digits else None
-
-    def _ended(self, mobile: str, wait: float) -> NoReturn:
-        message = "Too many wrong codes for this number. Please wait."
-        self._limits.refuse("code_attempts", math.ceil(wait), mobile, message)
 
     async def _judged(self, lease: CodeLease, code: str, address: tuple[Budget, ...] = ()) -> Judgement:
         try:

@@ -10,7 +10,8 @@ import math
 from config import Settings
 from service import sms_text
 from service.captchas import Captcha
-from service.codes import FIXED_STAYS, Code, Codes
+from service.code_issuer import Code, CodeIssuer
+from service.codes import FIXED_STAYS
 from service.conversion import Closed, ConversionGuard
 from service.entities import CodeSent, Purpose, TextMessage, User
 from service.errors import CaptchaRequired, InvalidRequest, ServiceUnavailable, SmsUnavailable, TooManyRequests
@@ -32,7 +33,7 @@ class Delivery:
     def __init__(
         self,
         settings: Settings,
-        codes: Codes,
+        issuer: CodeIssuer,
         sender: Sender,
         limits: Limits,
         guard: ConversionGuard,
@@ -45,7 +46,8 @@ class Delivery:
             for purpose, text in settings.sms_texts.items()
         }
         self._sent = {one for one in Purpose if any(takes(settings, name, one) for name in settings.sms_sender)}
-        self._codes = codes
+        self._issuer = issuer
+        self._fixed = settings.fixed_codes
         self._sender = sender
         self._limits = limits
         self._guard = guard
@@ -75,7 +77,7 @@ class Delivery:
         if self._captcha and (closed or not self._is_guarded):
             await self._verify(self._captcha, mobile, ip, captcha_token, closed)
             closed = None if self._is_guarded else closed  # else a flood of unused codes would shut strangers out
-        if self._codes.is_fixed(mobile):
+        if mobile in self._fixed:
             return await self._send_nothing(mobile, ip)
         if (self._allowed and not mobile.startswith(self._allowed)) or mobile.startswith(self._blocked):
             raise InvalidRequest({"mobile": "is of a range that gets no messages from us"})
@@ -93,7 +95,7 @@ class Delivery:
             raise InvalidRequest({"purpose": f"has no message here: codes to {purpose} are not sent"})
         if purpose is Purpose.ERASE and mobile != caller.mobile:
             raise InvalidRequest({"mobile": "should be your own number"})
-        if purpose is Purpose.CHANGE and (self._codes.is_fixed(mobile) or self._codes.is_fixed(caller.mobile)):
+        if purpose is Purpose.CHANGE and (mobile in self._fixed or caller.mobile in self._fixed):
             raise InvalidRequest({"mobile": FIXED_STAYS})
 
     async def _verify(self, captcha: Captcha, mobile: str, ip: str, token: str, closed: Closed | None) -> None:
@@ -116,7 +118,7 @@ class Delivery:
 
     async def _issue(self, reservation: Reservation, purpose: Purpose) -> Code:
         try:
-            return await self._codes.issue(reservation.mobile, purpose)
+            return await self._issuer.issue(reservation.mobile, purpose)
         except Exception:
             await self._limits.undo(reservation)
             raise

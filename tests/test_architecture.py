@@ -63,7 +63,7 @@ ORDER = (
     {"sanic_app"},
     {"backing", "context"},
     {"accounts", "authorizations", "delivery", "logins", "people"},
-    {"codes"},
+    {"code_issuer", "codes"},
     {"conversion", "users"},
     {"limits", "repeats", "sessions", "trail"},
     {"health", "issuer", "operators"},
@@ -91,7 +91,7 @@ PLACES = {
     "redis": ("service/stores/redis/", "service/stores/", "service/embedded/redis_server.py"),
     "tortoise": ("service/stores/", "models/"),
     "asyncpg": ("service/stores/",),
-    "prometheus_client": ("service/observability/metrics.py", "service/observability/prometheus_patches.py"),
+    "prometheus_client": ("service/observability/",),
     "opentelemetry": ("service/observability/tracing.py",),
     "ua_parser": ("service/http/devices.py",),
     "pydantic": ("config.py", "settings/", "service/embedded/pepper.py"),
@@ -218,7 +218,7 @@ def test_the_tree_of_errors_is_drawn_as_it_is() -> None:
 @pytest.mark.parametrize("path", SOURCES, ids=module_of)
 def test_files_and_functions_stay_small(path: Path) -> None:
     source = path.read_text(encoding="utf-8")
-    assert source.count("\n") <= 230, "a noun may be missing"
+    assert source.count("\n") <= 205, "a noun may be missing"
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.end_lineno:
             assert node.end_lineno - node.lineno < 45, node.name

@@ -18,7 +18,8 @@ from service.errors import ServiceUnavailable
 from service.events import Attempt, Details, Event
 from service.observability.logs import CLIENT_IP, REQUEST_ID
 from service.observability.redaction import redact
-from service.stores.events import MOST, EventStore
+from service.stores.event_rows import MOST
+from service.stores.events import EventStore
 
 INTERVAL = 0.5  # seconds between two writes: with the write itself, at most a second of events is lost by a kill
 LONGEST_PAUSE = 8.0  # seconds between two tries, while the database is away

@@ -3,40 +3,27 @@
 # ruff: noqa: S608 - what is put into statements are names, marks and numbers of this file; values are passed apart
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
-from functools import lru_cache
+from datetime import datetime, timedelta
 from random import randrange
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from service import mobiles
 from service.audit_events import AuditEvent, EventFilter, NewEvent
 from service.stores.database import Database
+from service.stores.event_rows import (
+    COLUMNS,
+    LENGTHS,
+    MOST,
+    clean,
+    event_of,
+    insertion,
+    moment_of,
+    row_of,
+    span,
+    text_of,
+)
 
-MOST = 200  # events in one statement, and rows that one step changes or deletes: no lock is held for long
 REMEMBERED = timedelta(days=7)  # how long somebody who was erased is known by both ids; nothing is queued for so long
 
-# With the length of its column: what is longer is cut, because a row that is refused would hold up all after it.
-TYPES = {
-    "at": "timestamptz",
-    "kind": "text",
-    "user_id": "bigint",
-    "session_id": "text",
-    "mobile": "text",
-    "ip": "text",
-    "device": "text",
-    "operator": "text",
-    "reason": "text",
-    "request_id": "text",
-}
-LENGTHS = {"session_id": 32, "ip": 64, "device": 128, "operator": 64, "reason": 256, "request_id": 64}
-COLUMNS = ", ".join(TYPES)
-
-# Of an event that knows a number and no user the user is looked up here, where it costs no request anything.
-INSERT = """
-    INSERT INTO events ({columns})
-    WITH new ({columns}, number) AS ({rows})
-    SELECT at, kind, coalesce(user_id, (SELECT users.id FROM users WHERE users.mobile = new.number)), {rest} FROM new
-"""
 SCRUB = "UPDATE events SET user_id = {alias}, mobile = NULL, ip = NULL, device = NULL WHERE id IN ({ids}) RETURNING id"
 OF_USER = "SELECT id FROM events WHERE user_id = {user_id} LIMIT {most}"
 # Codes sent before the first login: no user was known then, but the number's mask and the address are the same.
@@ -64,22 +51,22 @@ class EventStore:
 
     async def add(self, events: Sequence[NewEvent]) -> None:
         """Write up to MOST events with one statement: all of them or none. Raises ServiceUnavailable."""
-        rows = [_row(event) for event in events]
+        rows = [row_of(event) for event in events]
         if self._database.is_postgres:
             columns = [list(column) for column in zip(*rows, strict=True)]
-            await self._database.rows(_insertion(0, postgres=True), columns)
+            await self._database.rows(insertion(0, postgres=True), columns)
         else:
             values = [value for at, *rest in rows for value in (at.isoformat(" "), *rest)]
-            await self._database.rows(_insertion(len(rows), postgres=False), values)
-        await self._scrub_forgotten(*_span(rows))
+            await self._database.rows(insertion(len(rows), postgres=False), values)
+        await self._scrub_forgotten(*span(rows))
 
     async def has(self, event: NewEvent) -> bool:
         """Whether an event has been written: one whose statement was cut off may have been, with all of its batch."""
         statement = f"SELECT 1 FROM events WHERE at = {self._mark(1)} AND kind = {self._mark(2)}"
-        values: list[object] = [self._moment(_at(event)), event.kind]
+        values: list[object] = [self._moment(moment_of(event)), event.kind]
         for name in ("session_id", "request_id"):
             if (value := getattr(event, name)) is not None:
-                values.append(_clean(value, LENGTHS[name]))
+                values.append(clean(value, LENGTHS[name]))
                 statement += f" AND {name} = {self._mark(len(values))}"
         return bool(await self._database.rows(f"{statement} LIMIT 1", values))
 
@@ -103,7 +90,7 @@ class EventStore:
             conditions.append(f"at <= {at} AND (at < {at} OR id < {event_id})")
         where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
         statement = f"SELECT id, {COLUMNS} FROM events {where} ORDER BY at DESC, id DESC LIMIT {mark(limit)}"
-        return [_event(row) for row in await self._database.rows(statement, values)]
+        return [event_of(row) for row in await self._database.rows(statement, values)]
 
     async def forget(self, user_id: int, now: datetime) -> int:
         """Put another id for a user's, in what stands here and in what is still queued anywhere.
@@ -155,63 +142,8 @@ class EventStore:
         return f"${number}" if self._database.is_postgres else f"?{number}"
 
     def _moment(self, moment: datetime) -> datetime | str:
-        return moment if self._database.is_postgres else _text(moment)
-
-
-@lru_cache(maxsize=MOST + 1)
-def _insertion(count: int, *, postgres: bool) -> str:
-    """The statement for so many events; in PostgreSQL one of arrays does for any number, and is prepared once."""
-    if postgres:
-        types = [*TYPES.values(), "text"]
-        rows = f"SELECT * FROM unnest({', '.join(f'${n}::{kind}[]' for n, kind in enumerate(types, 1))})"
-    else:
-        rows = "VALUES " + ", ".join([f"({', '.join('?' * (len(TYPES) + 1))})"] * count)
-    return INSERT.format(columns=COLUMNS, rest=", ".join(list(TYPES)[3:]), rows=rows)
-
-
-def _row(event: NewEvent) -> tuple[Any, ...]:
-    """The values of the columns, and the whole number, which is looked up and not kept."""
-    _, kind, user_id, session_id, mobile, ip, device, operator, reason, request_id = event
-    return (
-        _at(event),
-        kind,
-        user_id,
-        session_id,
-        mobiles.mask(mobile) if mobile else None,
-        ip,
-        _clean(device, LENGTHS["device"]),
-        _clean(operator, LENGTHS["operator"]),
-        _clean(reason, LENGTHS["reason"]),
-        request_id,
-        mobile,
-    )
-
-
-def _clean(text: str | None, most: int) -> str | None:
-    """The text as any database takes it: PostgreSQL refuses a NUL, both refuse half of a surrogate pair."""
-    if text is None or (text.isascii() and text.isprintable() and len(text) <= most):
-        return text
-    return text.replace("\0", "").encode(errors="replace").decode()[:most]
-
-
-def _at(event: NewEvent) -> datetime:
-    return datetime.fromtimestamp(event.at, UTC)
-
-
-def _span(rows: Sequence[tuple[Any, ...]]) -> tuple[datetime, datetime]:
-    moments = [row[0] for row in rows]
-    return min(moments), max(moments)
-
-
-def _text(moment: datetime) -> str:
-    """As Tortoise writes it; texts of one form are in the order of their moments."""
-    return moment.astimezone(UTC).isoformat(" ")
+        return moment if self._database.is_postgres else text_of(moment)
 
 
 def _given(wanted: EventFilter) -> list[str]:
     return [name for name in FILTERS if getattr(wanted, name) is not None]
-
-
-def _event(row: dict[str, Any]) -> AuditEvent:
-    at = row["at"]
-    return AuditEvent(**{**row, "at": at if isinstance(at, datetime) else datetime.fromisoformat(at)})

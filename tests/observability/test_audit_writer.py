@@ -12,7 +12,8 @@ from service.events import ACTOR, Attempt, Event, Events
 from service.observability.audit_writer import FLOOD, INTERVAL, QUEUE_MAX, AuditWriter, Lost
 from service.roles import Actor, Role
 from service.stores.database import Database
-from service.stores.events import MOST, EventStore
+from service.stores.event_rows import MOST
+from service.stores.events import EventStore
 from tests.client import MOBILE
 from tests.conftest import Start
 

@@ -2,12 +2,13 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
 from config import Settings
 from service.backing import limits_of
+from service.code_issuer import CodeIssuer
 from service.codes import Codes
 from service.conversion import ConversionGuard
 from service.entities import PastLogin
@@ -400,63 +401,71 @@ async def dump(redis: Server) -> str:
     return repr(found)
 
 
+class Life(NamedTuple):
+    """What makes codes and what judges them, under one set of settings."""
+
+    issuer: CodeIssuer
+    codes: Codes
+
+
 @pytest.fixture
 def codes_with(
     make_settings: Callable[..., Settings], connection: Connection, database: Database, clock: Clock
-) -> Callable[..., Codes]:
+) -> Callable[..., Life]:
     """The use case on these stores, with the settings passed."""
 
-    def make(**overrides: Any) -> Codes:
+    def make(**overrides: Any) -> Life:
         settings = make_settings(**overrides)
         limits = limits_of(settings, connection, Events(), clock)
         guard = ConversionGuard(settings, ConversionStore(connection), UserStore(database), limits, clock)
         codes = CodeStore(connection)
         logins = LoginStore(codes, LimitStore(connection, clock), SessionStore(connection))
-        return Codes(settings, codes, logins, limits, guard, Events(), clock)
+        judge = Codes(settings, codes, logins, limits, guard, Events(), clock)
+        return Life(CodeIssuer(settings, codes, limits, clock), judge)
 
     return make
 
 
-async def test_redis_holds_no_code(codes_with: Callable[..., Codes], connection: Connection, redis: Server) -> None:
+async def test_redis_holds_no_code(codes_with: Callable[..., Life], connection: Connection, redis: Server) -> None:
     # Ten digits, that none of the hexadecimal ones holds them by chance.
     codes = codes_with(code_length=10, sms_min_conversion=0)
-    code = (await codes.issue(MOBILE)).digits
+    code = (await codes.issuer.issue(MOBILE)).digits
     assert code not in await dump(redis)
-    await codes.release(await codes.verify(MOBILE, code, IP))
-    lease = await codes.verify(MOBILE, code, IP)
+    await codes.codes.release(await codes.codes.verify(MOBILE, code, IP))
+    lease = await codes.codes.verify(MOBILE, code, IP)
     assert code not in await dump(redis)
     assert await spent(connection, lease)
     assert await keys_of(redis) == set()
 
 
-async def test_what_redis_holds_opens_nothing_without_the_pepper(codes_with: Callable[..., Codes]) -> None:
-    code = await codes_with().issue(MOBILE)
+async def test_what_redis_holds_opens_nothing_without_the_pepper(codes_with: Callable[..., Life]) -> None:
+    code = await codes_with().issuer.issue(MOBILE)
     thief = codes_with(code_pepper="the pepper of somebody else")
     with pytest.raises(InvalidCode):
-        await thief.verify(MOBILE, code.digits, IP)
+        await thief.codes.verify(MOBILE, code.digits, IP)
 
 
 OLD_PEPPER, NEW_PEPPER = "the pepper of yesterday", "the pepper of tomorrow"
 
 
 async def test_while_the_pepper_is_changed_a_code_on_its_way_works_and_is_sent_again(
-    codes_with: Callable[..., Codes], connection: Connection, redis: Server
+    codes_with: Callable[..., Life], connection: Connection, redis: Server
 ) -> None:
-    old = await codes_with(code_pepper=OLD_PEPPER).issue(MOBILE)
+    old = await codes_with(code_pepper=OLD_PEPPER).issuer.issue(MOBILE)
     codes = codes_with(code_pepper=f"{NEW_PEPPER}, {OLD_PEPPER}")
-    assert (await codes.issue(MOBILE)).digits == old.digits
+    assert (await codes.issuer.issue(MOBILE)).digits == old.digits
     for n in range(2):
         with pytest.raises(InvalidCode):
-            await codes.verify(MOBILE, str((int(old.digits) + 1 + n) % 10**6).zfill(6), IP)
+            await codes.codes.verify(MOBILE, str((int(old.digits) + 1 + n) % 10**6).zfill(6), IP)
     assert int(await redis.hget(KEY, "attempts") or 0) == 2
-    assert await spent(connection, await codes.verify(MOBILE, old.digits, IP))
+    assert await spent(connection, await codes.codes.verify(MOBILE, old.digits, IP))
 
 
-async def test_the_first_pepper_makes_new_codes(codes_with: Callable[..., Codes]) -> None:
-    code = await codes_with(code_pepper=f"{NEW_PEPPER},{OLD_PEPPER}").issue(MOBILE)
+async def test_the_first_pepper_makes_new_codes(codes_with: Callable[..., Life]) -> None:
+    code = await codes_with(code_pepper=f"{NEW_PEPPER},{OLD_PEPPER}").issuer.issue(MOBILE)
     with pytest.raises(InvalidCode):
-        await codes_with(code_pepper=OLD_PEPPER).verify(MOBILE, code.digits, IP)
-    assert await codes_with(code_pepper=NEW_PEPPER).verify(MOBILE, code.digits, IP)
+        await codes_with(code_pepper=OLD_PEPPER).codes.verify(MOBILE, code.digits, IP)
+    assert await codes_with(code_pepper=NEW_PEPPER).codes.verify(MOBILE, code.digits, IP)
 
 
 @pytest.mark.parametrize(
@@ -467,22 +476,22 @@ async def test_the_first_pepper_makes_new_codes(codes_with: Callable[..., Codes]
     ],
 )
 async def test_a_code_of_other_settings_is_replaced_by_one_that_works_and_its_tries_count_on(
-    codes_with: Callable[..., Codes],
+    codes_with: Callable[..., Life],
     connection: Connection,
     redis: Server,
     before: dict[str, Any],
     after: dict[str, Any],
 ) -> None:
-    old = await codes_with(**before).issue(MOBILE)
+    old = await codes_with(**before).issuer.issue(MOBILE)
     await redis.hset(KEY, "attempts", "3")
     codes = codes_with(**after)
-    new = await codes.issue(MOBILE)
+    new = await codes.issuer.issue(MOBILE)
     assert new.digits != old.digits
     if len(new.digits) == len(old.digits):
         with pytest.raises(InvalidCode):
-            await codes.verify(MOBILE, old.digits, IP)
+            await codes.codes.verify(MOBILE, old.digits, IP)
     assert int(await redis.hget(KEY, "attempts") or 0) >= 3
-    assert await spent(connection, await codes.verify(MOBILE, new.digits, IP))
+    assert await spent(connection, await codes.codes.verify(MOBILE, new.digits, IP))
 
 
 async def test_a_code_that_nobody_could_type_in_time_is_made_anew_and_its_tries_count_on(number: Number) -> None:

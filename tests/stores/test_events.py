@@ -7,7 +7,8 @@ import pytest
 
 from service.audit_events import AuditEvent, EventFilter, NewEvent
 from service.stores.database import Database
-from service.stores.events import MOST, REMEMBERED, EventStore, Place
+from service.stores.event_rows import MOST
+from service.stores.events import REMEMBERED, EventStore, Place
 from service.stores.users import UserStore
 
 pytestmark = pytest.mark.slow

@@ -1,0 +1,94 @@
+"""Events as rows of the table `events`: its columns, the statement that inserts many, and both ways to a value."""
+
+# ruff: noqa: S608 - what is put into the statement are names and marks of this file; values are passed apart
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Any
+
+from service import mobiles
+from service.audit_events import AuditEvent, NewEvent
+
+MOST = 200  # events in one statement, and rows that one step changes or deletes: no lock is held for long
+
+# With the length of its column: what is longer is cut, because a row that is refused would hold up all after it.
+TYPES = {
+    "at": "timestamptz",
+    "kind": "text",
+    "user_id": "bigint",
+    "session_id": "text",
+    "mobile": "text",
+    "ip": "text",
+    "device": "text",
+    "operator": "text",
+    "reason": "text",
+    "request_id": "text",
+}
+LENGTHS = {"session_id": 32, "ip": 64, "device": 128, "operator": 64, "reason": 256, "request_id": 64}
+COLUMNS = ", ".join(TYPES)
+
+# Of an event that knows a number and no user the user is looked up here, where it costs no request anything.
+INSERT = """
+    INSERT INTO events ({columns})
+    WITH new ({columns}, number) AS ({rows})
+    SELECT at, kind, coalesce(user_id, (SELECT users.id FROM users WHERE users.mobile = new.number)), {rest} FROM new
+"""
+
+
+@lru_cache(maxsize=MOST + 1)
+def insertion(count: int, *, postgres: bool) -> str:
+    """The statement for so many events; in PostgreSQL one of arrays does for any number, and is prepared once."""
+    if postgres:
+        types = [*TYPES.values(), "text"]
+        rows = f"SELECT * FROM unnest({', '.join(f'${n}::{kind}[]' for n, kind in enumerate(types, 1))})"
+    else:
+        rows = "VALUES " + ", ".join([f"({', '.join('?' * (len(TYPES) + 1))})"] * count)
+    return INSERT.format(columns=COLUMNS, rest=", ".join(list(TYPES)[3:]), rows=rows)
+
+
+def row_of(event: NewEvent) -> tuple[Any, ...]:
+    """The values of the columns, and the whole number, which is looked up and not kept."""
+    _, kind, user_id, session_id, mobile, ip, device, operator, reason, request_id = event
+    return (
+        moment_of(event),
+        kind,
+        user_id,
+        session_id,
+        mobiles.mask(mobile) if mobile else None,
+        ip,
+        clean(device, LENGTHS["device"]),
+        clean(operator, LENGTHS["operator"]),
+        clean(reason, LENGTHS["reason"]),
+        request_id,
+        mobile,
+    )
+
+
+def clean(text: str | None, most: int) -> str | None:
+    """The text as any database takes it: PostgreSQL refuses a NUL, both refuse half of a surrogate pair."""
+    if text is None or (text.isascii() and text.isprintable() and len(text) <= most):
+        return text
+    return text.replace("\0", "").encode(errors="replace").decode()[:most]
+
+
+def moment_of(event: NewEvent) -> datetime:
+    """When it happened, in UTC."""
+    return datetime.fromtimestamp(event.at, UTC)
+
+
+def span(rows: Sequence[tuple[Any, ...]]) -> tuple[datetime, datetime]:
+    """The first and the last moment of some rows."""
+    moments = [row[0] for row in rows]
+    return min(moments), max(moments)
+
+
+def text_of(moment: datetime) -> str:
+    """As Tortoise writes it; texts of one form are in the order of their moments."""
+    return moment.astimezone(UTC).isoformat(" ")
+
+
+def event_of(row: dict[str, Any]) -> AuditEvent:
+    """The event of a row with an id and these COLUMNS."""
+    at = row["at"]
+    return AuditEvent(**{**row, "at": at if isinstance(at, datetime) else datetime.fromisoformat(at)})
