@@ -1,16 +1,14 @@
 """People who log in, check, refresh and log out while something is broken, and what each of them has been promised."""
 
 import asyncio
-import json
 import random
 import time
-from collections import Counter
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import httpx
 
+from bench.fault_ledger import Ledger, Phones, Session
 from tests.client import BASE, bearer
 
 PEOPLE = 24
@@ -18,59 +16,6 @@ PACE = 0.25  # seconds between two requests of a person, on average
 PATIENCE = 20.0  # seconds after which a request counts as not answered
 CODE, LOGIN, CHECK, REFRESH, LOGOUT, WHO = "code", "login", "check", "refresh", "log-out", "who"
 NONE = 0  # stands for the status of a request whose connection broke
-
-
-class Phones:
-    """What the file sender has sent."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._read = 0
-        self._codes: dict[str, str] = {}
-
-    def code(self, mobile: str) -> str:
-        """The last code sent to a number."""
-        if self._path.exists():
-            with self._path.open("rb") as file:
-                file.seek(self._read)
-                for line in file:
-                    if line.endswith(b"\n"):
-                        self._read += len(line)
-                        sms = json.loads(line)
-                        self._codes[sms["mobile"]] = sms["code"]
-        return self._codes.get(mobile, "")
-
-
-@dataclass
-class Session:
-    """A device's tokens, the newest that were answered."""
-
-    token: str
-    refresh_token: str
-
-
-@dataclass
-class Ledger:
-    """What was answered, how late, and which promises were broken."""
-
-    answers: Counter[tuple[str, int]] = field(default_factory=Counter)
-    longest: dict[str, float] = field(default_factory=dict)
-    lost: int = 0  # sessions that should live and were answered 401 or 403
-    risen: int = 0  # sessions that were ended and were answered 200
-    last_failure: float = 0.0  # when, by time.monotonic()
-
-    def note(self, kind: str, status: int, seconds: float) -> None:
-        self.answers[kind, status] += 1
-        self.longest[kind] = max(seconds, self.longest.get(kind, 0))
-        if status != 200:
-            self.last_failure = time.monotonic()
-
-    @property
-    def statuses(self) -> Counter[int]:
-        counted: Counter[int] = Counter()
-        for (_, status), times in self.answers.items():
-            counted[status] += times
-        return counted
 
 
 class Person:

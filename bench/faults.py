@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.fault_cases import CASES, Case, Late
-from bench.fault_load import CODE, NONE, Ledger, Load
+from bench.fault_ledger import Ledger
+from bench.fault_load import CODE, NONE, Load
 from tests.processes import Service, run
 
 WARM = 2.0  # seconds of load before a fault
