@@ -6,6 +6,7 @@ from config import Settings
 from service.accounts import Accounts
 from service.authorizations import Authorizations
 from service.captchas import Captcha
+from service.code_issuer import CodeIssuer
 from service.codes import Codes
 from service.delivery import Delivery
 from service.events import Events
@@ -28,6 +29,7 @@ class Context:
     accounts: Accounts
     authorizations: Authorizations
     captcha: Captcha | None  # None: off
+    code_issuer: CodeIssuer
     codes: Codes
     background: BackgroundTasks
     cors: Any  # sanic-ext's own, where CORS_ORIGINS is set

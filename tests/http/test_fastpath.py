@@ -103,7 +103,7 @@ async def log_in_both_ways(api: Api, seen: list[RawRequest], *logins: tuple[str,
 
 async def coded(api: Api, mobile: str, *headers: str) -> tuple[str, str]:
     """A login with a code that was just issued."""
-    code = (await api.app.ctx.codes.issue(mobile)).digits
+    code = (await api.app.ctx.code_issuer.issue(mobile)).digits
     return login({"mobile": mobile, "code": code}, MINE.strip(), *headers)
 
 
