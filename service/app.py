@@ -20,7 +20,7 @@ from service.http.requests import App
 from service.logins import Logins
 from service.observability import logs
 from service.routes import BLUEPRINTS, FAST_ROUTES
-from service.routes.health import metrics
+from service.routes.health import metrics, moved_metrics
 from service.routes.openapi import documents, schemas
 from service.runtime.admission import DRAIN_GRACE
 from service.sanic_app import blank, drain
@@ -49,7 +49,7 @@ def build(settings: Settings, *, name: str = NAME, clock: Clock = time.time, sen
         app.ext.openapi.add_security_scheme(scheme, "http", scheme="bearer")
     app.ext.openapi.add_security_scheme(schemas.SERVICE_KEY_AS_PASSWORD, "http", scheme="basic")
     app.blueprint(BLUEPRINTS)
-    app.blueprint(metrics)  # and on the private listener, where it will be alone once all of section 8 is there
+    app.blueprint(moved_metrics if settings.admin_port else metrics)
     app.ctx.fast_routes = FastRoutes(FAST_ROUTES)
     middleware.attach(app)
     _attach_lifecycle(app, clock, sender or senders.chosen(settings, app.ctx.telemetry.sms))

@@ -1,4 +1,7 @@
-"""`/healthz`, `/readyz`, `/metrics`: for load balancers and monitoring, outside the base path."""
+"""`/healthz`, `/readyz`, `/metrics`: for load balancers and monitoring, outside the base path.
+
+Metrics are told on one listener: the private one, or the public one where that is off.
+"""
 
 import asyncio
 
@@ -13,6 +16,9 @@ from service.routes.openapi import backend_documents
 
 health = Blueprint("health")
 metrics = Blueprint("metrics")
+moved_metrics = Blueprint("moved-metrics")
+
+MOVED = "# The metrics are on the private listener: ADMIN_HOST, ADMIN_PORT.\n"
 
 
 @health.get("/healthz")
@@ -43,3 +49,10 @@ async def expose(request: Request) -> HTTPResponse:
     counted = request.app.ctx.telemetry.metrics
     text = await asyncio.to_thread(counted.exposition)
     return HTTPResponse(text, content_type=counted.content_type)
+
+
+@moved_metrics.get("/metrics")
+@openapi.exclude()
+async def tell_where(request: Request) -> HTTPResponse:
+    """No metric, but where they are; 200, because many look at this page for nothing but whether anybody answers."""
+    return HTTPResponse(MOVED, content_type=request.app.ctx.telemetry.metrics.content_type)
