@@ -1,5 +1,6 @@
 """Joins the parts: settings in, a Sanic app out. The same builder serves production and tests."""
 
+import asyncio
 import time
 
 from config import Settings
@@ -14,7 +15,7 @@ from service.conversion import ConversionGuard
 from service.delivery import Delivery
 from service.entities import Clock
 from service.health import Health
-from service.http import middleware
+from service.http import devices, middleware
 from service.http.fastpath import FastRoutes
 from service.http.requests import App
 from service.logins import Logins
@@ -65,6 +66,10 @@ def _attach_lifecycle(app: App, clock: Clock, sender: Sender) -> None:
         await backing.open(app.ctx.events)
         _join(app.ctx, backing.connection, backing.database, clock, sender)
         telemetry.start(backing.meters, app.ctx.events)
+
+    @app.after_server_start
+    async def load(_app: App) -> None:
+        await asyncio.to_thread(devices.load)
 
     app.before_server_stop(drain)
 

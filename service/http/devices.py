@@ -1,4 +1,4 @@
-"""What a device is called in the user's own list. Pure, but for the parser's tables, loaded at first use."""
+"""What a device is called in the user's own list. Pure, but for the parser's tables: a worker loads them beforehand."""
 
 import re
 import unicodedata
@@ -30,6 +30,11 @@ def name(given: str, user_agent: str) -> str:
     Control characters and undecodable bytes are left out, so that it can be stored and shown anywhere.
     """
     return _cut(readable(given) or _simplified(readable(user_agent)[:LONGEST])) or UNKNOWN
+
+
+def load() -> None:
+    """Load the parser's tables: some tenths of a second, which no login is to wait for. To be called in a thread."""
+    parse("")
 
 
 def readable(given: str) -> str:
