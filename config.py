@@ -145,7 +145,7 @@ def load(**overrides: object) -> Settings:
     """
     try:
         complaints = _meant(DotEnvSettingsSource(Settings).env_vars)
-        settings = Settings(**overrides)  # type: ignore[arg-type]
+        settings = Settings(**overrides)  # type: ignore[arg-type] # it checks them itself
     except ValidationError as error:
         complaints += [_complaint(part) for part in error.errors(include_input=False)]
     except UnicodeDecodeError:

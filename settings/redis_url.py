@@ -161,6 +161,6 @@ def _service(scheme: str, path: list[str]) -> tuple[str, int]:
         if path:
             raise ValueError("should have no path: a Cluster has one database alone")
         return "", 0
-    if len(path) not in {1, 2} or (len(path) == 2 and not (path[1].isascii() and path[1].isdigit())):  # noqa: PLR2004
+    if len(path) not in {1, 2} or (len(path) == 2 and not (path[1].isascii() and path[1].isdigit())):  # noqa: PLR2004 - the server and what comes after it
         raise ValueError("should end with /service or /service/db")
-    return unquote(path[0]), int(path[1]) if len(path) == 2 else 0  # noqa: PLR2004
+    return unquote(path[0]), int(path[1]) if len(path) == 2 else 0  # noqa: PLR2004 - the server and what comes after it

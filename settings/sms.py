@@ -67,7 +67,7 @@ class SmsSettings(ProviderSettings, BaseModel):
     @classmethod
     def _check_prefixes(cls, prefixes: tuple[str, ...]) -> tuple[str, ...]:
         for prefix in prefixes:
-            if not (prefix.isascii() and prefix.isdigit() and prefix.startswith("1") and len(prefix) <= 11):  # noqa: PLR2004
+            if not (prefix.isascii() and prefix.isdigit() and prefix.startswith("1") and len(prefix) <= 11):  # noqa: PLR2004 - the digits of a whole number
                 raise ValueError("should be first digits like 170,1380013, with commas between")
         return prefixes
 

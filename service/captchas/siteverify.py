@@ -47,7 +47,7 @@ class SiteVerify:
         self._timeout = settings.captcha_timeout
         self._longest = LONGEST[settings.captcha]
         # Our limit is on the whole call; httpx has none but on each phase of it.
-        self._client = httpx.AsyncClient(follow_redirects=False, timeout=None)  # noqa: S113
+        self._client = httpx.AsyncClient(follow_redirects=False, timeout=None)  # noqa: S113 - `verify` has it
 
     def problem(self, token: str) -> str | None:
         """What is wrong with a token that nobody need be asked about, in words for its sender."""

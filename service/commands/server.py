@@ -37,7 +37,7 @@ class Place(NamedTuple):
     @property
     def address(self) -> str:
         """Where somebody on this machine finds it."""
-        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)  # noqa: S104
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)  # noqa: S104 - where to ask it
         return f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
 
 

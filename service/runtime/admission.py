@@ -108,6 +108,6 @@ class AdmissionController:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + seconds
         # An event would cost something at every request, and is needed once.
-        while (self._total or self._waiting or self._orphaned()) and loop.time() < deadline:  # noqa: ASYNC110
+        while (self._total or self._waiting or self._orphaned()) and loop.time() < deadline:  # noqa: ASYNC110 - too many to tell
             await asyncio.sleep(PAUSE)
         return max(0.0, deadline - loop.time())

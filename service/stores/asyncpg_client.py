@@ -23,7 +23,7 @@ KEEP_ALIVE = {"TCP_KEEPIDLE": 30, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 1, "TCP_USE
 CANCEL_GRACE = 0.25  # seconds that a server gets to tell that it has cancelled a statement
 
 
-class KeptConnection(asyncpg.Connection):  # type: ignore[misc]
+class KeptConnection(asyncpg.Connection):  # type: ignore[misc] # asyncpg has no types
     """A connection that asks by itself whether the other end is there, and knows since when it rests or works."""
 
     __slots__ = ("is_idle", "since")
@@ -109,7 +109,7 @@ class PooledClient(AsyncpgDBClient):
             except Exception as error:  # noqa: BLE001 - whatever it is, the next host may be fit
                 failure = error
             else:
-                self._hosts.sort(key=lambda known, fit=host: known != fit)  # type: ignore[misc]
+                self._hosts.sort(key=lambda known, fit=host: known != fit)  # type: ignore[misc] # as above
                 self._connections.add(connection)
                 return connection
         raise asyncpg.InternalClientError("no host is fit") from failure

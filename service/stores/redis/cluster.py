@@ -99,7 +99,7 @@ class _AskingNode:
         """All else is the node's."""
         return getattr(self._node, name)
 
-    async def execute_command(self, *arguments: Any, asking: bool = False, **options: Any) -> Any:  # noqa: ARG002
+    async def execute_command(self, *arguments: Any, asking: bool = False, **options: Any) -> Any:  # noqa: ARG002 - redis-py passes it
         """The command with its ASKING before it, which therefore is not sent when redis-py would send it."""
         if arguments == ("ASKING",):
             return None

@@ -25,7 +25,7 @@ class Command:
 
     __slots__ = ("arguments", "key", "repeatable", "script")
 
-    def __init__(self, key: str, arguments: Sequence[Any], repeatable: bool, script: str = "") -> None:  # noqa: FBT001
+    def __init__(self, key: str, arguments: Sequence[Any], repeatable: bool, script: str = "") -> None:  # noqa: FBT001 - made for every command
         self.key = key
         self.arguments = arguments
         self.repeatable = repeatable
