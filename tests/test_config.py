@@ -35,6 +35,7 @@ DEFAULTS = {
     "CODE_ATTEMPTS": 5,
     "CODE_PEPPER": SecretStr(""),
     "TOKEN_KEY": SecretStr(""),
+    "NUMBER_KEY": SecretStr(""),
     "SMS_SENDER": ("console",),
     "TRUSTED_PROXIES": 0,
     "CORS_ORIGINS": (),
@@ -184,6 +185,22 @@ def test_of_several_keys_the_first_makes_and_those_of_tokens_follow_from_the_pep
     assert (one, two) == (*load(code_pepper=PEPPER).token_keys, *load(code_pepper=SECRET).token_keys)
     assert not {one, two} & {*settings.code_peppers}
     assert load(code_pepper=PEPPER, token_key=f"{SECRET},").token_keys == (SECRET.encode(),)
+
+
+def test_numbers_are_named_with_the_last_pepper_where_they_have_no_key_of_their_own() -> None:
+    old = load(code_pepper=PEPPER)
+    assert load(code_pepper=f"{SECRET},{PEPPER}").number_name_key == old.number_name_key  # a new one changes no name
+    assert load(code_pepper=SECRET).number_name_key != old.number_name_key
+    assert load(code_pepper=SECRET, number_key=f" {PEPPER}").number_name_key == old.number_name_key  # nor does this
+    assert old.number_name_key not in {*old.code_peppers, *old.token_keys}
+
+
+@pytest.mark.parametrize("value", ["fifteen letters", f"{SECRET},{PEPPER}", f"{SECRET},", ","])
+def test_the_key_of_names_is_one_and_long_enough(complaints: Callable[..., dict[str, str]], value: str) -> None:
+    told = complaints(NUMBER_KEY=value)
+    assert set(told) == {"NUMBER_KEY"}
+    assert told["NUMBER_KEY"].startswith("should be ")
+    assert not {SECRET, PEPPER} & {*told["NUMBER_KEY"].split()}
 
 
 @pytest.mark.parametrize("name", ["CODE_PEPPER", "TOKEN_KEY"])
