@@ -203,6 +203,22 @@ def test_the_key_of_names_is_one_and_long_enough(complaints: Callable[..., dict[
     assert not {SECRET, PEPPER} & {*told["NUMBER_KEY"].split()}
 
 
+@pytest.mark.parametrize(
+    ("settings", "is_told"),
+    [
+        ({"code_pepper": PEPPER}, False),
+        ({"code_pepper": f"{SECRET},{PEPPER}"}, True),
+        ({"code_pepper": f"{SECRET},{PEPPER}", "number_key": PEPPER}, False),
+    ],
+)
+def test_check_tells_that_names_of_numbers_hang_on_a_pepper_that_will_go(
+    settings: dict[str, str],
+    is_told: bool,  # noqa: FBT001
+) -> None:
+    told = [finding.text for finding in check.of_settings(load(**settings)) if finding.text.startswith("NUMBER_KEY")]
+    assert len(told) == is_told
+
+
 @pytest.mark.parametrize("name", ["CODE_PEPPER", "TOKEN_KEY"])
 @pytest.mark.parametrize("value", ["fifteen letters", f"{SECRET},fifteen letters", ",", " , ,"])
 def test_each_of_several_keys_must_be_long_enough(
