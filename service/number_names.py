@@ -8,7 +8,7 @@ import hmac
 
 from service.entities import NumberName
 
-NAME_BYTES = 16  # with 10^9 numbers the odds that any two meet are one in 10^21
+NAME_BYTES = 16  # with 10^9 numbers the odds that any two meet are one in 10^20
 
 
 class NumberNames:

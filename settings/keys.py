@@ -32,7 +32,6 @@ class KeySettings(BaseModel):
             "with `CODE_PEPPER`, from which it is derived where it is empty"
         ),
     )
-
     number_key: SecretStr = Field(
         SecretStr(""),
         description=(
