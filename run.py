@@ -98,6 +98,10 @@ def _parser() -> argparse.ArgumentParser:
             events.add_options(sub)
         if name in {"revoke", "disable", "enable", "unlock"}:
             sub.add_argument("--reason", default="", metavar="TEXT", help="why, for the audit trail")
+        if name == "unlock":
+            sub.add_argument(
+                "--keys", action="store_true", help="print the names of the keys in Redis, and change nothing"
+            )
         if name == "revoke":
             sub.add_argument("--session", metavar="ID", help="only this one")
         if name in {"revoke", "disable"}:

@@ -10,6 +10,7 @@ from service.health import Health
 from service.http import middleware, operators
 from service.http.fastpath import FastRoutes
 from service.http.requests import App
+from service.number_names import NumberNames
 from service.observability import logs
 from service.operators import Keys, Operators
 from service.people import People
@@ -72,7 +73,8 @@ def _join(context: Context, connection: Connection, database: Database, clock: C
     context.sessions = Sessions(SessionStore(connection), events, clock)
     context.users = Users(UserStore(database), context.sessions, events)
     limits = limits_of(settings, connection, events, clock)
-    context.people = People(Directory(database), context.users, limits, CodeStore(connection), events)
+    names = NumberNames(settings.number_name_key)
+    context.people = People(Directory(database), context.users, limits, CodeStore(connection), names, events)
     context.operators = Operators(OperatorStore(database), events, clock)
     context.keys = Keys(KeyStore(database), events, clock)
     context.trail = Trail(EventStore(database), clock)

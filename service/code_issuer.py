@@ -9,6 +9,7 @@ from config import Settings
 from service.code_keys import CodeKeys
 from service.entities import Clock, Purpose
 from service.limits import Limits
+from service.number_names import NumberNames
 from service.stores.code_values import Ended
 from service.stores.codes import CodeStore
 
@@ -27,6 +28,7 @@ class CodeIssuer:
     def __init__(self, settings: Settings, store: CodeStore, limits: Limits, clock: Clock) -> None:
         self._settings = settings
         self._keys = CodeKeys(settings.code_peppers, settings.code_length)
+        self._names = NumberNames(settings.number_name_key)
         self._store = store
         self._limits = limits
         self._clock = clock
@@ -48,7 +50,7 @@ class CodeIssuer:
     async def _issue(self, mobile: str, purpose: Purpose, nonce: str, *, afresh: bool) -> Code | None:
         """None where the code that lies there is not one that these settings would send."""
         issued = await self._store.issue(
-            mobile,
+            self._names.of(mobile),
             nonce,
             self._keys.digest_of_new(purpose, mobile, nonce),
             now=self._clock(),

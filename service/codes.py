@@ -16,6 +16,7 @@ from service.entities import Clock, LoginMark, PastLogin, Purpose
 from service.errors import InvalidCode, ServiceUnavailable
 from service.events import Event, Events
 from service.limits import Limits
+from service.number_names import NumberNames
 from service.runtime import deadline
 from service.stores.budgets import Budget, Refusal
 from service.stores.code_values import CodeLease, Verdict
@@ -43,6 +44,7 @@ class Codes:
     ) -> None:
         self._settings = settings
         self._keys = CodeKeys(settings.code_peppers, settings.code_length)
+        self._names = NumberNames(settings.number_name_key)
         self._fixed = settings.fixed_codes
         self._store = store
         self._logins = logins
@@ -96,7 +98,7 @@ class Codes:
 
     async def forget(self, mobile: str) -> None:
         """Forget the codes of this number."""
-        await self._store.forget(mobile)
+        await self._store.forget(self._names.of(mobile))
 
     async def release(self, lease: CodeLease) -> bool:
         """Give a code back unspent. False where it was not, or no longer, lent."""
@@ -119,12 +121,12 @@ class Codes:
         return await self._outcome(verdict, lease, code, ip)
 
     def _lease(self, mobile: str, marks: Sequence[LoginMark]) -> CodeLease:
-        lease_id = f"{getrandbits(64):016x}"
+        name, lease_id = self._names.of(mobile), f"{getrandbits(64):016x}"
         if marks:  # before the dot the same for all that repeat this login
             lease_id = f"{marks[0].digest}.{lease_id}"
         if self.is_fixed(mobile):
-            return CodeLease(mobile, lease_id if marks else "", marks=tuple(marks), is_fixed=True)
-        return CodeLease(mobile, lease_id, self._limits.tries(mobile), tuple(marks))
+            return CodeLease(mobile, name, lease_id if marks else "", marks=tuple(marks), is_fixed=True)
+        return CodeLease(mobile, name, lease_id, self._limits.tries(name), tuple(marks))
 
     async def _outcome(self, verdict: Judgement, lease: CodeLease, code: str, ip: str) -> CodeLease | PastLogin:
         pause, longest = PAUSES

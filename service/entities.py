@@ -7,9 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import NamedTuple
+from typing import NamedTuple, NewType
 
 Clock = Callable[[], float]
+NumberName = NewType("NumberName", str)  # of a mobile number in Redis (`number_names.py`), so that none stands there
 
 
 class EndReason(StrEnum):

@@ -12,14 +12,15 @@ from typing import NoReturn
 
 from config import Settings
 from service import addresses
-from service.entities import Clock
+from service.entities import Clock, NumberName
 from service.errors import ServiceUnavailable, TooManyRequests
 from service.events import Event, Events
+from service.number_names import NumberNames
 from service.runtime import deadline
 from service.runtime.background import settled
 from service.stores.budgets import ALL, Budget, Refusal, windows_of
 from service.stores.codes import owner
-from service.stores.cooldowns import Cooldown, CooldownStore
+from service.stores.cooldowns import Cooldown, CooldownStore, key_name
 from service.stores.limits import LimitStore
 from settings.fields import OFF
 
@@ -36,6 +37,7 @@ class Reservation:
     """What the sending of one code has spent."""
 
     mobile: str
+    name: NumberName  # of the number in Redis
     started: float
     cooldown: float  # seconds until the next code
     by_number: tuple[Budget, ...]
@@ -49,6 +51,7 @@ class Limits:
         self, settings: Settings, store: LimitStore, cooldowns: CooldownStore, events: Events, clock: Clock
     ) -> None:
         limits = {name: getattr(settings, f"limit_{name}") for name in NAMES}
+        self._names = NumberNames(settings.number_name_key)
         self._windows = {name: windows_of(name, text) for name, text in limits.items() if text != OFF}
         self._store = store
         self._cooldowns = cooldowns
@@ -61,15 +64,16 @@ class Limits:
 
     async def reserve_code(self, mobile: str, ip: str) -> Reservation:
         """Spend what the sending of one code costs."""
-        now, by_number, by_address = self._clock(), self._by_number(mobile), self._by_address(ip)
+        now, name = self._clock(), self._names.of(mobile)
+        by_number, by_address = self._by_number(mobile, name), self._by_address(ip)
         budgets = (*by_number, *by_address)
-        refusal, running = await settled(self._store.look(budgets), self._cooldowns.look(mobile, now))
+        refusal, running = await settled(self._store.look(budgets), self._cooldowns.look(name, now))
         if refusal and refusal.wait >= running.wait:
             self._heed(refusal, mobile)
         self._heed_cooldown(running, mobile)
-        cooldown = await self._cooldowns.start(mobile, now)
+        cooldown = await self._cooldowns.start(name, now)
         self._heed_cooldown(cooldown, mobile)
-        reservation = Reservation(mobile, now, cooldown.length, by_number, by_address)
+        reservation = Reservation(mobile, name, now, cooldown.length, by_number, by_address)
         try:
             self._heed(await self._store.spend(budgets), mobile)
         except (ServiceUnavailable, TooManyRequests):
@@ -85,7 +89,7 @@ class Limits:
     async def undo_cooldown(self, reservation: Reservation) -> None:
         """The number need not wait: its code was not sent, or nobody knows."""
         with _best_effort("the cool-down of a code that was not sent could not be taken back"):
-            await self._cooldowns.undo(reservation.mobile, reservation.started)
+            await self._cooldowns.undo(reservation.name, reservation.started)
 
     async def refund(self, reservation: Reservation) -> None:
         """The provider did not take the message: only the address, which made us ask, has spent one."""
@@ -93,7 +97,7 @@ class Limits:
 
     async def confirm_sent(self, reservation: Reservation) -> int:
         """Confirm a reservation: the code was sent. Returns the whole seconds until the next may be asked for."""
-        await self._cooldowns.confirm(reservation.mobile, reservation.started)
+        await self._cooldowns.confirm(reservation.name, reservation.started)
         budgets = [budget for budget in reservation.by_number if budget.name == "codes_per_number"]
         refusal = await self._store.look(budgets)
         return max(math.ceil(reservation.cooldown), refusal.wait if refusal else 0)
@@ -111,9 +115,9 @@ class Limits:
         """Spend one attempt of the address."""
         self._heed(await self._store.spend(self.logins(ip)), mobile)
 
-    def tries(self, mobile: str) -> tuple[Budget, ...]:
+    def tries(self, name: NumberName) -> tuple[Budget, ...]:
         """The budgets of the number's wrong tries, which the code itself spends and forgets (`stores/codes.py`)."""
-        return self._budget("tries_per_number", owner(mobile))
+        return self._budget("tries_per_number", owner(name))
 
     async def refuse_try(self, refusal: Refusal, mobile: str, ip: str) -> NoReturn:
         """Raise TooManyRequests; the address gets back its attempt."""
@@ -122,9 +126,15 @@ class Limits:
 
     async def forget(self, mobile: str) -> bool:
         """Forget all that this number has spent: tries, codes, cool-down. False where that was nothing."""
-        spent = await settled(*self._store.forget((*self.tries(mobile), *self._budget("codes_per_number", mobile))))
-        was_cooling = await self._cooldowns.forget(mobile)
+        name = self._names.of(mobile)
+        spent = await settled(*self._store.forget(self._of_number(name)))
+        was_cooling = await self._cooldowns.forget(name)
         return was_cooling or any(spent)
+
+    def keys(self, mobile: str) -> list[str]:
+        """Where that stands in Redis, or would: all that `forget` deletes."""
+        name = self._names.of(mobile)
+        return [*(key for budget in self._of_number(name) for key in budget.keys), key_name(name)]
 
     def note(self, name: str, mobile: str | None = None) -> None:
         """Note which limit refuses."""
@@ -139,9 +149,12 @@ class Limits:
         with _best_effort("what was spent for nothing could not be given back"):
             await self._store.refund(budgets)
 
-    def _by_number(self, mobile: str) -> tuple[Budget, ...]:
+    def _of_number(self, name: NumberName) -> tuple[Budget, ...]:
+        return (*self.tries(name), *self._budget("codes_per_number", owner(name)))
+
+    def _by_number(self, mobile: str, name: NumberName) -> tuple[Budget, ...]:
         return (
-            *self._budget("codes_per_number", mobile),
+            *self._budget("codes_per_number", owner(name)),
             *self._budget("codes_per_prefix", mobile[:PREFIX_DIGITS]),
             *self._budget("codes_total", ALL),
         )

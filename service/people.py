@@ -10,7 +10,8 @@ from service.entities import User, id_in
 from service.errors import InvalidRequest, NotFound
 from service.events import Event, Events
 from service.limits import Limits
-from service.stores.codes import CodeStore
+from service.number_names import NumberNames
+from service.stores.codes import CodeStore, key_names
 from service.stores.directory import LAST_ID, Directory
 from service.users import Users
 
@@ -27,11 +28,20 @@ class Found(NamedTuple):
 class People:
     """Those who log in, as operators see them."""
 
-    def __init__(self, directory: Directory, users: Users, limits: Limits, codes: CodeStore, events: Events) -> None:
+    def __init__(
+        self,
+        directory: Directory,
+        users: Users,
+        limits: Limits,
+        codes: CodeStore,
+        names: NumberNames,
+        events: Events,
+    ) -> None:
         self._directory = directory
         self._users = users
         self._limits = limits
         self._codes = codes
+        self._names = names
         self._events = events
 
     async def search(self, query: str, cursor: str) -> Found:
@@ -62,9 +72,13 @@ class People:
     async def unlock(self, mobile: str) -> bool:
         """Forget the tries, codes and cool-down of a number, also of no user's. False where there were none."""
         had_spent = await self._limits.forget(mobile)
-        had_code = await self._codes.forget(mobile)
+        had_code = await self._codes.forget(self._names.of(mobile))
         self._events.record(Event.NUMBER_UNLOCKED, mobile=mobile)
         return had_spent or had_code
+
+    def keys(self, mobile: str) -> list[str]:
+        """Where Redis keeps what `unlock` forgets, whether or not anything stands there now: all in one slot."""
+        return [*key_names(self._names.of(mobile)), *self._limits.keys(mobile)]
 
 
 def _page(found: list[User]) -> Found:

@@ -94,8 +94,9 @@ class Attacker:
 
     def judged(self) -> int:
         """How many wrong tries at the victim's codes were judged today."""
+        victim = self._service.names.of(VICTIM)
         with self._redis() as redis:
-            counts = [redis.llen(key) for key in redis.keys(f"limit:tries_per_number/{{{VICTIM}}}/*")]
+            counts = [redis.llen(key) for key in redis.keys(f"limit:tries_per_number/{{{victim}}}/*")]
             return max(counts, default=0)  # each window counts them all
 
     def _redis(self) -> Redis:

@@ -22,6 +22,7 @@ from typing import Any
 import certifi
 import pytest
 from _pytest.logging import LogCaptureHandler
+from pydantic import SecretStr
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 from pytest_sanic import utils as pytest_sanic_utils
 from redis import utils as redis_utils
@@ -36,15 +37,19 @@ from service.entities import TextMessage
 from service.errors import SmsUnavailable, TooManyRequests
 from service.http.protocol import BoundedProtocol
 from service.http.requests import App
+from service.number_names import NumberNames
 from service.senders import Failover
 from service.stores.database import Database
 from service.stores.redis.connection import Connection
+from settings.keys import KeySettings
 from settings.limits import LimitSettings
 from tests import topologies
 from tests.client import Api
 from tests.processes import SERVICE_KEY, Service
 
 Sanic.test_mode = True
+NUMBER_KEY = "a key of names for the tests alone"
+NAMES = NumberNames(KeySettings(number_key=SecretStr(NUMBER_KEY)).number_name_key)  # of numbers, in the Redis of tests
 END = b"-----END CERTIFICATE-----\n"
 
 # Whoever may speak TLS reads all authorities of the system, for 50 ms each time. Nobody here calls whom they vouch for.
@@ -269,6 +274,7 @@ def make_settings(redis_server: str, migrated_database: Path, tmp_path: Path) ->
             "redis_url": redis_server,
             "database_url": f"sqlite://{database}",
             "code_pepper": "a pepper for the tests alone",
+            "number_key": NUMBER_KEY,
             "log_level": "DEBUG",
             "admin_port": 0,  # /metrics is on the one listener there is
             "redis_timeout": 10,  # these three are not what most tests are about, and machines may be slow

@@ -23,10 +23,13 @@ from unittest.mock import patch
 
 import httpx
 import pytest
+from pydantic import SecretStr
 
 import run as command_line
 from service.commands.signals import STOPPING
+from service.number_names import NumberNames
 from service.observability import logs
+from settings.keys import KeySettings
 from settings.limits import LimitSettings
 from tests.client import BASE, MOBILE, bearer
 
@@ -169,6 +172,12 @@ class Service:
                     return
             time.sleep(0.02)
         pytest.fail(f"not ready:\n{self.text()}")
+
+    @property
+    def names(self) -> NumberNames:
+        """What numbers are called in its Redis, where no setting but the kept pepper says it."""
+        pepper = SecretStr((self.data_dir / "code_pepper").read_text(encoding="ascii"))
+        return NumberNames(KeySettings(code_pepper=pepper).number_name_key)
 
     def stop(self, with_signal: signal.Signals = signal.SIGINT) -> int:
         """Ctrl-C: the signal reaches every process of the terminal's group."""

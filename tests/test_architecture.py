@@ -68,7 +68,7 @@ ORDER = (
     {"limits", "repeats", "sessions", "trail"},
     {"health", "issuer", "operators"},
     {"rotation"},
-    {"code_keys", "tokens", "events", "sms_text"},
+    {"code_keys", "number_names", "tokens", "events", "sms_text"},
     VALUE_FILES,
 )
 # The sentence on the door: all but the first five know no asyncio, Redis or HTTP, and no library but the standard one.
@@ -82,7 +82,7 @@ OF_USE_CASES = {
     "service.senders",
 } | STORES
 BEHIND_THE_DOOR = {"asyncio", "threading", "socket", "ssl", "http", "sqlite3", "selectors", "concurrent"}
-PURE = VALUE_FILES | {"code_keys", "rotation", "sms_text", "tokens"}
+PURE = VALUE_FILES | {"code_keys", "number_names", "rotation", "sms_text", "tokens"}
 # Outside libraries that belong to one place.
 PLACES = {
     "altcha": ("service/captchas/altcha.py",),

@@ -35,6 +35,7 @@ DEFAULTS = {
     "CODE_ATTEMPTS": 5,
     "CODE_PEPPER": SecretStr(""),
     "TOKEN_KEY": SecretStr(""),
+    "NUMBER_KEY": SecretStr(""),
     "SMS_SENDER": ("console",),
     "TRUSTED_PROXIES": 0,
     "CORS_ORIGINS": (),
@@ -184,6 +185,38 @@ def test_of_several_keys_the_first_makes_and_those_of_tokens_follow_from_the_pep
     assert (one, two) == (*load(code_pepper=PEPPER).token_keys, *load(code_pepper=SECRET).token_keys)
     assert not {one, two} & {*settings.code_peppers}
     assert load(code_pepper=PEPPER, token_key=f"{SECRET},").token_keys == (SECRET.encode(),)
+
+
+def test_numbers_are_named_with_the_last_pepper_where_they_have_no_key_of_their_own() -> None:
+    old = load(code_pepper=PEPPER)
+    assert load(code_pepper=f"{SECRET},{PEPPER}").number_name_key == old.number_name_key  # a new one changes no name
+    assert load(code_pepper=SECRET).number_name_key != old.number_name_key
+    assert load(code_pepper=SECRET, number_key=f" {PEPPER}").number_name_key == old.number_name_key  # nor does this
+    assert old.number_name_key not in {*old.code_peppers, *old.token_keys}
+
+
+@pytest.mark.parametrize("value", ["fifteen letters", f"{SECRET},{PEPPER}", f"{SECRET},", ","])
+def test_the_key_of_names_is_one_and_long_enough(complaints: Callable[..., dict[str, str]], value: str) -> None:
+    told = complaints(NUMBER_KEY=value)
+    assert set(told) == {"NUMBER_KEY"}
+    assert told["NUMBER_KEY"].startswith("should be ")
+    assert not {SECRET, PEPPER} & {*told["NUMBER_KEY"].split()}
+
+
+@pytest.mark.parametrize(
+    ("settings", "is_told"),
+    [
+        ({"code_pepper": PEPPER}, False),
+        ({"code_pepper": f"{SECRET},{PEPPER}"}, True),
+        ({"code_pepper": f"{SECRET},{PEPPER}", "number_key": PEPPER}, False),
+    ],
+)
+def test_check_tells_that_names_of_numbers_hang_on_a_pepper_that_will_go(
+    settings: dict[str, str],
+    is_told: bool,  # noqa: FBT001
+) -> None:
+    told = [finding.text for finding in check.of_settings(load(**settings)) if finding.text.startswith("NUMBER_KEY")]
+    assert len(told) == is_told
 
 
 @pytest.mark.parametrize("name", ["CODE_PEPPER", "TOKEN_KEY"])

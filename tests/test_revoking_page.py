@@ -2,17 +2,20 @@
 
 import re
 import shlex
+from pathlib import Path
 from typing import Any
 
 import pytest
 from redis import Redis
 
 from service.mobiles import mask
-from tests.client import MOBILE, bearer
-from tests.processes import ROOT, Service, run_here
+from tests.client import BASE, MOBILE, bearer, error
+from tests.processes import AS_SHIPPED, ROOT, Service, run_here
 
 PAGE = (ROOT / "docs" / "revoking-sessions.md").read_text(encoding="utf-8")
 USER_ID, LOST, OTHER = "42", "9f86d081884c7d65", "6f1d2c3b4a596877"
+NAME = "4f2b8c0d6e1a93755ab0c1d2e3f40617"  # of the number in Redis
+PIPED = " | xargs "
 
 
 def blocks(heading: str) -> list[list[tuple[str, str]]]:
@@ -25,23 +28,21 @@ def blocks(heading: str) -> list[list[tuple[str, str]]]:
     return found
 
 
-class Person:
-    """A user with two devices, and the page's commands with this user's ids in place of those that it shows."""
+class Number:
+    """A number, and the page's commands with it and its name in place of those that they show."""
 
     def __init__(self, service: Service, mobile: str) -> None:
         self.service = service
         self.mobile = mobile
-        self.lost, self.other = self.log_in_on("Ada's phone"), self.log_in_on("Ada's tablet")
-
-    def log_in_on(self, device: str) -> dict[str, Any]:
-        return self.service.log_in_on(device, self.mobile)
 
     def own(self, text: str) -> str:
         text = text.replace(MOBILE, self.mobile).replace(mask(MOBILE), mask(self.mobile))
-        text = text.replace(LOST, self.lost["session_id"]).replace(OTHER, self.other["session_id"])
-        return re.sub(rf"\b{USER_ID}\b", str(self.lost["user_id"]), text)
+        return text.replace(NAME, self.service.names.of(self.mobile))
 
     def types(self, command: str, standard_input: str = "") -> str:
+        if PIPED in command:
+            first, then = command.split(PIPED)
+            command = f"{then} {shlex.join(self.types(first).split())}"
         words = shlex.split(self.own(command))
         if words[0] == "redis-cli":
             with Redis(unix_socket_path=str(self.service.data_dir / "redis.sock"), decode_responses=True) as redis:
@@ -56,6 +57,22 @@ class Person:
         for command, printed in steps:
             said = self.types(command, standard_input)
             assert shape(said) == shape(self.own(printed)), command
+
+
+class Person(Number):
+    """A user with two devices, and the page's commands with this user's ids as well."""
+
+    def __init__(self, service: Service, mobile: str) -> None:
+        super().__init__(service, mobile)
+        self.lost, self.other = self.log_in_on("Ada's phone"), self.log_in_on("Ada's tablet")
+
+    def log_in_on(self, device: str) -> dict[str, Any]:
+        return self.service.log_in_on(device, self.mobile)
+
+    def own(self, text: str) -> str:
+        text = super().own(text)
+        text = text.replace(LOST, self.lost["session_id"]).replace(OTHER, self.other["session_id"])
+        return re.sub(rf"\b{USER_ID}\b", str(self.lost["user_id"]), text)
 
     def is_live(self) -> tuple[bool, bool]:
         return self.service.is_live(self.lost["token"]), self.service.is_live(self.other["token"])
@@ -110,6 +127,18 @@ def test_an_outage_of_trust(person: Person) -> None:
     assert response.json()["data"]["mobile"] == person.mobile
 
 
+def test_a_number_that_is_locked_out(folder: Path) -> None:
+    with Service(folder, **AS_SHIPPED) as service:
+        for steps in blocks("A number that is locked out"):
+            code = service.code()
+            for n in range(5):
+                wrong = {"mobile": MOBILE, "code": f"{(int(code) + 1 + n) % 10**6:06}"}
+                assert error(service.http.post(f"{BASE}/authorizations", json=wrong)) == (400, "invalid_code")
+            assert error(service.http.post(f"{BASE}/sms/codes", json={"mobile": MOBILE})) == (429, "too_many_requests")
+            Number(service, MOBILE).follows(steps)
+        assert service.log_in()["is_new_user"]
+
+
 def test_every_command_of_the_page_is_run_by_a_test_above() -> None:
     headings = re.findall(r"^## (.*)$", PAGE, re.MULTILINE)
     with_commands = [heading for heading in headings if blocks(heading)]
@@ -118,4 +147,5 @@ def test_every_command_of_the_page_is_run_by_a_test_above() -> None:
         "A leaked token",
         "A stolen account",
         "An outage of trust: log everyone out",
+        "A number that is locked out",
     ]

@@ -62,6 +62,11 @@ def of_settings(settings: Settings) -> list[Finding]:
         found.append(Finding(Level.WARN, text))
     if settings.limit_codes_total == OFF:
         found.append(Finding(Level.WARN, "LIMIT_CODES_TOTAL: off leaves the SMS bill without a bound"))
+    if len(settings.code_peppers) > 1 and not settings.number_key.get_secret_value():
+        text = (
+            "is empty: set it to the last CODE_PEPPER before that one goes, or all that is counted of numbers goes too"
+        )
+        found.append(Finding(Level.WARN, f"NUMBER_KEY: {text}"))
     found += _of_texts(settings)
     if settings.fixed_codes:
         numbers = ", ".join(mobiles.mask(mobile) for mobile in settings.fixed_codes)

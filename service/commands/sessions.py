@@ -21,6 +21,7 @@ from service.embedded.running import running_redis
 from service.entities import EndReason, Session, User, UserStatus, id_in
 from service.errors import NotFound, ServiceUnavailable
 from service.http.responses import timestamp
+from service.number_names import NumberNames
 from service.people import People
 from service.sessions import Sessions
 from service.stores.codes import CodeStore
@@ -53,7 +54,8 @@ async def _run(settings: Settings, chosen: Namespace) -> int:
         if chosen.name == "enable":
             return await does.enable(who, as_json=as_json)
         if chosen.name == "unlock":
-            return await does.unlock(who, as_json=as_json)
+            unlock = does.list_keys if chosen.keys else does.unlock
+            return await unlock(who, as_json=as_json)
         return await does.explain(sys.stdin.readline().strip() if who == "-" else who, as_json=as_json)
 
 
@@ -112,11 +114,17 @@ class OperatorCommands:
 
     async def unlock(self, who: str, *, as_json: bool) -> int:
         """Forget a number's wrong tries, codes and cool-down. It may be that of no user yet."""
-        mobile = mobiles.normalise(who) or (await self._users.find(who)).mobile
+        mobile = await self._mobile(who)
         had_something = await self._people.unlock(mobile)
         text = f"{mobiles.mask(mobile)} may ask for a code, and try it, as if it had never done so"
         say(text, {"mobile": mobile, "unlocked": had_something}, as_json=as_json)
         return DONE if had_something else FAILED
+
+    async def list_keys(self, who: str, *, as_json: bool) -> int:
+        """Where Redis keeps what `unlock` forgets, a line each, also where nothing stands there. Changes nothing."""
+        mobile = await self._mobile(who)
+        keys = self._people.keys(mobile)
+        return say("\n".join(keys), {"mobile": mobile, "keys": keys}, as_json=as_json)
 
     async def explain(self, token: str, *, as_json: bool) -> int:
         """Say whether a token is live; FAILED if it is not."""
@@ -125,6 +133,10 @@ class OperatorCommands:
         text = f"a live {explained.kind}{whose}" if explained.live else f"not live{whose}: {explained.why}"
         say(text, {"live": explained.live, **asdict(explained)}, as_json=as_json)
         return DONE if explained.live else FAILED
+
+    async def _mobile(self, who: str) -> str:
+        """A number as it is, also that of no user yet; else the number of the user with this id. Raises NotFound."""
+        return mobiles.normalise(who) or (await self._users.find(who)).mobile
 
     async def _whose(self, who: str) -> tuple[int, User | None]:
         """A user's id and row. Without a row, whoever has a live session can be named by id.
@@ -148,7 +160,8 @@ async def opened(settings: Settings, reason: str = "") -> AsyncIterator[Operator
         sessions = Sessions(SessionStore(connection), events, time.time)
         limits = limits_of(settings, connection, events, time.time)
         users = Users(UserStore(database), sessions, events)
-        people = People(Directory(database), users, limits, CodeStore(connection), events)
+        names = NumberNames(settings.number_name_key)
+        people = People(Directory(database), users, limits, CodeStore(connection), names, events)
         yield OperatorCommands(users, sessions, people)
 
 

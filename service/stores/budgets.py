@@ -37,7 +37,10 @@ class Window(NamedTuple):
 
 
 class Budget(NamedTuple):
-    """What one limit allows to one caller, number or prefix. `name` is the limit's, in lower case."""
+    """What one limit allows to one caller, number or prefix. `name` is the limit's, in lower case.
+
+    `who` stands in its keys: so of a number it is the name that it has in Redis.
+    """
 
     name: str
     who: str

@@ -4,19 +4,21 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import NamedTuple
 
-from service.entities import LoginMark, PastLogin, Purpose
+from service.entities import LoginMark, NumberName, PastLogin, Purpose
 from service.stores.budgets import Budget
 
 
 class CodeLease(NamedTuple):
     """A code, lent to one login until it is spent or released. `lease_id` is no secret, but nobody else's.
 
-    `tries` are the budgets of the number's wrong tries, those of `owner(mobile)`: a right code has them forgotten.
+    `name` is the number's in Redis. `tries` are the budgets of its wrong tries, those of `owner(name)`: a right code
+    has them forgotten.
     Without an id: one of TEST_CODES, which is nobody's and is never spent. `marks` are those of a login that named its
     request, one per key; `over` is the login that it repeats, where that one's session has ended.
     """
 
     mobile: str
+    name: NumberName
     lease_id: str
     tries: tuple[Budget, ...] = ()
     marks: tuple[LoginMark, ...] = ()

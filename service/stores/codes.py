@@ -1,15 +1,16 @@
 """Codes in Redis: one hash per number and purpose. Holds no code, only what one was made from.
 
-`code:{<mobile>}` is that of a login, `code:{<mobile>}:change` and `:erase` are the others.
+`code:{<number's name>}` is that of a login, `code:{<number's name>}:change` and `:erase` are the others.
 
-A code of TEST_CODES lies nowhere; `code:{<mobile>}:<name>` holds a lease of one, for a login that named its request.
+A code of TEST_CODES lies nowhere; `code:{<number's name>}:<name>` holds a lease of one, for a login that named its
+request.
 Each method is one script, so that of any number of tries at once exactly as many are judged as are allowed.
 """
 
 import math
 from collections.abc import Sequence
 
-from service.entities import PastLogin, Purpose
+from service.entities import NumberName, PastLogin, Purpose
 from service.runtime.background import settled
 from service.stores import login_records
 from service.stores.budgets import Budget, Refusal, Window
@@ -35,7 +36,7 @@ class CodeStore:
 
     async def issue(
         self,
-        mobile: str,
+        name: NumberName,
         nonce: str,
         digest: str,
         *,
@@ -52,7 +53,7 @@ class CodeStore:
         times = [milliseconds(seconds) for seconds in (now, life, LONGEST_LIFE)]
         least = milliseconds(min(LEAST_LIFE, life / 2))
         arguments: list[str | int] = [nonce, digest, *times, attempts, least, int(afresh)]
-        good, found, left, of = await self._connection.run(ISSUE, [_code_key(mobile, purpose)], arguments)
+        good, found, left, of = await self._connection.run(ISSUE, [_code_key(name, purpose)], arguments)
         return Issued(_text(found), left / 1000, _text(of)) if good else Ended(left / 1000)
 
     async def verify(
@@ -78,8 +79,8 @@ class CodeStore:
         for budget in tries:
             for window in budget.windows:
                 arguments += (window.amount, window.seconds)
-        keys = [*_places(lease), *_records(lease)]
-        answers = await self._connection.run_chain([*after, (VERIFY, keys, arguments)])
+        places = [*_places(lease), *_records(lease)]
+        answers = await self._connection.run_chain([*after, (VERIFY, places, arguments)])
         if len(answers) <= len(after):
             return None
         answer = answers[-1]
@@ -107,9 +108,9 @@ class CodeStore:
         """Delete the code and its number's wrong tries. False where the lease has run out."""
         return bool(await self._connection.run(*self.spending(lease)))
 
-    async def forget(self, mobile: str) -> bool:
+    async def forget(self, name: NumberName) -> bool:
         """Delete the codes of all purposes, whoever holds them. False where there were none."""
-        return any(await settled(*(self._connection.delete(_code_key(mobile, purpose)) for purpose in Purpose)))
+        return any(await settled(*map(self._connection.delete, key_names(name))))
 
     def spending(self, lease: CodeLease, past: PastLogin | None = None) -> ScriptCall:
         """What deletes the code and its number's wrong tries. It returns 0 where the lease has run out.
@@ -122,36 +123,34 @@ class CodeStore:
         return CONSUME_AND_RECORD, [*_places(lease), _records(lease)[0]], arguments
 
 
-def owner(mobile: str) -> str:
-    """Whom the budgets of a number's wrong tries belong to: on a Cluster they lie in the slot of its code."""
-    return f"{{{mobile}}}"
+def owner(name: NumberName) -> str:
+    """Whom the budgets of a number belong to: on a Cluster they lie in the slot of its code."""
+    return f"{{{name}}}"
 
 
-def _code_key(mobile: str, purpose: Purpose) -> str:
-    code = f"code:{owner(mobile)}"
+def key_names(name: NumberName) -> list[str]:
+    """Where the codes of a number lie, those of each purpose."""
+    return [_code_key(name, purpose) for purpose in Purpose]
+
+
+def _code_key(name: NumberName, purpose: Purpose) -> str:
+    code = f"code:{owner(name)}"
     return code if purpose is Purpose.LOGIN else f"{code}:{purpose}"
 
 
 def _key(lease: CodeLease) -> str:
     """Where it stands who holds the code."""
-    return (
-        f"code:{owner(lease.mobile)}:{lease.marks[0].name}"
-        if lease.is_fixed
-        else _code_key(lease.mobile, lease.purpose)
-    )
+    return f"code:{owner(lease.name)}:{lease.marks[0].name}" if lease.is_fixed else _code_key(lease.name, lease.purpose)
 
 
 def _places(lease: CodeLease) -> list[str]:
-    """Where the code of a number lies, and where the wrong tries of `owner(mobile)` are counted."""
-    keys = [_key(lease)]
-    for budget in lease.tries:
-        keys += budget.keys
-    return keys
+    """Where the code of a number lies, and where the wrong tries of `owner(name)` are counted."""
+    return [_key(lease), *(key for budget in lease.tries for key in budget.keys)]
 
 
 def _records(lease: CodeLease) -> list[str]:
     """Where the login may lie that this one repeats."""
-    return [login_records.key(owner(lease.mobile), mark) for mark in lease.marks]
+    return [login_records.key(owner(lease.name), mark) for mark in lease.marks]
 
 
 def _known_by(lease: CodeLease) -> Sequence[str]:

@@ -1,7 +1,8 @@
-"""Cool-downs between two codes to one number in Redis: one hash per number, `cooldown:{<mobile>}`."""
+"""Cool-downs between two codes to one number in Redis: one hash per number, `cooldown:{<number's name>}`."""
 
 from dataclasses import dataclass
 
+from service.entities import NumberName
 from service.stores.redis.connection import Connection, milliseconds
 from service.stores.redis.scripts import Script
 from settings.limits import COOLDOWN_REST
@@ -30,36 +31,37 @@ class CooldownStore:
         self._hold = milliseconds(hold)
         self._steps = steps
 
-    async def look(self, mobile: str, now: float) -> Cooldown:
+    async def look(self, name: NumberName, now: float) -> Cooldown:
         """What `start` would answer."""
-        return await self._ask(mobile, now, start=False)
+        return await self._ask(name, now, start=False)
 
-    async def start(self, mobile: str, now: float) -> Cooldown:
+    async def start(self, name: NumberName, now: float) -> Cooldown:
         """Start a cool-down if none runs. Of many at once one starts it."""
-        return await self._ask(mobile, now, start=True)
+        return await self._ask(name, now, start=True)
 
-    async def confirm(self, mobile: str, started: float) -> bool:
+    async def confirm(self, name: NumberName, started: float) -> bool:
         """The code was sent. False where the cool-down that was started then is not the last one."""
-        return await self._end_hold(mobile, started, sent=True)
+        return await self._end_hold(name, started, sent=True)
 
-    async def undo(self, mobile: str, started: float) -> bool:
+    async def undo(self, name: NumberName, started: float) -> bool:
         """Take back the cool-down that was started then. False where it is not the last one."""
-        return await self._end_hold(mobile, started, sent=False)
+        return await self._end_hold(name, started, sent=False)
 
-    async def forget(self, mobile: str) -> bool:
+    async def forget(self, name: NumberName) -> bool:
         """Forget a number's cool-downs. False where there were none."""
-        return bool(await self._connection.delete(_key(mobile)))
+        return bool(await self._connection.delete(key_name(name)))
 
-    async def _end_hold(self, mobile: str, started: float, *, sent: bool) -> bool:
-        return bool(await self._connection.run(END_HOLD, [_key(mobile)], [milliseconds(started), int(sent)]))
+    async def _end_hold(self, name: NumberName, started: float, *, sent: bool) -> bool:
+        return bool(await self._connection.run(END_HOLD, [key_name(name)], [milliseconds(started), int(sent)]))
 
-    async def _ask(self, mobile: str, now: float, *, start: bool) -> Cooldown:
+    async def _ask(self, name: NumberName, now: float, *, start: bool) -> Cooldown:
         if not self._steps:
             return Cooldown(0, 0)
         arguments = [milliseconds(now), milliseconds(COOLDOWN_REST), self._hold, int(start), *self._steps]
-        wait, length = await self._connection.run(START, [_key(mobile)], arguments)
+        wait, length = await self._connection.run(START, [key_name(name)], arguments)
         return Cooldown(wait / 1000, length / 1000)
 
 
-def _key(mobile: str) -> str:
-    return f"cooldown:{{{mobile}}}"
+def key_name(name: NumberName) -> str:
+    """Where the cool-downs of a number stand."""
+    return f"cooldown:{{{name}}}"

@@ -1,4 +1,4 @@
-"""What stands in `login:{<mobile>}:<name>`, for a while after a login that named its request. Pure.
+"""What stands in `login:{<number's name>}:<name>`, for a while after a login that named its request. Pure.
 
 The name and the digest are keyed and the nonce is random: no number, code or token can be found or made from them. What
 cannot be read (an operator's typo) is None.
@@ -13,7 +13,7 @@ _RECORD = re.compile(rb"([0-9a-f]{64}) ([0-9a-f]{32}) ([1-9][0-9]{0,18}) ([01])"
 
 
 def key(owner: str, mark: LoginMark) -> str:
-    """`owner` is the number as it stands in the key of its code: on a Cluster both lie in one slot."""
+    """`owner` is the number's name as it stands in the key of its code: on a Cluster both lie in one slot."""
     return f"login:{owner}:{mark.name}"
 
 

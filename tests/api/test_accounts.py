@@ -15,7 +15,7 @@ from service.stores.redis.connection import Connection
 from service.stores.users import UserStore
 from tests.api.test_hangups import hang_up
 from tests.client import BASE, MOBILE, Api, bearer, error
-from tests.conftest import LIMITS, Clock, Start
+from tests.conftest import LIMITS, NAMES, Clock, Start
 
 pytestmark = pytest.mark.slow
 
@@ -250,7 +250,7 @@ async def test_nothing_of_an_erased_number_stays_in_redis(start: Start, redis: A
     await api.new_code()
     assert error(await api.post_login(MOBILE, wrong(api.phone.code(MOBILE)))) == (400, "invalid_code")
     assert (await api.erase(token, code)).status_code == 204
-    assert [key for key in await redis.keys("*") if MOBILE.encode() in key] == []
+    assert [key for key in await redis.keys("*") if NAMES.of(MOBILE).encode() in key] == []
 
 
 async def test_only_the_right_code_erases(api: Api) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from service.stores.database import Database
 from tests.client import BASE, Api
-from tests.conftest import Outbox, Start
+from tests.conftest import NAMES, Outbox, Start
 
 ROUNDS = 200
 LONGEST_PATIENCE = 0.006  # seconds; a whole login takes about half of it here
@@ -60,12 +60,12 @@ async def test_logins_whose_clients_hang_up_leave_no_harm(
         await hang_up(api, "POST", f"{BASE}/authorizations", login_body(mobile, code), in_pieces=in_pieces)
     await api.app.ctx.background.drain(5)
     for mobile in mobiles:
-        spent = not await redis.exists(f"code:{{{mobile}}}")
+        spent = not await redis.exists(f"code:{{{NAMES.of(mobile)}}}")
         users = await database.rows("SELECT id FROM users WHERE mobile = ?", [mobile])
         sessions = await redis.get(f"sessions:{{{users[0]['id']}}}") if users else None
         # Either the login went through to its end, or it never began: no code is lent out, none spent for nothing.
         assert spent == bool(sessions)
-        assert not await redis.hget(f"code:{{{mobile}}}", "holder")
+        assert not await redis.hget(f"code:{{{NAMES.of(mobile)}}}", "holder")
     tokens = await api.log_in("13900139000")
     assert (await api.who(tokens["token"])).status_code == 200
 

@@ -15,7 +15,7 @@ from service.stores.limits import LimitStore
 from service.stores.redis.scripts import Script
 from tests.api.test_codes import other_than
 from tests.client import MOBILE, Api, error
-from tests.conftest import LIMITS, Clock, Outbox, Start
+from tests.conftest import LIMITS, NAMES, Clock, Outbox, Start
 
 ONLY_COOLDOWN = {"limit_code_cooldown": "60,60,120,300"}
 HOUR = 3600
@@ -132,7 +132,7 @@ async def test_wrong_tries_live_across_codes_and_success_forgets_them(start: Sta
         for _ in range(2):
             assert error(await api.post_login(MOBILE, other_than(api, MOBILE))) == (400, "invalid_code")
         clock.wait(301)
-        await redis.delete(f"code:{{{MOBILE}}}")  # its key lives by the clock of Redis
+        await redis.delete(f"code:{{{NAMES.of(MOBILE)}}}")  # its key lives by the clock of Redis
     code = await api.new_code()
     assert wait_of(await api.post_login(MOBILE, code)) == 24 * HOUR - 602 + 1
     clock.wait(24 * HOUR)
@@ -147,7 +147,7 @@ async def test_after_a_hundred_wrong_tries_within_ninety_days_the_number_needs_s
     api = await start(limit_tries_per_number=LIMITS["limit_tries_per_number"], code_attempts=100)
     days = 0
     while "number_locked" not in caplog.text:
-        await redis.delete(f"code:{{{MOBILE}}}")  # its key lives by the clock of Redis
+        await redis.delete(f"code:{{{NAMES.of(MOBILE)}}}")  # its key lives by the clock of Redis
         await api.send_code()
         for _ in range(20):
             assert error(await api.post_login(MOBILE, other_than(api, MOBILE))) == (400, "invalid_code")
@@ -273,7 +273,7 @@ async def test_an_address_without_room_has_no_try_judged(start: Start, redis: An
     for guess in (other_than(api, MOBILE), code):
         wait_of(await api.post_login(MOBILE, guess))
     assert await spent(redis) == before
-    record = await redis.hgetall(f"code:{{{MOBILE}}}")
+    record = await redis.hgetall(f"code:{{{NAMES.of(MOBILE)}}}")
     assert record[b"attempts"] == b"0"
     assert b"holder" not in record
 
@@ -309,7 +309,7 @@ async def test_a_number_that_its_provider_spares_costs_the_address_one_and_is_no
     assert wait_of(await api.send_code()) == 60
     assert outbox.asked == 1
     left = await spent(redis)
-    assert left.pop("cooldown:{13800138000}")
+    assert left.pop(f"cooldown:{{{NAMES.of(MOBILE)}}}")
     assert left == {"limit:codes_per_ip/127.0.0.1/30/1/hour": 1}
     hits = [vars(record)["reason"] for record in caplog.records if record.message == "limit_hit"]
     assert hits == ["provider", "code_cooldown"]
@@ -377,8 +377,8 @@ async def test_a_provider_that_may_have_sent_the_message_costs_the_number_its_bu
     assert wait_of(await api.send_code()) == HOUR + 1
     assert await spent(redis) == {
         "limit:codes_per_ip/127.0.0.1/30/1/hour": 5,
-        "limit:codes_per_number/13800138000/5/1/hour": 5,
-        "limit:codes_per_number/13800138000/10/1/day": 5,
+        f"limit:codes_per_number/{{{NAMES.of(MOBILE)}}}/5/1/hour": 5,
+        f"limit:codes_per_number/{{{NAMES.of(MOBILE)}}}/10/1/day": 5,
         "limit:codes_per_prefix/1380013/300/1/hour": 5,
         "limit:codes_total/all/600/1/minute": 5,
         "limit:codes_total/all/50000/1/day": 5,
@@ -422,7 +422,7 @@ async def test_an_operator_unlocks_a_number(start: Start, redis: Any, capsys: py
     async with sessions.opened(settings) as does:
         assert await does.unlock(MOBILE, as_json=False) == 0
     assert "138****8000" in capsys.readouterr().out
-    assert [key for key in await spent(redis) if MOBILE in key] == []
+    assert [key for key in await spent(redis) if NAMES.of(MOBILE) in key] == []
     assert (await api.log_in())["token"]
 
 

@@ -21,7 +21,7 @@ from service.tokens import parse
 from tests.api.test_deleted_keys import everything, token_key
 from tests.api.test_hangups import hang_up, login_body
 from tests.client import BASE, MOBILE, Api, bearer, error
-from tests.conftest import Clock, Outbox, Start
+from tests.conftest import NAMES, Clock, Outbox, Start
 from tests.processes import PATIENCE, Service
 from tests.stores.flaky_proxy import FlakyProxy
 
@@ -231,7 +231,7 @@ async def test_a_wrong_code_with_an_id_is_counted_as_ever(api: Api, redis: Any) 
     wrong = f"{(int(code) + 1) % 10**6:06}"
     for tried in range(4):
         assert await refused(api, wrong) == (400, "invalid_code")
-        assert int(await redis.hget(f"code:{{{MOBILE}}}", "attempts")) == tried + 1
+        assert int(await redis.hget(f"code:{{{NAMES.of(MOBILE)}}}", "attempts")) == tried + 1
     assert await refused(api, wrong) == (400, "invalid_code")
     assert await refused(api, code) == (400, "invalid_code")  # five wrong ones have ended it
 

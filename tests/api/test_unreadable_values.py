@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.client import BASE, MOBILE, Api, bearer
-from tests.conftest import LIMITS, Clock, Start
+from tests.conftest import LIMITS, NAMES, Clock, Start
 
 pytestmark = pytest.mark.slow
 
@@ -27,13 +27,13 @@ async def log_in_again(api: Api, clock: Clock, mobile: str) -> None:
 async def test_a_code_with_an_unreadable_number_is_replaced_by_one_that_works(api: Api, redis: Any, field: str) -> None:
     for value, mobile in zip(NO_NUMBERS, MOBILES, strict=True):
         await api.new_code(mobile)
-        await redis.hset(f"code:{{{mobile}}}", mapping={field: value, "holder": "somebody"})
+        await redis.hset(f"code:{{{NAMES.of(mobile)}}}", mapping={field: value, "holder": "somebody"})
         await api.log_in(mobile)
 
 
 async def test_a_code_that_is_lent_for_ever_is_lent_to_nobody(api: Api, redis: Any) -> None:
     code = await api.new_code()
-    await redis.hset(f"code:{{{MOBILE}}}", mapping={"held_until": "9" * 15, "holder": "somebody"})
+    await redis.hset(f"code:{{{NAMES.of(MOBILE)}}}", mapping={"held_until": "9" * 15, "holder": "somebody"})
     assert (await api.post_login(MOBILE, code)).status_code == 200
 
 
@@ -41,7 +41,7 @@ async def test_a_code_that_is_lent_for_ever_is_lent_to_nobody(api: Api, redis: A
 async def test_a_code_whose_text_is_not_ours_is_replaced_by_one_that_works(api: Api, redis: Any, field: str) -> None:
     for value, mobile in zip([b"\xff", "é".encode() * 32, b"", b"a" * 10_000], MOBILES, strict=False):
         await api.new_code(mobile)
-        await redis.hset(f"code:{{{mobile}}}", field, value)
+        await redis.hset(f"code:{{{NAMES.of(mobile)}}}", field, value)
         assert (await api.post_login(mobile, "000000")).status_code == 400
         await api.log_in(mobile)
 
@@ -56,7 +56,7 @@ async def test_a_cool_down_with_an_unreadable_number_holds_up_no_code(
         await api.new_code(mobile)
 
         async def spoil(value: str = value, mobile: str = mobile) -> None:
-            await redis.hset(f"cooldown:{{{mobile}}}", field, value)
+            await redis.hset(f"cooldown:{{{NAMES.of(mobile)}}}", field, value)
 
         clock.wait(61)
         phone.before = spoil  # while the message is on its way

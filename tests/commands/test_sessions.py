@@ -1,6 +1,7 @@
 """The operator's commands, typed as an operator types them."""
 
 import json
+import re
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -8,12 +9,15 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
+from pydantic import SecretStr
 from redis import Redis
 
 from service.entities import UserStatus
 from service.errors import ServiceUnavailable
+from service.number_names import NumberNames
 from service.stores.sessions import SessionStore
 from service.stores.users import UserStore
+from settings.keys import KeySettings
 from tests.client import MOBILE, Api, bearer, error
 from tests.processes import Service, run, run_here
 
@@ -26,6 +30,28 @@ def reason(service: Service, token: str) -> str:
     response = service.http.get(LOGIN, headers=bearer(token))
     assert response.status_code == 401
     return str(response.json()["reason"])
+
+
+def test_unlock_prints_the_keys_of_a_number_though_no_store_answers(folder: Path) -> None:
+    away = {"REDIS_URL": "redis://127.0.0.1:1", "DATABASE_URL": "postgres://127.0.0.1:1/latch", "NUMBER_KEY": "n" * 16}
+    printed = run("unlock +86 138 0013 8000 --keys", folder, CODE_PEPPER="p" * 16, **away)
+    name = NumberNames(KeySettings(number_key=SecretStr("n" * 16)).number_name_key).of(MOBILE)
+    assert (printed.returncode, printed.stderr) == (0, "")
+    assert {name} == {re.findall(r"\{(.*)\}", key)[0] for key in printed.stdout.splitlines()}
+    told = json.loads(run_here(f"unlock {MOBILE} --keys --json", folder, CODE_PEPPER="q" * 16, **away).stdout)
+    assert told == {"mobile": MOBILE, "keys": printed.stdout.splitlines()}
+    assert run_here(f"unlock {MOBILE}", folder, CODE_PEPPER="p" * 16, **away).returncode == 1
+
+
+def test_unlock_takes_a_user_id_for_the_number(latch: Service, mobile: str) -> None:
+    user_id = latch.log_in(mobile)["user_id"]
+    by_id, by_number = (run_here(f"unlock {who} --keys", latch.data_dir) for who in (user_id, mobile))
+    assert by_id.stdout == by_number.stdout
+    assert f"code:{{{latch.names.of(mobile)}}}\n" in by_id.stdout
+    latch.code(mobile)
+    assert run_here(f"unlock {user_id}", latch.data_dir).returncode == 0
+    assert run_here(f"unlock {user_id}", latch.data_dir).returncode == 1  # there is nothing to forget any more
+    assert run_here("unlock 999999 --keys", latch.data_dir).returncode == 1
 
 
 def test_sessions_shows_the_devices_and_the_keys_that_end_them(latch: Service, mobile: str) -> None:

@@ -24,11 +24,12 @@ from service.stores.logins import LoginStore
 from service.stores.redis.connection import Connection
 from service.stores.sessions import SessionStore
 from service.stores.users import UserStore
-from tests.conftest import Clock
+from tests.conftest import NAMES, Clock
 from tests.stores.conftest import keys_of
 
 MOBILE = "13800138000"
-KEY = "code:{13800138000}"
+NAME = NAMES.of(MOBILE)
+KEY = f"code:{{{NAME}}}"
 IP = "192.0.2.1"
 NONCE, DIGEST = "nonce-of-the-first", "digest-of-the-first"
 LIFE, ATTEMPTS, LEASE = 300, 5, 10
@@ -47,7 +48,7 @@ class Number:
         self.clock = clock
 
     async def issue(self, nonce: str = NONCE, digest: str = DIGEST) -> Issued | Ended:
-        return await self.store.issue(MOBILE, nonce, digest, now=self.clock(), life=LIFE, attempts=ATTEMPTS)
+        return await self.store.issue(NAME, nonce, digest, now=self.clock(), life=LIFE, attempts=ATTEMPTS)
 
     async def verify(self, digest: str = DIGEST, lease_id: str = "me") -> bool:
         return await self.judge(digest, lease_id) is Verdict.RIGHT
@@ -56,13 +57,13 @@ class Number:
         self, digest: str = DIGEST, lease_id: str = "me", tries: Sequence[Budget] = (), attempts: int = ATTEMPTS
     ) -> Verdict | Refusal | PastLogin:
         verdict = await self.store.verify(
-            CodeLease(MOBILE, lease_id, (*tries,)), digest, now=self.clock(), life=LEASE, attempts=attempts
+            CodeLease(MOBILE, NAME, lease_id, (*tries,)), digest, now=self.clock(), life=LEASE, attempts=attempts
         )
         assert verdict is not None
         return verdict
 
     async def spend(self, lease_id: str, tries: Sequence[Budget] = ()) -> bool:
-        return await spent(self.connection, CodeLease(MOBILE, lease_id, (*tries,)))
+        return await spent(self.connection, CodeLease(MOBILE, NAME, lease_id, (*tries,)))
 
     async def wait(self, seconds: int) -> None:
         """Let time pass, on our clock and on the server's."""
@@ -123,7 +124,7 @@ async def test_a_resend_lengthens_the_life_but_never_past_the_longest(number: Nu
 
 async def test_a_resend_never_shortens_the_life(number: Number) -> None:
     await number.issue()
-    answer = await number.store.issue(MOBILE, "n", "d", now=number.clock(), life=60, attempts=ATTEMPTS)
+    answer = await number.store.issue(NAME, "n", "d", now=number.clock(), life=60, attempts=ATTEMPTS)
     assert isinstance(answer, Issued)
     assert LIFE - STALL < answer.life <= LIFE
     assert LIFE - STALL < await number.life() <= LIFE
@@ -172,7 +173,11 @@ async def test_a_try_without_a_code_is_wrong_and_leaves_nothing(number: Number) 
 async def test_a_try_at_another_number_is_wrong(number: Number) -> None:
     await number.issue()
     assert not await number.store.verify(
-        CodeLease("13900139000", "me"), DIGEST, now=number.clock(), life=LEASE, attempts=ATTEMPTS
+        CodeLease("13900139000", NAMES.of("13900139000"), "me"),
+        DIGEST,
+        now=number.clock(),
+        life=LEASE,
+        attempts=ATTEMPTS,
     )
 
 
@@ -225,7 +230,7 @@ async def test_a_try_does_not_change_the_life_of_the_code(number: Number) -> Non
     await number.wait(100)
     await number.verify("wrong")
     await number.verify()
-    await number.store.release(CodeLease(MOBILE, "me"))
+    await number.store.release(CodeLease(MOBILE, NAME, "me"))
     assert 200 - STALL < await number.life() <= 200
 
 
@@ -233,7 +238,7 @@ async def test_a_try_does_not_change_the_life_of_the_code(number: Number) -> Non
 
 
 def budget(text: str) -> Budget:
-    return Budget("tries", owner(MOBILE), windows_of("tries", text))
+    return Budget("tries", owner(NAME), windows_of("tries", text))
 
 
 async def left_of(number: Number, budget: Budget) -> list[int]:
@@ -351,9 +356,9 @@ async def test_a_lent_code_is_free_again_when_the_lease_has_run_out(number: Numb
 async def test_a_released_code_can_be_taken_again_at_once(number: Number) -> None:
     await number.issue()
     assert await number.verify(lease_id="first")
-    assert await number.store.release(CodeLease(MOBILE, "first"))
+    assert await number.store.release(CodeLease(MOBILE, NAME, "first"))
     assert await number.verify(lease_id="second")
-    assert not await number.store.release(CodeLease(MOBILE, "first"))
+    assert not await number.store.release(CodeLease(MOBILE, NAME, "first"))
     assert await number.tries() == 0
 
 
@@ -377,7 +382,7 @@ async def test_a_code_is_spent_once_however_many_try(number: Number) -> None:
 async def test_nobody_else_can_release_or_spend_a_lent_code(number: Number, lease_id: str) -> None:
     await number.issue()
     await number.verify(lease_id="me")
-    assert not await number.store.release(CodeLease(MOBILE, lease_id))
+    assert not await number.store.release(CodeLease(MOBILE, NAME, lease_id))
     assert not await number.spend(lease_id)
     assert not await number.verify(lease_id="third")
     assert await number.spend("me")
@@ -385,7 +390,7 @@ async def test_nobody_else_can_release_or_spend_a_lent_code(number: Number, leas
 
 async def test_a_code_that_is_not_lent_can_be_neither_released_nor_spent(number: Number) -> None:
     for _ in range(2):
-        assert not await number.store.release(CodeLease(MOBILE, "me"))
+        assert not await number.store.release(CodeLease(MOBILE, NAME, "me"))
         assert not await number.spend("me")
         await number.issue()
     assert await number.verify()
@@ -522,7 +527,7 @@ async def test_a_damaged_code_counts_as_none_and_the_next_one_mends_it(
     number = Number(connection, redis, clock)
     await number.redis.execute_command(*garbage)
     assert not await number.verify()
-    assert not await number.store.release(CodeLease(MOBILE, "me"))
+    assert not await number.store.release(CodeLease(MOBILE, NAME, "me"))
     assert not await number.spend("me")
     assert await number.issue() == Issued(NONCE, LIFE, DIGEST)
     assert await number.verify()

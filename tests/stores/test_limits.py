@@ -16,9 +16,10 @@ from service.stores.limits import LimitStore
 from service.stores.redis.connection import Connection
 from service.stores.redis.scripts import Script
 from tests.client import MOBILE
-from tests.conftest import Clock
+from tests.conftest import NAMES, Clock
 
 HOLD = 20  # seconds
+NAME = NAMES.of(MOBILE)
 LIBRARYS = Script("of the library", repeatable=False, source=RedisBridge.SCRIPT_ACQUIRE_MOVING_WINDOW.decode())
 
 
@@ -136,49 +137,49 @@ async def test_a_cool_down_is_started_once_looked_at_for_nothing_and_undone(
     connection: Connection, clock: Clock
 ) -> None:
     store = CooldownStore(connection, (60, 120), HOLD)
-    assert await store.look(MOBILE, clock()) == Cooldown(0, 60)
-    started = await asyncio.gather(*(store.start(MOBILE, clock()) for _ in range(20)))
+    assert await store.look(NAME, clock()) == Cooldown(0, 60)
+    started = await asyncio.gather(*(store.start(NAME, clock()) for _ in range(20)))
     assert sorted(started, key=lambda cooldown: cooldown.wait)[:2] == [Cooldown(0, 60), Cooldown(60, 0)]
-    assert await store.undo(MOBILE, clock())
-    assert await store.look(MOBILE, clock()) == Cooldown(0, 60)
+    assert await store.undo(NAME, clock())
+    assert await store.look(NAME, clock()) == Cooldown(0, 60)
     for length in (60, 120, 120):
-        assert await store.start(MOBILE, clock()) == Cooldown(0, length)
-        assert await store.confirm(MOBILE, clock())
+        assert await store.start(NAME, clock()) == Cooldown(0, length)
+        assert await store.confirm(NAME, clock())
         clock.wait(length)
     first = clock()
-    assert await store.start(MOBILE, first) == Cooldown(0, 120)
-    assert not await store.undo(MOBILE, first - 1)
-    assert await store.undo(MOBILE, first)
-    assert await store.look(MOBILE, first) == Cooldown(0, 120)
-    assert await store.forget(MOBILE)
-    assert await store.look(MOBILE, first) == Cooldown(0, 60)
+    assert await store.start(NAME, first) == Cooldown(0, 120)
+    assert not await store.undo(NAME, first - 1)
+    assert await store.undo(NAME, first)
+    assert await store.look(NAME, first) == Cooldown(0, 120)
+    assert await store.forget(NAME)
+    assert await store.look(NAME, first) == Cooldown(0, 60)
 
 
 async def test_a_cool_down_that_nobody_confirms_lapses(connection: Connection, clock: Clock) -> None:
     store = CooldownStore(connection, (60, 120), HOLD)
-    await store.start(MOBILE, clock())
-    assert await store.confirm(MOBILE, clock())
+    await store.start(NAME, clock())
+    assert await store.confirm(NAME, clock())
     clock.wait(60)
-    await store.start(MOBILE, clock())
+    await store.start(NAME, clock())
     clock.wait(HOLD - 1)
-    assert await store.look(MOBILE, clock()) == Cooldown(120 - HOLD + 1, 0)
+    assert await store.look(NAME, clock()) == Cooldown(120 - HOLD + 1, 0)
     clock.wait(1)
-    assert await store.look(MOBILE, clock()) == Cooldown(0, 120)
-    assert await store.start(MOBILE, clock()) == Cooldown(0, 120)
+    assert await store.look(NAME, clock()) == Cooldown(0, 120)
+    assert await store.start(NAME, clock()) == Cooldown(0, 120)
 
 
 @pytest.mark.parametrize("count", ["-5", "1.5", "nan", "inf", "many"])
 async def test_a_cool_down_with_an_odd_count_is_none(connection: Connection, clock: Clock, count: str) -> None:
     store = CooldownStore(connection, (60,), HOLD)
-    await connection.redis.hset(f"cooldown:{{{MOBILE}}}", mapping={"count": count, "last": str(int(clock() * 1000))})
-    assert await store.start(MOBILE, clock()) == Cooldown(0, 60)
+    await connection.redis.hset(f"cooldown:{{{NAME}}}", mapping={"count": count, "last": str(int(clock() * 1000))})
+    assert await store.start(NAME, clock()) == Cooldown(0, 60)
 
 
 async def test_a_clock_that_was_ahead_holds_nobody_up(connection: Connection, clock: Clock) -> None:
     store, conversions = CooldownStore(connection, (60,), HOLD), ConversionStore(connection)
-    await store.start(MOBILE, clock() + 86_400)
+    await store.start(NAME, clock() + 86_400)
     await conversions.add_sent("1380013", clock() + 86_400)
-    assert await store.look(MOBILE, clock()) == Cooldown(0, 60)
+    assert await store.look(NAME, clock()) == Cooldown(0, 60)
     assert await conversions.of("1380013", clock()) == Conversion(0, 0)
 
 
@@ -195,7 +196,7 @@ async def test_a_limit_whose_key_holds_something_else_is_mended(
 async def test_a_cool_down_without_steps_is_none(connection: Connection, clock: Clock) -> None:
     store = CooldownStore(connection, (), HOLD)
     for _ in range(3):
-        assert await store.start(MOBILE, clock()) == Cooldown(0, 0)
+        assert await store.start(NAME, clock()) == Cooldown(0, 0)
 
 
 async def test_codes_used_at_the_same_time_are_all_counted(connection: Connection, clock: Clock) -> None:
@@ -242,9 +243,9 @@ async def test_conversions_are_counted_over_a_sliding_hour(connection: Connectio
 async def test_what_an_operator_leaves_in_a_key_is_none_and_mended(
     connection: Connection, redis: Any, clock: Clock, garbage: tuple[str, ...]
 ) -> None:
-    for key in (f"cooldown:{{{MOBILE}}}", "conversion:{1380013}"):
+    for key in (f"cooldown:{{{NAME}}}", "conversion:{1380013}"):
         await redis.execute_command(garbage[0], key, *garbage[1:])
-    assert await CooldownStore(connection, (60,), HOLD).start(MOBILE, clock()) == Cooldown(0, 60)
+    assert await CooldownStore(connection, (60,), HOLD).start(NAME, clock()) == Cooldown(0, 60)
     assert await ConversionStore(connection).add_sent("1380013", clock()) == Conversion(1, 0)
 
 
@@ -254,5 +255,5 @@ async def test_a_closed_port_is_unavailable_and_no_permission(clock: Clock, loop
         with pytest.raises(ServiceUnavailable):
             await LimitStore(connection, clock).spend([budget("5/hour")])
         with pytest.raises(ServiceUnavailable):
-            await CooldownStore(connection, (60,), HOLD).start(MOBILE, clock())
+            await CooldownStore(connection, (60,), HOLD).start(NAME, clock())
         await connection.close()

@@ -13,24 +13,25 @@ from service.stores.logins import LoginStore
 from service.stores.redis.connection import Connection
 from service.stores.sessions import SessionStore
 from tests.client import MOBILE
-from tests.conftest import Clock
+from tests.conftest import NAMES, Clock
 from tests.stores.conftest import keys_of, on_every_server
 from tests.stores.test_sessions import CAP, LIST, Login
 
-CODE = "code:{13800138000}"
+NAME = NAMES.of(MOBILE)
+CODE = f"code:{{{NAME}}}"
 DIGEST = "digest-of-the-code"
 LEASE_LIFE = 10
 ADDRESS = (Budget("logins_per_ip", "192.0.2.1", windows_of("logins_per_ip", "2/minute")),)
-TRIES = (Budget("tries_per_number", owner(MOBILE), windows_of("tries_per_number", "5/hour;20/day")),)
-LEASE = CodeLease(MOBILE, "me", TRIES)
+TRIES = (Budget("tries_per_number", owner(NAME), windows_of("tries_per_number", "5/hour;20/day")),)
+LEASE = CodeLease(MOBILE, NAME, "me", TRIES)
 MARK, GUESS = LoginMark("name", "0a" * 32), LoginMark("name", "0b" * 32)  # a guess: of another code, by the same id
 OLD_MARK = LoginMark("old-name", "0c" * 32)  # the same login under the key before
-RECORD, OLD_RECORD = "login:{13800138000}:name", "login:{13800138000}:old-name"
+RECORD, OLD_RECORD = f"login:{{{NAME}}}:name", f"login:{{{NAME}}}:old-name"
 PAST = PastLogin(MARK.digest, "0d" * 16, 42, is_new=True)
-NAMED = CodeLease(MOBILE, f"{MARK.digest}.me", TRIES, (MARK,))
-REPEATED = CodeLease(MOBILE, f"{MARK.digest}.again", TRIES, (MARK,))
+NAMED = CodeLease(MOBILE, NAME, f"{MARK.digest}.me", TRIES, (MARK,))
+REPEATED = CodeLease(MOBILE, NAME, f"{MARK.digest}.again", TRIES, (MARK,))
 FIXED = NAMED._replace(tries=(), is_fixed=True)
-FIXED_LEASE = "code:{13800138000}:name"
+FIXED_LEASE = f"code:{{{NAME}}}:name"
 
 
 class Logins:
@@ -44,7 +45,7 @@ class Logins:
         self.clock = clock
 
     async def issue(self) -> None:
-        await self.codes.issue(MOBILE, "nonce", DIGEST, now=self.clock(), life=300, attempts=5)
+        await self.codes.issue(NAME, "nonce", DIGEST, now=self.clock(), life=300, attempts=5)
 
     async def attempt(
         self, digest: str = DIGEST, address: tuple[Budget, ...] = ADDRESS, lease: CodeLease = LEASE
@@ -105,7 +106,7 @@ async def test_a_code_whose_lease_another_login_has_by_now_is_left_to_it(logins:
     await logins.issue()
     assert await logins.attempt(address=()) is Verdict.RIGHT
     logins.clock.wait(LEASE_LIFE)
-    other = CodeLease(MOBILE, "other", TRIES)
+    other = CodeLease(MOBILE, NAME, "other", TRIES)
     assert await logins.attempt(address=(), lease=other) is Verdict.RIGHT
     assert not await logins.complete(Login())
     assert await redis.hget(CODE, "holder") == b"other"
@@ -115,7 +116,7 @@ async def test_a_code_whose_lease_another_login_has_by_now_is_left_to_it(logins:
 
 async def test_a_login_by_a_code_that_is_nobodys_spends_none(logins: Logins, redis: Any) -> None:
     await logins.issue()
-    assert await logins.complete(Login(), CodeLease(MOBILE, ""))
+    assert await logins.complete(Login(), CodeLease(MOBILE, NAME, ""))
     assert await redis.exists(CODE)
 
 
@@ -159,7 +160,7 @@ async def test_what_repeats_a_login_is_judged_by_no_limit_of_wrong_tries(logins:
 async def test_a_guess_at_the_code_of_a_named_login_is_counted_and_has_no_second_one(
     logins: Logins, redis: Any
 ) -> None:
-    guess = CodeLease(MOBILE, f"{GUESS.digest}.guesser", TRIES, (GUESS,))
+    guess = CodeLease(MOBILE, NAME, f"{GUESS.digest}.guesser", TRIES, (GUESS,))
     await logins.issue()
     assert await logins.attempt(lease=NAMED, address=()) is Verdict.RIGHT
     assert await logins.attempt("wrong", lease=guess, address=()) is Verdict.WRONG

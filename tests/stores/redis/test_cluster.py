@@ -23,12 +23,14 @@ from service.stores.redis.scripts import LUA
 from service.stores.sessions import SessionStore
 from tests import topologies
 from tests.client import MOBILE
+from tests.conftest import NAMES
 from tests.processes import PATIENCE
 from tests.stores.test_sessions import CAP, LIST, NOW, USER, Login, find, opened, swap
 
 pytestmark = pytest.mark.slow
 
 SLOT = key_slot(LIST.encode())
+NAME = NAMES.of(MOBILE)
 
 
 class Cluster:
@@ -251,9 +253,9 @@ async def test_every_script_touches_one_slot_alone(
     await opened(store, cap=CAP)
     await store.end_all(USER, EndReason.REVOKED, NOW, block_logins=True)
     codes, steps = CodeStore(connection), cooldowns.CooldownStore(connection, (60,), 20)
-    await codes.issue(MOBILE, "nonce", "digest", now=NOW, life=300, attempts=5)
-    tries = (budgets.Budget("tries", owner(MOBILE), budgets.windows_of("tries", "5/hour;20/day")),)
-    lease = CodeLease(MOBILE, "me", tries)
+    await codes.issue(NAME, "nonce", "digest", now=NOW, life=300, attempts=5)
+    tries = (budgets.Budget("tries", owner(NAME), budgets.windows_of("tries", "5/hour;20/day")),)
+    lease = CodeLease(MOBILE, NAME, "me", tries)
     await codes.verify(lease, "digest", now=NOW, life=10, attempts=5)
     await codes.release(lease)
     await connection.run_chain([codes.spending(lease)])
@@ -264,8 +266,8 @@ async def test_every_script_touches_one_slot_alone(
     limits = LimitStore(connection, lambda: NOW)
     assert await limits.spend(tries) is None
     assert await limits.look(tries) is None
-    await steps.start(MOBILE, NOW)
-    await steps.undo(MOBILE, NOW)
+    await steps.start(NAME, NOW)
+    await steps.undo(NAME, NOW)
     await conversions.ConversionStore(connection).add_sent("1380013", NOW)
     for script in (PING, ALL_COMMANDS):
         await connection.run(script, [PROBE], [])

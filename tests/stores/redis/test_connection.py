@@ -18,23 +18,25 @@ from service.stores.codes import CodeStore
 from service.stores.redis.connection import Connection
 from service.stores.redis.pipeline import MOST
 from service.stores.redis.server_info import survey
+from tests.conftest import NAMES
 from tests.stores.conftest import SOON, unavailable_soon
 from tests.stores.flaky_proxy import FlakyProxy
 
 MOBILE = "13800138000"
-KEY = "code:{13800138000}"
+NAME = NAMES.of(MOBILE)
+KEY = f"code:{{{NAME}}}"
 TIMEOUT = 0.2  # seconds
 
 Use = Callable[[Connection], Awaitable[object]]
 
 
 async def issue(connection: Connection) -> object:
-    return await CodeStore(connection).issue(MOBILE, "nonce", "digest", now=0, life=300, attempts=5)
+    return await CodeStore(connection).issue(NAME, "nonce", "digest", now=0, life=300, attempts=5)
 
 
 async def verify(connection: Connection, digest: str = "wrong") -> bool:
     store = CodeStore(connection)
-    return await store.verify(CodeLease(MOBILE, "me"), digest, now=0, life=10, attempts=5) is Verdict.RIGHT
+    return await store.verify(CodeLease(MOBILE, NAME, "me"), digest, now=0, life=10, attempts=5) is Verdict.RIGHT
 
 
 USES: dict[str, Use] = {
