@@ -23,7 +23,7 @@ from collections.abc import Sequence
 import config
 from config import SettingsError
 from service import VERSION
-from service.commands import admin, check, events, migrate, operators, outages, serve, sessions
+from service.commands import admin, check, events, migrate, numbers, operators, outages, serve, sessions
 from service.commands.acting import add_reason
 from service.embedded.data_dir import DataDirInUse, DataDirUnusable, made
 from service.embedded.pepper import with_kept_pepper
@@ -103,6 +103,7 @@ def _parser() -> argparse.ArgumentParser:
             sub.add_argument("--session", metavar="ID", help="only this one")
         if name in {"revoke", "disable"}:
             sub.add_argument("--yes", action="store_true", help="do not ask")
+    numbers.add_to(commands)
     operators.add_to(commands)
     return parser
 

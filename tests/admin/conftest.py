@@ -14,6 +14,7 @@ from config import Settings
 from service import admin
 from service.http.requests import App
 from service.roles import Role
+from service.senders import Failover
 from tests.client import Api
 from tests.conftest import Clock, Outbox
 
@@ -73,7 +74,8 @@ def start_console(
         *, with_keys: bool = True, prepare: Callable[[App], object] = lambda _: None, **overrides: Any
     ) -> Console:
         settings = make_settings(**{"admin_port": 8001, **overrides})
-        app = admin.build(settings, name=f"latch-admin-{next(_apps)}", clock=clock)
+        sender = Failover([("outbox", outbox)], settings.sms_timeout, lambda *_: None)
+        app = admin.build(settings, name=f"latch-admin-{next(_apps)}", clock=clock, sender=sender)
         app.config.TOUCHUP = False
         prepare(app)
         caplogs = [handler for handler in logging.root.handlers if isinstance(handler, LogCaptureHandler)]

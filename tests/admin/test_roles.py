@@ -24,6 +24,7 @@ ROUTES = {
     ("PATCH", "/users/<user_id>"): Role.ACT,
     ("POST", "/users/<user_id>/reveal"): Role.ACT,
     ("POST", "/users/<user_id>/unlock"): Role.ACT,
+    ("PUT", "/users/<user_id>/mobile"): Role.ACT,
     ("GET", "/users/<user_id>/sessions"): Role.LOOK,
     ("DELETE", "/users/<user_id>/sessions"): Role.ACT,
     ("DELETE", "/users/<user_id>/sessions/<session_id>"): Role.ACT,
@@ -37,7 +38,7 @@ ROUTES = {
     ("DELETE", "/keys/<name>"): Role.OWNER,
 }
 # Those that are not done without a reason.
-REASON_DUE: set[tuple[str, str]] = set()
+REASON_DUE = {("PUT", "/users/<user_id>/mobile")}
 OPEN = ["/healthz", "/readyz", "/metrics", "/docs", "/docs/openapi.json"]
 
 
