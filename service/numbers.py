@@ -67,7 +67,10 @@ class Numbers:
         self._events.record(Event.MOBILE_CHANGED, user_id=user.id, mobile=mobile)
         for one in robbed:
             self._events.record(Event.NUMBER_TAKEN, user_id=one.id, mobile=mobile)
-        told, _ = await settled(self._tell(user.mobile), self._shut_out((changed, *robbed), (user.mobile, mobile)))
+        try:
+            await self._shut_out((changed, *robbed), (user.mobile, mobile))
+        finally:  # it is changed, whatever Redis says
+            told = await self._tell(user.mobile)
         return NumberChange(changed, robbed[0] if robbed else None, told)
 
     async def _holder(self, mobile: str) -> User | None:
