@@ -84,5 +84,5 @@ def _of_texts(settings: Settings) -> list[Finding]:
     if any(settings.template(name, NOTICE) is None for name in settings.sms_sender):
         found += Template(settings.sms_text_notice, setting="SMS_TEXT_NOTICE").warnings(code, minutes)
     elif not any(senders.takes(settings, name, NOTICE) for name in settings.sms_sender):
-        found.append("SMS_SENDER: has no template for notices: an old number is not told when an operator changes it")
+        found.append("SMS_SENDER: has no template for notices, so old numbers are told nothing")
     return [Finding(Level.WARN, text) for text in found]

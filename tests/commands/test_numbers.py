@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 
+from tests.commands.test_admin import Watched
 from tests.processes import Service, run, run_here
+from tests.test_stopping import until
 
 pytestmark = pytest.mark.slow
 
@@ -108,3 +110,21 @@ def test_it_works_while_the_service_is_down(folder: Path) -> None:
     with closing(sqlite3.connect(folder / "latch.sqlite3")) as database:
         rows = database.execute("SELECT id, mobile, name FROM users").fetchall()
     assert rows == [(tokens["user_id"], "13900139000", "13900139000")]
+
+
+def test_the_process_of_the_private_listener_sends_what_is_told(folder: Path, mobile: str, new: str) -> None:
+    with Watched(folder) as service:
+        tokens = service.log_in(mobile)
+        path, body = f"/admin/v1/users/{tokens['user_id']}/mobile", {"mobile": new}
+        key = service.key()
+        refused = service.private.put(path, json=body, headers=key)
+        assert (refused.status_code, set(refused.json()["fields"])) == (400, {"X-Reason"})
+        done = service.private.put(path, json=body, headers={**key, "X-Reason": "%E6%8D%A2%E5%8D%A1"})
+        assert (done.status_code, done.json()["data"]["told"]) == (200, True)
+        assert len(notices(service, mobile)) == 1
+        until(lambda: service.value("latch_sms_total", sender="file", outcome="sent") == 2, service)
+        assert not service.is_live(tokens["token"])
+        assert service.stop() == 0
+        text = service.text()
+    assert "Traceback" not in text
+    assert not [number for number in (mobile, new) if number in text]

@@ -107,7 +107,7 @@ def test_a_long_text_is_warned_of() -> None:
 
 
 def test_an_old_number_that_nobody_can_tell_is_warned_of() -> None:
-    untold = "SMS_SENDER: has no template for notices: an old number is not told when an operator changes it"
+    untold = "SMS_SENDER: has no template for notices, so old numbers are told nothing"
     for settings, expected in (
         ({"sms_sender": "aliyun,tencent"}, True),
         ({"sms_sender": "aliyun,tencent", "tencent_template_id_notice": "8"}, False),
