@@ -81,7 +81,8 @@ class Numbers:
 
     async def _give(self, user: User, mobile: str, holder: User | None) -> list[User]:
         """The user, and who has lost the number. Sessions end first: what breaks down then has let nobody in."""
-        await self._end_sessions([user, holder] if holder else [user])
+        with _told("The number is as it was; sessions may have ended."):
+            await self._end_sessions([user, holder] if holder else [user])
         with _told("Every session has ended; look at the user before you repeat it."):
             return await self._store.give(user, mobile, holder) or await self._has_changed(user)
 

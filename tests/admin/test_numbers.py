@@ -317,6 +317,7 @@ async def test_with_redis_away_nothing_is_changed(
     console = await start_console(redis_url=f"redis://127.0.0.1:{unused_port}", stores_timeout=0.5)
     response = await asked(console, tokens["user_id"], {"mobile": NEW, "take": True})
     assert error(response) == (503, "service_unavailable")
+    assert "The number is as it was; sessions may have ended." in response.json()["message"]
     assert (await api.who(tokens["token"])).json()["data"]["mobile"] == MOBILE
     assert outbox.notices == []
 
