@@ -23,7 +23,8 @@ from collections.abc import Sequence
 import config
 from config import SettingsError
 from service import VERSION
-from service.commands import admin, check, events, migrate, operators, outages, serve, sessions
+from service.commands import admin, check, events, migrate, numbers, operators, outages, serve, sessions
+from service.commands.acting import add_reason
 from service.embedded.data_dir import DataDirInUse, DataDirUnusable, made
 from service.embedded.pepper import with_kept_pepper
 from service.embedded.redis_server import EmbeddedRedisError
@@ -97,7 +98,7 @@ def _parser() -> argparse.ArgumentParser:
         if name == "events":
             events.add_options(sub)
         if name in {"revoke", "disable", "enable", "unlock"}:
-            sub.add_argument("--reason", default="", metavar="TEXT", help="why, for the audit trail")
+            add_reason(sub)
         if name == "unlock":
             sub.add_argument(
                 "--keys", action="store_true", help="print the names of the keys in Redis, and change nothing"
@@ -106,6 +107,7 @@ def _parser() -> argparse.ArgumentParser:
             sub.add_argument("--session", metavar="ID", help="only this one")
         if name in {"revoke", "disable"}:
             sub.add_argument("--yes", action="store_true", help="do not ask")
+    numbers.add_to(commands)
     operators.add_to(commands)
     return parser
 

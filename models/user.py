@@ -8,7 +8,7 @@ class User(Model):
     """One person, known by the mobile number. Times are UTC."""
 
     id = fields.BigIntField(primary_key=True)
-    mobile = fields.CharField(max_length=11, unique=True)
+    mobile = fields.CharField(max_length=11, unique=True, null=True)  # None: given to somebody else
     name = fields.CharField(max_length=64)
     status = fields.CharField(max_length=16, default="active")
     created_at = fields.DatetimeField()

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
-from service.codes import FIXED_STAYS, Codes
+from service.codes import FIXED_STAYS, NO_NUMBER, Codes
 from service.entities import EndReason, Identity, Purpose, User
 from service.errors import InvalidCode, InvalidRequest, InvalidToken, MobileTaken, ServiceUnavailable
 from service.events import Event, Events
@@ -62,14 +62,15 @@ class Accounts:
         codes were right, TooManyRequests, ServiceUnavailable.
         """
         user = await self._users.who(identity.user_id)
-        if self._codes.is_fixed(mobile) or self._codes.is_fixed(user.mobile):
+        present = _number_of(user)
+        if self._codes.is_fixed(mobile) or self._codes.is_fixed(present):
             raise InvalidRequest({"mobile": FIXED_STAYS})
         # The caller's own number first: whoever has a token alone does not get to try codes of others.
-        async with self._lent(Purpose.CHANGE, ip, (user.mobile, current_code), (mobile, code)) as leases:
+        async with self._lent(Purpose.CHANGE, ip, (present, current_code), (mobile, code)) as leases:
             if await self._store.find(mobile):
                 raise MobileTaken
             await self._end_others(identity)
-            changed = await self._store.change_mobile(user.id, user.mobile, mobile)
+            changed = await self._store.change_mobile(user.id, present, mobile)
             if changed is None:  # somebody else has changed it since, or disabled or erased the user
                 raise InvalidCode
         self._events.record(Event.MOBILE_CHANGED, user_id=user.id, mobile=mobile)
@@ -83,10 +84,11 @@ class Accounts:
         Raises InvalidCode, TooManyRequests, ServiceUnavailable.
         """
         user = await self._users.who(user_id)
-        async with self._lent(Purpose.ERASE, ip, (user.mobile, code)) as leases:
+        mobile = _number_of(user)
+        async with self._lent(Purpose.ERASE, ip, (mobile, code)) as leases:
             try:
                 await self._sessions.end_all(user.id, EndReason.REVOKED, block_logins=True)
-                await self._limits.forget(user.mobile)
+                await self._limits.forget(mobile)
                 await self._store.erase(user.id)
             except Exception:
                 with suppress(ServiceUnavailable), deadline.cleanup_allowance():
@@ -95,7 +97,7 @@ class Accounts:
         self._events.record(Event.USER_ERASED, user_id=user.id)  # without the number: it is to be forgotten
         await _best_effort(*(self._codes.spend(lease) for lease in leases))
         await self._forget(user.id)
-        await _best_effort(self._codes.forget(user.mobile))
+        await _best_effort(self._codes.forget(mobile))
 
     async def _forget(self, user_id: int) -> None:
         try:
@@ -118,6 +120,13 @@ class Accounts:
         except Exception:
             await _best_effort(*(self._codes.release(lease) for lease in leases))
             raise
+
+
+def _number_of(user: User) -> str:
+    """Raises InvalidRequest where there is none: no code proves then who is asking."""
+    if user.mobile is None:
+        raise InvalidRequest({"mobile": NO_NUMBER})
+    return user.mobile
 
 
 async def _best_effort(*work: Coroutine[Any, Any, object]) -> None:

@@ -3,6 +3,7 @@
 import time
 
 from config import Settings
+from service import senders
 from service.backing import Backing, limits_of
 from service.context import Context
 from service.entities import Clock
@@ -10,7 +11,9 @@ from service.health import Health
 from service.http import middleware, operators
 from service.http.fastpath import FastRoutes
 from service.http.requests import App
+from service.notices import Notices
 from service.number_names import NumberNames
+from service.numbers import Numbers
 from service.observability import logs
 from service.operators import Keys, Operators
 from service.people import People
@@ -18,11 +21,13 @@ from service.routes.admin import BLUEPRINTS
 from service.routes.openapi import admin_documents
 from service.runtime.admission import DRAIN_GRACE
 from service.sanic_app import blank, drain
+from service.senders import Sender
 from service.sessions import Sessions
 from service.stores.codes import CodeStore
 from service.stores.database import Database
 from service.stores.directory import Directory
 from service.stores.events import EventStore
+from service.stores.numbers import NumberStore
 from service.stores.operators import KeyStore, OperatorStore
 from service.stores.redis.connection import Connection
 from service.stores.sessions import SessionStore
@@ -34,7 +39,7 @@ NAME = "latch-admin"
 POOL = 4  # database connections: operators are few
 
 
-def build(settings: Settings, *, name: str = NAME, clock: Clock = time.time) -> App:
+def build(settings: Settings, *, name: str = NAME, clock: Clock = time.time, sender: Sender | None = None) -> App:
     """A Sanic app that connects when its server starts. It has its own proxies before it, and no CORS."""
     pool = min(POOL, settings.database_pool_size)
     own = {"trusted_proxies": settings.admin_trusted_proxies, "cors_origins": (), "database_pool_size": pool}
@@ -44,18 +49,18 @@ def build(settings: Settings, *, name: str = NAME, clock: Clock = time.time) -> 
     app.ctx.fast_routes = FastRoutes(())
     middleware.attach(app)
     operators.attach(app)
-    _attach_lifecycle(app, clock)
+    _attach_lifecycle(app, clock, sender or senders.chosen(settings, app.ctx.telemetry.sms))
     return app
 
 
-def _attach_lifecycle(app: App, clock: Clock) -> None:
+def _attach_lifecycle(app: App, clock: Clock, sender: Sender) -> None:
     telemetry = app.ctx.telemetry
     backing = Backing(app.ctx.settings, telemetry)
 
     @app.before_server_start
     async def start(app: App) -> None:
         await backing.open(app.ctx.events)
-        _join(app.ctx, backing.connection, backing.database, clock)
+        _join(app.ctx, backing.connection, backing.database, clock, sender)
         telemetry.start_aside(backing.meters, app.ctx.events)
 
     app.before_server_stop(drain)
@@ -63,18 +68,23 @@ def _attach_lifecycle(app: App, clock: Clock) -> None:
     @app.after_server_stop
     async def stop(app: App) -> None:
         await app.ctx.background.drain(DRAIN_GRACE)
+        await senders.close(sender)
         await backing.close()
         await telemetry.stop()
         logs.loop_ends()
 
 
-def _join(context: Context, connection: Connection, database: Database, clock: Clock) -> None:
+def _join(context: Context, connection: Connection, database: Database, clock: Clock, sender: Sender) -> None:
     settings, events = context.settings, context.events
     context.sessions = Sessions(SessionStore(connection), events, clock)
     context.users = Users(UserStore(database), context.sessions, events)
-    limits = limits_of(settings, connection, events, clock)
+    limits, codes = limits_of(settings, connection, events, clock), CodeStore(connection)
     names = NumberNames(settings.number_name_key)
-    context.people = People(Directory(database), context.users, limits, CodeStore(connection), names, events)
+    context.people = People(Directory(database), context.users, limits, codes, names, events)
+    notices = Notices(settings, sender)
+    context.numbers = Numbers(
+        context.users, NumberStore(database), context.sessions, codes, names, notices, settings.fixed_codes, events
+    )
     context.operators = Operators(OperatorStore(database), events, clock)
     context.keys = Keys(KeyStore(database), events, clock)
     context.trail = Trail(EventStore(database), clock)

@@ -12,6 +12,7 @@ from service.delivery import Delivery
 from service.events import Events
 from service.health import Health
 from service.logins import Logins
+from service.numbers import Numbers
 from service.observability.telemetry import Telemetry
 from service.operators import Keys, Operators
 from service.people import People
@@ -39,6 +40,7 @@ class Context:
     health: Health
     keys: Keys  # this one, operators and people on the private listener alone
     logins: Logins
+    numbers: Numbers  # on the private listener alone
     operators: Operators
     people: People
     admission: AdmissionController

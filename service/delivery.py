@@ -11,7 +11,7 @@ from config import Settings
 from service import sms_text
 from service.captchas import Captcha
 from service.code_issuer import Code, CodeIssuer
-from service.codes import FIXED_STAYS
+from service.codes import FIXED_STAYS, NO_NUMBER
 from service.conversion import Closed, ConversionGuard
 from service.entities import CodeSent, Purpose, TextMessage, User
 from service.errors import CaptchaRequired, InvalidRequest, ServiceUnavailable, SmsUnavailable, TooManyRequests
@@ -40,7 +40,7 @@ class Delivery:
         captcha: Captcha | None,
         events: Events,
     ) -> None:
-        self._allowed, self._blocked = settings.sms_allow_prefixes, settings.sms_block_prefixes
+        self._may_message = settings.may_message
         self._templates = {
             purpose: Template(text, settings.sms_domain, settings.sms_app_hash)
             for purpose, text in settings.sms_texts.items()
@@ -79,7 +79,7 @@ class Delivery:
             closed = None if self._is_guarded else closed  # else a flood of unused codes would shut strangers out
         if mobile in self._fixed:
             return await self._send_nothing(mobile, ip)
-        if (self._allowed and not mobile.startswith(self._allowed)) or mobile.startswith(self._blocked):
+        if not self._may_message(mobile):
             raise InvalidRequest({"mobile": "is of a range that gets no messages from us"})
         if closed:
             await self._guard.refuse_stranger(closed, mobile, ip)
@@ -93,6 +93,8 @@ class Delivery:
         """Raise InvalidRequest where the caller may have no code of this purpose sent to this number."""
         if purpose not in self._sent:
             raise InvalidRequest({"purpose": f"has no message here: codes to {purpose} are not sent"})
+        if caller.mobile is None:
+            raise InvalidRequest({"mobile": NO_NUMBER})
         if purpose is Purpose.ERASE and mobile != caller.mobile:
             raise InvalidRequest({"mobile": "should be your own number"})
         if purpose is Purpose.CHANGE and (mobile in self._fixed or caller.mobile in self._fixed):

@@ -39,10 +39,10 @@ class UserStatus(StrEnum):
 
 
 class User(NamedTuple):
-    """A row of the users table."""
+    """A row of the users table. Without a number is whose number was given to somebody else."""
 
     id: int
-    mobile: str
+    mobile: str | None
     name: str
     status: UserStatus
     created_at: datetime
@@ -173,6 +173,27 @@ class TextMessage:
     text: str
     minutes: int
     purpose: Purpose = Purpose.LOGIN
+
+    @property
+    def kind(self) -> str:
+        """What its templates are named after."""
+        return self.purpose
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """One SMS that tells something and carries no code. Providers that take no text have a template for it."""
+
+    mobile: str
+    text: str
+
+    @property
+    def kind(self) -> str:
+        """What its templates are named after."""
+        return "notice"
+
+
+Message = TextMessage | Notice
 
 
 def id_in(text: str) -> int | None:

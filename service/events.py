@@ -37,6 +37,7 @@ class Event(StrEnum):
     NUMBER_LOCKED = "number_locked"
     NUMBER_UNLOCKED = "number_unlocked"
     NUMBER_REVEALED = "number_revealed"
+    NUMBER_TAKEN = "number_taken"
     OPERATOR_ADDED = "operator_added"
     OPERATOR_REMOVED = "operator_removed"
     OPERATOR_REFUSED = "operator_refused"

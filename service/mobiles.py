@@ -18,6 +18,9 @@ _BRACKETS = re.compile(f"[{BRACKETS}]+")
 _TYPED = re.compile(r"(?:tel:)?(?:[+\uff0b]86|0086|86)?(1[3-9][0-9]{9})", re.ASCII | re.IGNORECASE)
 
 
+EXPECTED = "should be a mobile number: 1, then 3 to 9, then nine more digits"
+
+
 def normalise(text: str) -> str | None:
     r"""The number as 11 ASCII digits, or None if it is not one.
 
@@ -35,9 +38,9 @@ def without_marks(text: str) -> str:
     return _MARKS.sub("", text)
 
 
-def hidden(text: str, mobile: str) -> str:
+def hidden(text: str, mobile: str | None) -> str:
     """The text, but for the mask of the number alone where that is in it."""
-    return mask(mobile) if mobile in without_marks(text) else text
+    return mask(mobile) if mobile and mobile in without_marks(text) else text
 
 
 def mask(mobile: str) -> str:

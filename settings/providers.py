@@ -8,7 +8,8 @@ from pydantic import BaseModel, Field, SecretStr, field_validator
 
 from settings.fields import PLACEHOLDERS, placeholders
 
-PURPOSES = {"login": "", "change": "_change", "erase": "_erase"}  # of a code: how its settings end
+NOTICE = "notice"  # what is told and carries no code
+KINDS = {"login": "", "change": "_change", "erase": "_erase", NOTICE: "_notice"}  # of a message: how its settings end
 # The settings that a sender cannot do without. The keys are the names that SMS_SENDER takes.
 REQUIRED: dict[str, tuple[str, ...]] = {
     "console": (),
@@ -24,10 +25,10 @@ REQUIRED: dict[str, tuple[str, ...]] = {
     ),
     "twilio": ("twilio_account_sid", "twilio_auth_token", "twilio_from"),
 }
-# Where the approved template stands of those that take no text; of other purposes than a login it may be left empty.
+# Where the approved template stands of those that take no text; of other kinds than a login's it may be left empty.
 TEMPLATES = {
-    "aliyun": {name: f"aliyun_template_code{end}" for name, end in PURPOSES.items()},
-    "tencent": {name: f"tencent_template_id{end}" for name, end in PURPOSES.items()},
+    "aliyun": {name: f"aliyun_template_code{end}" for name, end in KINDS.items()},
+    "tencent": {name: f"tencent_template_id{end}" for name, end in KINDS.items()},
 }
 HOST = r"^[A-Za-z0-9.-]+(:[0-9]+)?$"
 WEBHOOK_KEY = range(24, 65)  # bytes, as Standard Webhooks says
@@ -52,6 +53,9 @@ class ProviderSettings(BaseModel):
     aliyun_template_code_erase: str = Field(
         "", description="the same for codes that erase an account; empty: none sent"
     )
+    aliyun_template_code_notice: str = Field(
+        "", description="the same, without parameters, for what tells of a change of number; empty: not told"
+    )
     aliyun_template_param: str = Field('{"code":"{code}"}', description="the template's parameters, as JSON")
     aliyun_endpoint: str = Field("dysmsapi.aliyuncs.com", pattern=HOST, description="host of the API")
 
@@ -62,6 +66,9 @@ class ProviderSettings(BaseModel):
     tencent_template_id: str = Field("", description="approved template")
     tencent_template_id_change: str = Field("", description="the same for codes that change a number; empty: none sent")
     tencent_template_id_erase: str = Field("", description="the same for codes that erase an account; empty: none sent")
+    tencent_template_id_notice: str = Field(
+        "", description="the same, without parameters, for what tells of a change of number; empty: not told"
+    )
     tencent_template_params: str = Field("{code}", description="the template's parameters in order, commas between")
     tencent_region: str = Field("ap-guangzhou", description="region of the API")
     tencent_endpoint: str = Field("sms.tencentcloudapi.com", pattern=HOST, description="host of the API")
@@ -99,9 +106,9 @@ class ProviderSettings(BaseModel):
             raise ValueError("should hold {code}, and may hold {minutes}, with commas between: {code},{minutes}")
         return params
 
-    def template(self, sender: str, purpose: str) -> str | None:
-        """The approved template of a sender for a purpose, empty where there is none; None where it takes a text."""
-        return self.value(TEMPLATES[sender][purpose]) if sender in TEMPLATES else None
+    def template(self, sender: str, kind: str) -> str | None:
+        """The approved template of a sender for a kind of message, empty where it has none; None: it takes a text."""
+        return self.value(TEMPLATES[sender][kind]) if sender in TEMPLATES else None
 
     def value(self, name: str) -> str:
         """The text of a setting, a secret one or not."""

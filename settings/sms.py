@@ -30,6 +30,11 @@ class SmsSettings(ProviderSettings, BaseModel):
         "{code} is your code to ERASE your account for good. It is good for {minutes} min. Give it to nobody.",
         description="the same for a code that erases an account",
     )
+    sms_text_notice: str = Field(
+        "The phone number of your account was changed by support. If you did not ask for that, call us.",
+        min_length=1,
+        description="what the old number is told where an operator has changed it, where the sender takes a text",
+    )
     sms_domain: str = Field(
         "",
         pattern=r"^$|^[a-z0-9-]+(\.[a-z0-9-]+)+$",
@@ -77,6 +82,17 @@ class SmsSettings(ProviderSettings, BaseModel):
         if "{code}" not in text or placeholders(text) - PLACEHOLDERS:
             raise ValueError("should hold {code}, and may hold {minutes}; no other braces")
         return text
+
+    @field_validator("sms_text_notice")
+    @classmethod
+    def _check_notice(cls, text: str) -> str:
+        if placeholders(text):
+            raise ValueError("should hold no braces: it carries no code")
+        return text
+
+    def may_message(self, mobile: str) -> bool:
+        """Whether numbers like this one get messages (SMS_ALLOW_PREFIXES, SMS_BLOCK_PREFIXES)."""
+        return mobile.startswith(self.sms_allow_prefixes or "") and not mobile.startswith(self.sms_block_prefixes)
 
     @property
     def sms_texts(self) -> dict[str, str]:

@@ -33,7 +33,7 @@ from config import Settings
 from service.app import build
 from service.backing import connections
 from service.embedded.redis_server import EmbeddedRedis
-from service.entities import TextMessage
+from service.entities import Message, Notice, TextMessage
 from service.errors import SmsUnavailable, TooManyRequests
 from service.http.protocol import BoundedProtocol
 from service.http.requests import App
@@ -129,12 +129,13 @@ class Outbox:
     """A sender that keeps what it is given, or refuses, or hangs."""
 
     messages: list[TextMessage] = field(default_factory=list)
+    notices: list[Notice] = field(default_factory=list)
     refuses: bool = False
     too_many: int = 0  # seconds, of a provider's own "too frequent for this number"
     asked: int = 0
     before: Callable[[], Awaitable[None]] | None = None
 
-    async def send(self, message: TextMessage) -> None:
+    async def send(self, message: Message) -> None:
         if self.before:
             await self.before()
         self.asked += 1
@@ -142,7 +143,10 @@ class Outbox:
             raise TooManyRequests(self.too_many)
         if self.refuses:
             raise SmsUnavailable
-        self.messages.append(message)
+        if isinstance(message, Notice):
+            self.notices.append(message)
+        else:
+            self.messages.append(message)
 
     def code(self, mobile: str) -> str:
         return next(message.code for message in reversed(self.messages) if message.mobile == mobile)

@@ -15,6 +15,7 @@ from service.sms_text import Template
 from service.stores.database import Database
 from service.stores.redis.connection import Connection
 from settings.fields import OFF
+from settings.providers import NOTICE
 
 FOR_DEVELOPMENT = ("console", "file")
 
@@ -75,7 +76,7 @@ def of_settings(settings: Settings) -> list[Finding]:
 
 
 def _of_texts(settings: Settings) -> list[Finding]:
-    """What there is to say of the messages, where a sender takes a text; and of purposes that no sender has one for."""
+    """What there is to say of the messages, where a sender takes a text; and of kinds that no sender has one for."""
     code, minutes = "0" * settings.code_length, sms_text.minutes(settings.code_ttl)
     found = []
     for purpose, text in settings.sms_texts.items():
@@ -83,6 +84,10 @@ def _of_texts(settings: Settings) -> list[Finding]:
         if any(settings.template(name, purpose) is None for name in settings.sms_sender):
             template = Template(text, settings.sms_domain, settings.sms_app_hash, setting)
             found += template.warnings(code, minutes)
-        elif not any(senders.takes(settings, name, Purpose(purpose)) for name in settings.sms_sender):
+        elif not any(senders.takes(settings, name, purpose) for name in settings.sms_sender):
             found.append(f"SMS_SENDER: has no template for codes to {purpose}, so apps cannot ask for one")
+    if any(settings.template(name, NOTICE) is None for name in settings.sms_sender):
+        found += Template(settings.sms_text_notice, setting="SMS_TEXT_NOTICE").warnings(code, minutes)
+    elif not any(senders.takes(settings, name, NOTICE) for name in settings.sms_sender):
+        found.append("SMS_SENDER: has no template for notices, so old numbers are told nothing")
     return [Finding(Level.WARN, text) for text in found]

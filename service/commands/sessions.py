@@ -16,7 +16,7 @@ from config import Settings
 from service import mobiles
 from service.backing import limits_of
 from service.commands.acting import acting
-from service.commands.output import DONE, FAILED, say, table
+from service.commands.output import DONE, FAILED, is_confirmed, named, say, table
 from service.embedded.running import running_redis
 from service.entities import EndReason, Session, User, UserStatus, id_in
 from service.errors import NotFound, ServiceUnavailable
@@ -43,7 +43,7 @@ def run(settings: Settings, chosen: Namespace) -> int:
 
 async def _run(settings: Settings, chosen: Namespace) -> int:
     who, as_json = " ".join(chosen.subject), chosen.json  # a number may come in several words
-    confirm = partial(_is_confirmed, yes=getattr(chosen, "yes", False))
+    confirm = partial(is_confirmed, yes=getattr(chosen, "yes", False))
     async with opened(settings, getattr(chosen, "reason", "")) as does:
         if chosen.name == "sessions":
             return await does.list_sessions(who, as_json=as_json)
@@ -59,13 +59,6 @@ async def _run(settings: Settings, chosen: Namespace) -> int:
         return await does.explain(sys.stdin.readline().strip() if who == "-" else who, as_json=as_json)
 
 
-def _is_confirmed(question: str, *, yes: bool) -> bool:
-    if yes:
-        return True
-    print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)
-    return sys.stdin.readline().strip().lower() in {"y", "yes"}
-
-
 class OperatorCommands:
     """One command each. They print to standard output and return an exit code; NotFound and ServiceUnavailable rise."""
 
@@ -79,7 +72,7 @@ class OperatorCommands:
         user_id, user = await self._whose(who)
         found = [_described(session) for session in await self._sessions.of_user(user_id)]
         status = f", {user.status.value}" if user else ""
-        lines = [f"{_named(user_id, user)}{status}: {_count(found)}"]
+        lines = [f"{named(user_id, user)}{status}: {_count(found)}"]
         if found:
             lines += table([COLUMNS, *(tuple(session.values()) for session in found)])
         return say("\n".join(lines), {"user_id": user_id, "sessions": found}, as_json=as_json)
@@ -91,7 +84,7 @@ class OperatorCommands:
             await self._sessions.end(user_id, session_id, EndReason.REVOKED)
             return _ended(user_id, [session_id], as_json=as_json)
         found = await self._sessions.of_user(user_id)
-        if found and not confirm(f"End {_count(found)} of {_named(user_id, user)}?"):
+        if found and not confirm(f"End {_count(found)} of {named(user_id, user)}?"):
             return FAILED
         ended = await self._sessions.end_all(user_id, EndReason.REVOKED)
         return _ended(user_id, ended, as_json=as_json)
@@ -99,7 +92,7 @@ class OperatorCommands:
     async def disable(self, who: str, confirm: Confirm, *, as_json: bool) -> int:
         """Let a user log in no more, and end every session."""
         user = await self._users.find(who)
-        if not confirm(f"Disable {_named(user.id, user)}, and end every session?"):
+        if not confirm(f"Disable {named(user.id, user)}, and end every session?"):
             return FAILED
         was_active = user.status is UserStatus.ACTIVE
         return _ended(user.id, await self._users.disable(user), as_json=as_json, did_more=was_active)
@@ -136,7 +129,10 @@ class OperatorCommands:
 
     async def _mobile(self, who: str) -> str:
         """A number as it is, also that of no user yet; else the number of the user with this id. Raises NotFound."""
-        return mobiles.normalise(who) or (await self._users.find(who)).mobile
+        mobile = mobiles.normalise(who) or (await self._users.find(who)).mobile
+        if mobile is None:
+            raise NotFound(f"user {who} has no number")
+        return mobile
 
     async def _whose(self, who: str) -> tuple[int, User | None]:
         """A user's id and row. Without a row, whoever has a live session can be named by id.
@@ -163,10 +159,6 @@ async def opened(settings: Settings, reason: str = "") -> AsyncIterator[Operator
         names = NumberNames(settings.number_name_key)
         people = People(Directory(database), users, limits, CodeStore(connection), names, events)
         yield OperatorCommands(users, sessions, people)
-
-
-def _named(user_id: int, user: User | None) -> str:
-    return f"user {user_id}, {mobiles.mask(user.mobile) if user else 'who is in the database no more'}"
 
 
 def _ended(user_id: int, ids: Sequence[str], *, as_json: bool, did_more: bool = False) -> int:

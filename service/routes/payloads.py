@@ -22,7 +22,6 @@ FORM = "application/x-www-form-urlencoded"
 FORM_EXPECTED = f"The body should be a form, with Content-Type: {FORM}."
 JSON_TYPE = re.compile(r"application/([a-z0-9!#$&^_.-]+\+)?json", re.ASCII)
 NAME_EXPECTED = f"should be 1 to {names.LONGEST} characters to be seen, without control characters"
-MOBILE_EXPECTED = "should be a mobile number: 1, then 3 to 9, then nine more digits"
 
 
 class NumberChange(NamedTuple):
@@ -53,7 +52,7 @@ def credentials(raw: RawRequest, code_length: int) -> Credentials:
     """`{mobile, code}`. Raises InvalidRequest."""
     fields = json_object(raw)
     problems: dict[str, str] = {}
-    mobile = _mobile(string(fields, "mobile", problems), problems)
+    mobile = number(fields, problems)
     code = _code(string(fields, "code", problems), code_length, problems)
     if problems:
         raise InvalidRequest(problems)
@@ -64,7 +63,7 @@ def number_change(raw: RawRequest, code_length: int) -> NumberChange:
     """`{mobile, code, current_code}`. Raises InvalidRequest."""
     fields = json_object(raw)
     problems: dict[str, str] = {}
-    mobile = _mobile(string(fields, "mobile", problems), problems)
+    mobile = number(fields, problems)
     code, current = (
         _code(string(fields, name, problems), code_length, problems, name) for name in ("code", "current_code")
     )
@@ -120,7 +119,7 @@ def form(raw: RawRequest, *names: str) -> dict[str, str]:
 
 def _code_request(request: Request, fields: dict[str, Any]) -> CodeRequest:
     problems: dict[str, str] = {}
-    mobile = _mobile(string(fields, "mobile", problems), problems)
+    mobile = number(fields, problems)
     token = _captcha_token(fields, request.app.ctx.captcha, problems)
     purpose = string(fields, "purpose", problems) if "purpose" in fields else Purpose.LOGIN
     if "purpose" not in problems and purpose not in list(Purpose):
@@ -166,10 +165,11 @@ def string(body: dict[str, Any], name: str, problems: dict[str, str]) -> str:
     return ""
 
 
-def _mobile(text: str, problems: dict[str, str]) -> str:
-    mobile = mobiles.normalise(text)
+def number(fields: dict[str, Any], problems: dict[str, str]) -> str:
+    """The field `mobile` in its normal form; else it is named among the problems."""
+    mobile = mobiles.normalise(string(fields, "mobile", problems))
     if mobile is None:
-        problems.setdefault("mobile", MOBILE_EXPECTED)
+        problems.setdefault("mobile", mobiles.EXPECTED)
         return ""
     return mobile
 

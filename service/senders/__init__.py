@@ -11,7 +11,6 @@ from importlib import import_module
 from types import ModuleType
 
 from config import Settings, SettingsError
-from service.entities import Purpose
 from service.senders.console import ConsoleSender
 from service.senders.failover import Closing, Failover, Observe, Sender
 from service.senders.file import FileSender
@@ -33,9 +32,9 @@ def chosen(settings: Settings, observe: Observe) -> Sender:
     return Failover(named, settings.sms_timeout, observe, partial(takes, settings))
 
 
-def takes(settings: Settings, name: str, purpose: Purpose) -> bool:
-    """Whether a sender has a text, or an approved template, for codes of this purpose."""
-    return settings.template(name, purpose) != ""
+def takes(settings: Settings, name: str, kind: str) -> bool:
+    """Whether a sender has a text, or an approved template, for codes of this purpose, or for notices."""
+    return settings.template(name, kind) != ""
 
 
 def check(settings: Settings) -> None:

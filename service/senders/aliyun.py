@@ -15,7 +15,7 @@ from darabonba.exceptions import RetryError, UnretryableException
 from darabonba.runtime import RuntimeOptions
 
 from config import Settings
-from service.entities import TextMessage
+from service.entities import Message, TextMessage
 from service.errors import SmsUnavailable, TooManyRequests
 
 OK = "OK"
@@ -49,13 +49,13 @@ class AliyunSender:
             )
         )
 
-    async def send(self, message: TextMessage) -> None:
+    async def send(self, message: Message) -> None:
         """Send the template's text. Raises SmsUnavailable, TooManyRequests."""
         request = SendSmsRequest(
             phone_numbers=message.mobile,
             sign_name=self._sign_name,
-            template_code=self._template_of(message.purpose),
-            template_param=self._filled(message),
+            template_code=self._template_of(message.kind),
+            template_param=self._filled(message) if isinstance(message, TextMessage) else None,
         )
         try:
             response = await self._client.send_sms_with_options_async(request, self._runtime)

@@ -11,10 +11,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
-from service.entities import Purpose, TextMessage
+from service.entities import Message
 from service.errors import SmsUnavailable, TooManyRequests
 
-Takes = Callable[[str, Purpose], bool]  # of a sender's name
+Takes = Callable[[str, str], bool]  # of a sender's name, and a kind of message
 Observe = Callable[[str, str, float], None]  # of a sender's name, one of the outcomes below, and the seconds
 SENT, FAILED, REFUSED = "sent", "failed", "refused"
 
@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 class Sender(Protocol):
     """What every sender does."""
 
-    async def send(self, message: TextMessage) -> None:
+    async def send(self, message: Message) -> None:
         """Hand the message to the provider. Raises SmsUnavailable, TooManyRequests."""
 
 
@@ -44,22 +44,22 @@ class Failover:
         senders: Sequence[tuple[str, Sender]],
         timeout: float,
         observe: Observe,
-        takes: Takes = lambda _name, _purpose: True,
+        takes: Takes = lambda _name, _kind: True,
     ) -> None:
         self.senders = tuple(senders)
         self._timeout = timeout
         self._observe = observe
         self._takes = takes
 
-    async def send(self, message: TextMessage) -> None:
-        """Hand the message to the first sender that takes it. Those without a template for its purpose are not asked.
+    async def send(self, message: Message) -> None:
+        """Hand the message to the first sender that takes it. Those without a template for it are not asked.
 
         Raises TooManyRequests where one says that the number gets too many, SmsUnavailable where all failed.
         """
         failure: Exception | None = None
         definite = True
         for name, sender in self.senders:
-            if not self._takes(name, message.purpose):
+            if not self._takes(name, message.kind):
                 continue
             began = time.perf_counter()
             try:
@@ -80,7 +80,8 @@ class Failover:
                 self._observe(name, SENT, time.perf_counter() - began)
                 log.info("%s took a message", name)
                 return
-        raise SmsUnavailable("every sender failed", definite=definite) from failure
+        reason = "every sender failed" if failure else "no sender has a template for it"
+        raise SmsUnavailable(reason, definite=definite) from failure
 
     async def close(self) -> None:
         """Close the senders that hold connections, each whatever becomes of the others."""

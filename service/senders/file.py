@@ -7,7 +7,7 @@ from pathlib import Path
 
 import orjson
 
-from service.entities import TextMessage
+from service.entities import Message, TextMessage
 from service.errors import SmsUnavailable
 
 
@@ -17,9 +17,10 @@ class FileSender:
     def __init__(self, path: Path) -> None:
         self._path = path
 
-    async def send(self, message: TextMessage) -> None:
+    async def send(self, message: Message) -> None:
         """Append the message. Raises SmsUnavailable where the file cannot be written."""
-        line = {"mobile": message.mobile, "code": message.code, "text": message.text, "at": datetime.now(UTC)}
+        code = message.code if isinstance(message, TextMessage) else None
+        line = {"mobile": message.mobile, "code": code, "text": message.text, "at": datetime.now(UTC)}
         try:
             await asyncio.to_thread(self._append, orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE))
         except OSError as error:

@@ -17,7 +17,7 @@ from tencentcloud.sms.v20210111.models import SendSmsRequest, SendSmsResponse
 from tencentcloud.sms.v20210111.sms_client import SmsClient
 
 from config import Settings
-from service.entities import TextMessage
+from service.entities import Message, TextMessage
 from service.errors import SmsUnavailable, TooManyRequests
 
 OK = "Ok"
@@ -50,7 +50,7 @@ class TencentSender:
         )
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="tencent")
 
-    async def send(self, message: TextMessage) -> None:
+    async def send(self, message: Message) -> None:
         """Send the template's text. Raises SmsUnavailable, TooManyRequests."""
         loop = asyncio.get_running_loop()
         try:
@@ -65,17 +65,20 @@ class TencentSender:
         """Begin nothing more. Threads that are at work end by the SDK's own time limit."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
-    def _request(self, message: TextMessage) -> SendSmsRequest:
+    def _request(self, message: Message) -> SendSmsRequest:
         request = SendSmsRequest()
         request.PhoneNumberSet = [f"+86{message.mobile}"]
         request.SmsSdkAppId = self._sdk_app_id
         request.SignName = self._sign_name
-        request.TemplateId = self._template_of(message.purpose)
-        request.TemplateParamSet = [
+        request.TemplateId = self._template_of(message.kind)
+        request.TemplateParamSet = self._filled(message) if isinstance(message, TextMessage) else []
+        return request
+
+    def _filled(self, message: TextMessage) -> list[str]:
+        return [
             part.strip().replace("{code}", message.code).replace("{minutes}", str(message.minutes))
             for part in self._template_params
         ]
-        return request
 
 
 def _code(response: SendSmsResponse) -> str:

@@ -12,7 +12,7 @@ from twilio.http.response import Response
 from twilio.rest import Client
 
 from config import Settings
-from service.entities import TextMessage
+from service.entities import Message
 from service.errors import SmsUnavailable, TooManyRequests
 
 CREATED = 201
@@ -43,7 +43,7 @@ class TwilioSender:
         self._http: AsyncTwilioHttpClient | None = None
         self._client: Client | None = None
 
-    async def send(self, message: TextMessage) -> None:
+    async def send(self, message: Message) -> None:
         """Send the text. Raises SmsUnavailable, TooManyRequests."""
         try:
             messages = self._connected().messages

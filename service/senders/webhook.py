@@ -12,10 +12,10 @@ import orjson
 from standardwebhooks import Webhook
 
 from config import Settings
-from service.entities import TextMessage
+from service.entities import Message, TextMessage
 from service.errors import SmsUnavailable, TooManyRequests
 
-TYPE = "sms.code"
+CODE, NOTICE = "sms.code", "sms.notice"
 DEFAULT_WAIT, LONGEST_WAIT = 60, 86_400  # seconds, where the receiver says none or one that makes no sense
 
 
@@ -27,7 +27,7 @@ class WebhookSender:
         self._webhook = Webhook(settings.webhook_secret.get_secret_value())
         self._client = httpx.AsyncClient(timeout=settings.sms_timeout, follow_redirects=False)
 
-    async def send(self, message: TextMessage) -> None:
+    async def send(self, message: Message) -> None:
         """Post the message. Raises SmsUnavailable unless the answer is 2xx, TooManyRequests where it is 429."""
         now = datetime.now(UTC)
         body = _body(message, now)
@@ -54,10 +54,12 @@ class WebhookSender:
         }
 
 
-def _body(message: TextMessage, now: datetime) -> bytes:
-    data = {"mobile": message.mobile, "code": message.code, "text": message.text, "minutes": message.minutes}
-    data["purpose"] = message.purpose
-    event: dict[str, Any] = {"type": TYPE, "timestamp": now, "data": data}
+def _body(message: Message, now: datetime) -> bytes:
+    data: dict[str, Any] = {"mobile": message.mobile, "text": message.text}
+    if isinstance(message, TextMessage):
+        data |= {"code": message.code, "minutes": message.minutes, "purpose": message.purpose}
+    kind = CODE if isinstance(message, TextMessage) else NOTICE
+    event = {"type": kind, "timestamp": now, "data": data}
     return orjson.dumps(event, option=orjson.OPT_UTC_Z)
 
 

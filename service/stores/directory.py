@@ -11,9 +11,19 @@ LAST_LETTER = "\U0010ffff"
 NEWEST = "SELECT {columns} FROM users WHERE id < {m}1 ORDER BY id DESC LIMIT {m}2"
 # By bytes, as the index `users_named` has them. A name that is its user's number is found by the whole number alone:
 # or else whoever may not see a number could try it out digit by digit.
+# Those without a number, who are few, stand in the index of the numbers.
 NAMED = """
-    SELECT {columns} FROM users
-    WHERE name {least} {m}3 AND name {below} {m}4 AND name <> mobile AND id < {m}1
+    SELECT * FROM (
+        SELECT {columns} FROM users
+        WHERE name {least} {m}3 AND name {below} {m}4 AND name <> mobile AND id < {m}1
+        ORDER BY id DESC LIMIT {m}2
+    ) AS with_one
+    UNION ALL
+    SELECT * FROM (
+        SELECT {columns} FROM users
+        WHERE name {least} {m}3 AND name {below} {m}4 AND mobile IS NULL AND id < {m}1
+        ORDER BY id DESC LIMIT {m}2
+    ) AS without_one
     ORDER BY id DESC LIMIT {m}2
 """
 

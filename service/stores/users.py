@@ -115,8 +115,7 @@ class UserStore:
         statement = _statement(len(asked), postgres=postgres)
         run = partial(self._database.client.execute_query_dict, statement, values)
         for row in await self._database.within(run):
-            user = user_of(row)
-            asked[user.mobile].answer(user)
+            asked[row["mobile"]].answer(user_of(row))
 
     async def get(self, user_id: int) -> User | None:
         """The user of this id."""

@@ -13,7 +13,7 @@ import pytest
 
 import config
 from config import Settings
-from service.entities import TextMessage
+from service.entities import Notice, TextMessage
 from service.observability import logs
 from service.senders.aliyun import AliyunSender
 from service.senders.failover import Sender
@@ -23,6 +23,7 @@ from service.senders.webhook import WebhookSender
 
 MOBILE, CODE = "13800138000", "048213"
 MESSAGE = TextMessage(MOBILE, CODE, f"{CODE} is your login code.", 5)
+NOTED = Notice(MOBILE, "Your number was changed.")
 WEBHOOK_SECRET = "whsec_" + base64.b64encode(b"a key of thirty-two bytes exactly").decode()
 SECRETS = {
     "webhook_secret": WEBHOOK_SECRET,

@@ -11,7 +11,7 @@ import pytest
 
 from service.entities import Purpose
 from service.errors import SmsUnavailable, TooManyRequests
-from tests.senders.conftest import MESSAGE, MOBILE, Make, Provider, Received
+from tests.senders.conftest import MESSAGE, MOBILE, NOTED, Make, Provider, Received
 
 SENT = {"Message": "OK", "RequestId": "F655A8D5", "Code": "OK", "BizId": "9006197469364984400"}
 
@@ -105,3 +105,10 @@ async def test_another_purpose_has_a_template_of_its_own(make: Make, provider: P
     provider.answers(SENT)
     await make("aliyun", aliyun_template_code_erase="SMS_9").send(replace(MESSAGE, purpose=Purpose.ERASE))
     assert provider.last.query["TemplateCode"] == "SMS_9"
+
+
+async def test_a_notice_has_a_template_of_its_own_without_parameters(make: Make, provider: Provider) -> None:
+    provider.answers(SENT)
+    await make("aliyun", aliyun_template_code_notice="SMS_8").send(NOTED)
+    assert provider.last.query["TemplateCode"] == "SMS_8"
+    assert "TemplateParam" not in provider.last.query

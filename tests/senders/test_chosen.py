@@ -106,6 +106,25 @@ def test_a_long_text_is_warned_of() -> None:
     assert [finding.level for finding in found] == [Level.GOOD, Level.WARN]
 
 
+def test_an_old_number_that_nobody_can_tell_is_warned_of() -> None:
+    untold = "SMS_SENDER: has no template for notices, so old numbers are told nothing"
+    for settings, expected in (
+        ({"sms_sender": "aliyun,tencent"}, True),
+        ({"sms_sender": "aliyun,tencent", "tencent_template_id_notice": "8"}, False),
+        ({"sms_sender": "aliyun,file"}, False),
+    ):
+        found = check.of_settings(settings_for(**settings))
+        assert (Finding(Level.WARN, untold) in found) is expected
+    found = check.of_settings(settings_for(sms_text_notice="x" * 161))
+    assert [finding.text.partition(":")[0] for finding in found if finding.level is Level.WARN] == ["SMS_TEXT_NOTICE"]
+
+
+@pytest.mark.parametrize("text", ["", "{code} is it", "{", "a {name}"])
+def test_a_notice_carries_no_code(text: str) -> None:
+    with pytest.raises(SettingsError, match=r"^SMS_TEXT_NOTICE: "):
+        settings_for(sms_text_notice=text)
+
+
 @pytest.mark.parametrize(
     ("name", "good", "bad"),
     [

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from service.entities import Purpose, TextMessage
+from service.entities import Message, Purpose
 from service.errors import SmsUnavailable, TooManyRequests
 from service.senders import close
 from service.senders.failover import Failover, Sender
-from tests.senders.conftest import HTML, MESSAGE, MOBILE, NAMES, Make, Provider
+from tests.senders.conftest import HTML, MESSAGE, MOBILE, NAMES, NOTED, Make, Provider
 
 GOOD = {
     "webhook": ({}, 200),
@@ -28,10 +28,10 @@ class Scripted:
 
     failure: BaseException | None = None
     hangs: bool = False
-    taken: list[TextMessage] = field(default_factory=list)
+    taken: list[Message] = field(default_factory=list)
     closed: bool = False
 
-    async def send(self, message: TextMessage) -> None:
+    async def send(self, message: Message) -> None:
         if self.hangs:
             await asyncio.sleep(30)
         if self.failure:
@@ -100,6 +100,18 @@ async def test_a_sender_without_a_template_for_the_purpose_is_passed_over(counts
     await senders.send(MESSAGE)
     assert (first.taken, second.taken) == ([MESSAGE], [erasing])
     assert counts == [("b", "sent"), ("a", "sent")]
+
+
+async def test_a_notice_that_no_sender_has_a_template_for_is_sent_by_none(counts: Counts) -> None:
+    first, second = Scripted(), Scripted()
+    takes = lambda name, kind: name == "b" and kind == "notice"  # noqa: E731
+    one, both = [("a", first)], [("a", first), ("b", second)]
+    note = lambda name, outcome, _: counts.append((name, outcome))  # noqa: E731
+    with pytest.raises(SmsUnavailable) as caught:
+        await Failover(one, 0.2, note, takes).send(NOTED)
+    assert caught.value.reason == "no sender has a template for it"
+    await Failover(both, 0.2, note, takes).send(NOTED)
+    assert (first.taken, second.taken) == ([], [NOTED])
 
 
 async def test_each_sender_has_the_whole_time_limit(counts: Counts) -> None:

@@ -15,7 +15,7 @@ import pytest
 from service.entities import Purpose
 from service.errors import SmsUnavailable, TooManyRequests
 from service.senders.tencent import THREADS
-from tests.senders.conftest import MESSAGE, MOBILE, Make, Provider, Received
+from tests.senders.conftest import MESSAGE, MOBILE, NOTED, Make, Provider, Received
 
 
 def status(code: str) -> dict[str, Any]:
@@ -144,3 +144,10 @@ async def test_another_purpose_has_a_template_of_its_own(make: Make, provider: P
     provider.answers({"Response": {"SendStatusSet": [{"Code": "Ok"}], "RequestId": "1"}})
     await make("tencent", tencent_template_id_erase="9").send(replace(MESSAGE, purpose=Purpose.ERASE))
     assert json.loads(provider.last.body)["TemplateId"] == "9"
+
+
+async def test_a_notice_has_a_template_of_its_own_without_parameters(make: Make, provider: Provider) -> None:
+    provider.answers({"Response": {"SendStatusSet": [{"Code": "Ok"}], "RequestId": "1"}})
+    await make("tencent", tencent_template_id_notice="8").send(NOTED)
+    sent = json.loads(provider.last.body)
+    assert (sent["TemplateId"], sent.get("TemplateParamSet", [])) == ("8", [])

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from service.errors import SmsUnavailable, TooManyRequests
-from tests.senders.conftest import MESSAGE, MOBILE, Make, Provider
+from tests.senders.conftest import MESSAGE, MOBILE, NOTED, Make, Provider
 
 ACCOUNT = "AC" + "0" * 32
 SERVICE = "MG" + "1" * 32
@@ -92,3 +92,9 @@ async def test_a_message_that_failed_at_once_is_a_failure(make: Make, provider: 
     with pytest.raises(SmsUnavailable) as caught:
         await make("twilio").send(MESSAGE)
     assert caught.value.reason == "code 30008, status 201"
+
+
+async def test_a_notice_is_its_text(make: Make, provider: Provider) -> None:
+    provider.answers(created(), 201)
+    await make("twilio").send(NOTED)
+    assert provider.last.form["Body"] == NOTED.text

@@ -17,7 +17,7 @@ from standardwebhooks import Webhook, WebhookVerificationError
 
 from service.errors import SmsUnavailable, TooManyRequests
 from service.senders.webhook import WebhookSender
-from tests.senders.conftest import CODE, MESSAGE, MOBILE, WEBHOOK_SECRET, Make, Provider, settings_for
+from tests.senders.conftest import CODE, MESSAGE, MOBILE, NOTED, WEBHOOK_SECRET, Make, Provider, settings_for
 
 PAGE = (Path(__file__).parent.parent.parent / "docs" / "sms.md").read_text(encoding="utf-8")
 [RECEIVER] = re.findall(r"<!-- tests/senders/test_webhook.py runs this -->\n```python\n(.*?)```", PAGE, re.DOTALL)
@@ -99,6 +99,12 @@ async def test_the_request_is_a_signed_event(make: Make, provider: Provider) -> 
         Webhook(OTHER_SECRET).verify(request.body, request.headers)
 
 
+async def test_a_notice_is_an_event_of_another_type(make: Make, provider: Provider) -> None:
+    await make("webhook").send(NOTED)
+    event = Webhook(WEBHOOK_SECRET).verify(provider.last.body, provider.last.headers)
+    assert (event["type"], event["data"]) == ("sms.notice", {"mobile": MOBILE, "text": NOTED.text})
+
+
 async def test_every_message_has_an_id_of_its_own(make: Make, provider: Provider) -> None:
     sender = make("webhook")
     for _ in range(2):
@@ -137,7 +143,7 @@ async def test_anything_else_is_a_failure_and_no_redirect_is_followed(
 
 
 def test_the_example_of_the_page_is_what_is_sent() -> None:
-    [example] = re.findall(r"```json\n(.*?)```", PAGE, re.DOTALL)
-    event = json.loads(example)
-    assert set(event) == {"type", "timestamp", "data"}
-    assert set(event["data"]) == {"mobile", "code", "text", "minutes", "purpose"}
+    code, notice = map(json.loads, re.findall(r"```json\n(.*?)```", PAGE, re.DOTALL))
+    assert set(code) == set(notice) == {"type", "timestamp", "data"}
+    assert set(code["data"]) == {"mobile", "code", "text", "minutes", "purpose"}
+    assert (notice["type"], set(notice["data"])) == ("sms.notice", {"mobile", "text"})

@@ -1,13 +1,14 @@
 """Operators, keys and the directory of users, on SQLite and on PostgreSQL."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
 from service.entities import User
 from service.roles import Role
 from service.stores.database import Database
-from service.stores.directory import Directory
+from service.stores.directory import LAST_ID, Directory
 from service.stores.operators import KeyStore, OperatorStore
 from service.stores.users import UserStore
 
@@ -71,9 +72,20 @@ async def test_a_name_that_is_the_number_is_not_found_by_its_start(database: Dat
     assert await Directory(database).named("1380", 10) == []
 
 
-async def test_names_are_found_by_their_index(database: Database) -> None:
-    least, below = ("~>=~", "~<~") if database.is_postgres else (">=", "<")
-    condition = f"name {least} 'Ad' AND name {below} 'Ae' AND name <> mobile"
+async def test_whoever_has_no_number_is_found_by_the_start_of_the_name_in_its_place(database: Database) -> None:
+    users = await named(database, "Ada", "Adam", "Adele")
+    await database.rows(f"UPDATE users SET mobile = NULL WHERE id IN ({users[0].id}, {users[1].id})", [])
+    directory = Directory(database)
+    for most, before, places in ((10, LAST_ID, (2, 1, 0)), (2, LAST_ID, (2, 1)), (10, users[2].id, (1, 0))):
+        found = await directory.named("Ad", most, before)
+        assert [user.id for user in found] == [users[place].id for place in places]
+    assert [user.mobile is None for user in await directory.named("Ad", 10)] == [False, True, True]
+    assert [user.id for user in await directory.newest(10)] == [user.id for user in reversed(users)]
+
+
+async def test_names_are_found_by_their_index_and_those_without_a_number_by_that_of_the_numbers(
+    database: Database,
+) -> None:
     if database.is_postgres:
         await database.rows(
             "INSERT INTO users (mobile, name, status, created_at, last_login) "
@@ -82,6 +94,17 @@ async def test_names_are_found_by_their_index(database: Database) -> None:
             [],
         )
         await database.rows("ANALYZE users", [])
-    explain = "EXPLAIN" if database.is_postgres else "EXPLAIN QUERY PLAN"
-    plan = await database.rows(f"{explain} SELECT id FROM users WHERE {condition} ORDER BY id DESC LIMIT 51", [])
-    assert "users_named" in str(plan)
+    explain, rows = "EXPLAIN" if database.is_postgres else "EXPLAIN QUERY PLAN", database.rows
+    plans: list[str] = []
+
+    async def explained(statement: str, values: list[object]) -> list[dict[str, Any]]:
+        plans.append(str(await rows(f"{explain} {statement}", values)))
+        return []
+
+    vars(database)["rows"] = explained
+    await Directory(database).named("Ad", 51)
+    [plan] = plans
+    assert "users_named" in plan
+    assert "users_mobile_key" in plan or "sqlite_autoindex_users_1" in plan
+    assert "SCAN users" not in plan
+    assert "Seq Scan" not in plan

@@ -248,7 +248,7 @@ async def test_of_many_who_want_one_number_at_once_the_constraint_lets_one_have_
     users: UserStore, database: Database
 ) -> None:
     people = [await users.log_in(f"1380013801{n}", NOW) for n in range(8)]
-    changes = (users.change_mobile(user.id, user.mobile, OTHER) for user in people)
+    changes = (users.change_mobile(user.id, str(user.mobile), OTHER) for user in people)
     answers = await asyncio.gather(*changes, return_exceptions=True)
     assert sum(isinstance(answer, MobileTaken) for answer in answers) == 7
     assert await count(database) == 8

@@ -29,6 +29,13 @@ class Change(NamedTuple):
     status: UserStatus | None
 
 
+class NewNumber(NamedTuple):
+    """A number to be given; `take`: from its holder, too."""
+
+    mobile: str
+    take: bool
+
+
 class Entry(NamedTuple):
     """An operator or a key to be added."""
 
@@ -62,6 +69,15 @@ def change(request: Request) -> Change:
     if status is not None and status not in set(UserStatus):
         problems["status"] = _one_of(UserStatus)
     return _unless(problems, Change(name, None if problems or status is None else UserStatus(status)))
+
+
+def new_number(request: Request) -> NewNumber:
+    """`{mobile, take?}`. Raises InvalidRequest."""
+    fields, problems = json_object(request.raw), Problems()
+    mobile, take = payloads.number(fields, problems), fields.get("take")
+    if take is not None and not isinstance(take, bool):
+        problems["take"] = "should be true or false"
+    return _unless(problems, NewNumber(mobile, take is True))
 
 
 def token(request: Request) -> str:

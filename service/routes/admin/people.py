@@ -32,7 +32,7 @@ async def search(request: Request) -> HTTPResponse:
     if wanted.text and not mobiles.normalise(wanted.text) and not (actor and actor.role.reaches(Role.ACT)):
         raise Forbidden(WHOLE_NUMBERS)
     found = await request.app.ctx.people.search(wanted.text, wanted.cursor)
-    users = await asyncio.gather(*(_described(request.app, user) for user in found.users))
+    users = await asyncio.gather(*(described(request.app, user) for user in found.users))
     return ok({"users": users, "next": found.next or None})
 
 
@@ -40,7 +40,7 @@ async def search(request: Request) -> HTTPResponse:
 @openapi.definition(**admin_documents.LOOK)
 async def look_at(request: Request, user_id: str) -> HTTPResponse:
     """One person."""
-    return ok(await _described(request.app, await _user(request, user_id)))
+    return ok(await described(request.app, await _user(request, user_id)))
 
 
 @people.patch("/<user_id>", ctx_role=Role.ACT)
@@ -56,7 +56,7 @@ async def change(request: Request, user_id: str) -> HTTPResponse:
         await users.disable(user)
     elif wanted.status is UserStatus.ACTIVE:
         await users.enable(user)
-    return ok(await _described(request.app, user._replace(status=wanted.status or user.status)))
+    return ok(await described(request.app, user._replace(status=wanted.status or user.status)))
 
 
 @people.post("/<user_id>/reveal", ctx_role=Role.ACT)
@@ -74,19 +74,21 @@ async def reveal(request: Request, user_id: str) -> HTTPResponse:
 async def unlock(request: Request, user_id: str) -> HTTPResponse:
     """Forget the number's wrong tries, codes and cool-down."""
     user = await _user(request, user_id)
-    await request.app.ctx.people.unlock(user.mobile)
-    return ok(await _described(request.app, user))
+    if user.mobile:
+        await request.app.ctx.people.unlock(user.mobile)
+    return ok(await described(request.app, user))
 
 
 async def _user(request: Request, user_id: str) -> User:
     return await request.app.ctx.users.get(payloads.user_id(user_id))
 
 
-async def _described(app: App, user: User) -> dict[str, Any]:
+async def described(app: App, user: User) -> dict[str, Any]:
+    """A person as operators see one, unrevealed."""
     return {
         "id": user.id,
         "name": mobiles.hidden(user.name, user.mobile),
-        "mobile": mobiles.mask(user.mobile),
+        "mobile": mobiles.mask(user.mobile) if user.mobile else None,
         "status": user.status.value,
         "created_at": timestamp(user.created_at.timestamp()),
         "last_login": timestamp(user.last_login.timestamp()),

@@ -7,6 +7,7 @@ from sanic_ext.extensions.openapi.definitions import Parameter, RequestBody, Res
 from service.entities import UserStatus
 from service.errors import Forbidden, InvalidKey, InvalidRequest, NotFound, ServiceError, ServiceUnavailable
 from service.events import Event
+from service.http.operators import REASON
 from service.routes.openapi import schemas
 from service.routes.openapi.documents import About
 from service.routes.openapi.schemas import NOT_JSON, TOO_LARGE, count, nothing, operation, record, success, text
@@ -16,21 +17,21 @@ ABOUT = About(
     "Latch, for operators",
     """
 People, their sessions, and who may look and act here. A key comes as `Authorization: Bearer`; `X-Reason`
-(percent-encoded UTF-8) stands in the audit trail beside its name. Roles: `look` reads and explains, `act` does the
-rest, `owner` sees to operators and keys. Numbers, and names that hold their user's number, are masked.
+(percent-encoded UTF-8) stands in the audit trail beside its name, and is due where it is said to be required. Roles:
+`look` reads and explains, `act` does the rest, `owner` sees to operators and keys. Numbers, and names that hold their
+user's number, are masked.
 Whatever asks for another host than that of CONSOLE_URL is 421.
 A success is `{"message": "ok", "data": {...}}`; a failure is `{"message", "error", "request_id"}`.
 """.strip(),
 )
 
 _ALWAYS = (InvalidKey, Forbidden, ServiceUnavailable)
-_REASON = Parameter("X-Reason", str, "header", description="why; for the audit trail")
-_USER_ID = Parameter("user_id", int, "path", required=True, example=42)
+USER_ID = Parameter("user_id", int, "path", required=True, example=42)
 _STATUS = {"type": "string", "enum": [status.value for status in UserStatus]}
-_USER = {
+USER = {
     "id": schemas.USER_ID,
     "name": text("138****8000"),
-    "mobile": text("138****8000", description="masked"),
+    "mobile": {**schemas.nullable("138****8000"), "description": "masked; null where somebody else was given it"},
     "status": _STATUS,
     "created_at": schemas.TIME,
     "last_login": schemas.TIME,
@@ -48,10 +49,15 @@ def told(
     *,
     path: tuple[Parameter, ...] = (),
     body: RequestBody | None = None,
+    reason_due: bool = False,
 ) -> dict[str, Any]:
-    """An operation of the private listener: what all of them have in common, and what is its own."""
+    """An operation of the private listener: what all of them have in common, and what is its own.
+
+    `reason_due`: it is not done without one, as `ctx_reason` of its route says; InvalidRequest is among its errors.
+    """
     refused = (TOO_LARGE, NOT_JSON) if body else (TOO_LARGE,)
-    more: dict[str, Any] = {"parameter": [*path, _REASON], **({"body": body} if body else {})}
+    reason = Parameter(REASON, str, "header", required=reason_due, description="why; for the audit trail")
+    more: dict[str, Any] = {"parameter": [*path, reason], **({"body": body} if body else {})}
     return operation(tag, summary, description, answer, (*errors, *_ALWAYS), refused=refused, secured=KEY, **more)
 
 
@@ -60,7 +66,7 @@ SEARCH = told(
     "Find people",
     "By number, user id or start of a name; without `q` the newest. Names that are their user's number are found by "
     "the whole number alone. The role look finds by whole numbers only.",
-    success({"users": {"type": "array", "items": record(_USER)}, "next": schemas.nullable("41")}, "fifty at most"),
+    success({"users": {"type": "array", "items": record(USER)}, "next": schemas.nullable("41")}, "fifty at most"),
     (InvalidRequest,),
     body=schemas.json_body(
         {"q": text("13800138000"), "cursor": text("41", description="the `next` of an answer")},
@@ -68,32 +74,32 @@ SEARCH = told(
     ),
 )
 LOOK = told(
-    "people", "Look at a person", "Name and number masked.", success(_USER, "the user"), (NotFound,), path=(_USER_ID,)
+    "people", "Look at a person", "Name and number masked.", success(USER, "the user"), (NotFound,), path=(USER_ID,)
 )
 CHANGE = told(
     "people",
     "Rename, disable or enable",
     "`disabled` lets the user log in no more, and ends every session.",
-    success(_USER, "the user"),
+    success(USER, "the user"),
     (InvalidRequest, NotFound),
-    path=(_USER_ID,),
+    path=(USER_ID,),
     body=schemas.json_body({"name": text("Ada", minLength=1, maxLength=64), "status": _STATUS}, ("name", "status")),
 )
 REVEAL = told(
     "people",
     "Reveal name and number",
     "Whole; the audit trail has it.",
-    success({"name": text("13800138000"), "mobile": schemas.MOBILE}, "name and number"),
+    success({"name": text("13800138000"), "mobile": schemas.HELD_MOBILE}, "name and number"),
     (NotFound,),
-    path=(_USER_ID,),
+    path=(USER_ID,),
 )
 UNLOCK = told(
     "people",
     "Unlock a number",
-    "Forgets its wrong tries, codes and cool-down.",
-    success(_USER, "the user"),
+    "Forgets its wrong tries, codes and cool-down; nothing of a person who has no number.",
+    success(USER, "the user"),
     (NotFound,),
-    path=(_USER_ID,),
+    path=(USER_ID,),
 )
 LIST_SESSIONS = told(
     "sessions",
@@ -101,7 +107,7 @@ LIST_SESSIONS = told(
     "The live sessions, the newest login first; also of an id that the database does not know any more.",
     success({"sessions": {"type": "array", "items": _SESSION}}, "the sessions"),
     (NotFound,),
-    path=(_USER_ID,),
+    path=(USER_ID,),
 )
 END_SESSIONS = told(
     "sessions",
@@ -109,7 +115,7 @@ END_SESSIONS = told(
     "Also of an id that the database does not know any more.",
     success({"ended": count(2)}, "how many were live"),
     (NotFound,),
-    path=(_USER_ID,),
+    path=(USER_ID,),
 )
 END_SESSION = told(
     "sessions",
@@ -117,7 +123,7 @@ END_SESSION = told(
     "Its access and refresh token die at once.",
     nothing("ended"),
     (NotFound,),
-    path=(_USER_ID, Parameter("session_id", str, "path", required=True, example=schemas.EXAMPLE_SESSION)),
+    path=(USER_ID, Parameter("session_id", str, "path", required=True, example=schemas.EXAMPLE_SESSION)),
 )
 _EVENT = record(
     {

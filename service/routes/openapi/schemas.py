@@ -46,6 +46,7 @@ def nullable(example: str | int) -> Schema:
 
 
 MOBILE = text(EXAMPLE_MOBILE, pattern="^1[3-9][0-9]{9}$")
+HELD_MOBILE = {**MOBILE, "nullable": True, "description": "null where somebody else was given it"}
 _DROPPED = r"[\s()-]*"
 TYPED_PATTERN = (
     rf"^{_DROPPED}([Tt][Ee][Ll]:)?{_DROPPED}((\+|00)?{_DROPPED}8{_DROPPED}6{_DROPPED})?"
@@ -81,7 +82,7 @@ TOKENS = {
     "user_id": USER_ID,
     "session_id": SESSION_ID,
 }
-USER = {"id": USER_ID, "name": text(EXAMPLE_MOBILE), "mobile": MOBILE, "created_at": TIME, "last_login": TIME}
+USER = {"id": USER_ID, "name": text(EXAMPLE_MOBILE), "mobile": HELD_MOBILE, "created_at": TIME, "last_login": TIME}
 SESSION = record(
     {
         "id": SESSION_ID,

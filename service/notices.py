@@ -1,0 +1,42 @@
+"""Use case: tell somebody, by SMS and without a code, what was done to the account."""
+
+import logging
+
+from config import Settings
+from service import mobiles
+from service.entities import Notice
+from service.errors import SmsUnavailable, TooManyRequests
+from service.runtime import deadline
+from service.senders import Sender
+
+log = logging.getLogger(__name__)
+
+
+class Notices:
+    """What is told is done already: where nobody can be told, that undoes nothing."""
+
+    def __init__(self, settings: Settings, sender: Sender) -> None:
+        self._text = settings.sms_text_notice
+        self._may_message = settings.may_message
+        self._sender = sender
+
+    async def number_changed(self, old: str) -> bool:
+        """Tell an old number that it opens the account no more. False where no sender has taken the message.
+
+        Takes as long as the senders may, which is not taken from the time of the stores.
+        """
+        why = await self._refused(Notice(old, self._text))
+        if why:
+            log.warning("%s was not told that its account has another number: %s", mobiles.mask(old), why)
+        return not why
+
+    async def _refused(self, notice: Notice) -> str:
+        """Why the message was not taken; empty where it was."""
+        if not self._may_message(notice.mobile):
+            return "it is of a range that gets no messages"
+        try:
+            with deadline.paused():
+                await self._sender.send(notice)
+        except (SmsUnavailable, TooManyRequests) as error:
+            return getattr(error, "reason", "") or error.code
+        return ""
