@@ -4,14 +4,14 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from service import mobiles
 from service.audit_events import AuditEvent, NewEvent
 
 MOST = 200  # events in one statement, and rows that one step changes or deletes: no lock is held for long
-# How many a statement of SQLite's has room for. Few, so that each is compiled once: that costs more than it does.
+# How many a statement of SQLite's has room for. Few, so that each is compiled once: that costs more than to run it.
 SIZES = (1, 8, 32, 100, MOST)
 
 # With the length of its column: what is longer is cut, because a row that is refused would hold up all after it.
@@ -44,9 +44,14 @@ def insertion(rows: Sequence[Sequence[Any]], *, postgres: bool) -> tuple[str, li
     if postgres:
         return _of_arrays(), [list(column) for column in zip(*rows, strict=True)]
     size = next(size for size in SIZES if size >= len(rows))
-    values = [value for at, *rest in rows for value in (at.isoformat(" "), *rest)]
-    values += [None] * (WIDTH * (size - len(rows)))
-    return _of_values(size), [*values, len(rows)]
+    values: list[Any] = []
+    for moment, *rest in rows:
+        values.append(_text_at(moment))
+        values += rest
+    # Zeros, since Python's sqlite3 takes six times as long for a None; LIMIT keeps them out.
+    values += [0] * (WIDTH * (size - len(rows)))
+    values.append(len(rows))
+    return _of_values(size), values
 
 
 @cache
@@ -106,6 +111,18 @@ def span(rows: Sequence[tuple[Any, ...]]) -> tuple[datetime, datetime]:
 def text_of(moment: datetime) -> str:
     """As Tortoise writes it; texts of one form are in the order of their moments."""
     return moment.astimezone(UTC).isoformat(" ")
+
+
+def _text_at(moment: datetime) -> str:
+    """The same of a moment in UTC, for a third of the price: most are of a second that was written out before."""
+    if not moment.microsecond:
+        return moment.isoformat(" ")
+    return f"{_second(int(moment.timestamp()))}.{moment.microsecond:06d}+00:00"
+
+
+@lru_cache(maxsize=16)
+def _second(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S")
 
 
 def event_of(row: dict[str, Any]) -> AuditEvent:

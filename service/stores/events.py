@@ -87,6 +87,12 @@ class EventStore:
         statement = f"SELECT id, {COLUMNS} FROM events {where} ORDER BY at DESC, id DESC LIMIT {mark(limit)}"
         return [event_of(row) for row in await self._database.rows(statement, values)]
 
+    async def user_of_session(self, session_id: str) -> int | None:
+        """Whose session this is or was, as its login says; None where that is not kept, or the user was erased."""
+        statement = f"SELECT user_id FROM events WHERE kind = 'login' AND session_id = {self._mark(1)} LIMIT 1"
+        [user_id] = [row["user_id"] for row in await self._database.rows(statement, [session_id])] or [None]
+        return user_id if user_id and user_id > 0 else None
+
     async def forget(self, user_id: int, now: datetime) -> int:
         """Put another id for a user's, in what stands here and in what is still queued anywhere.
 
