@@ -127,7 +127,7 @@ def worked_and_killed(service: Watched, ledger: Ledger) -> float:
 
 def test_the_trail_says_what_was_done_once_and_nothing_else_when_a_worker_is_killed(folder: Path) -> None:
     ledger = Ledger()
-    patient = {name: 20 for name in ("REDIS_TIMEOUT", "DATABASE_TIMEOUT", "STORES_TIMEOUT")}
+    patient = dict.fromkeys(("REDIS_TIMEOUT", "DATABASE_TIMEOUT", "STORES_TIMEOUT"), 20)
     with Watched(folder, WORKERS=2, **patient) as service:
         until(lambda: len(ready_workers(service)) == 3, service)  # and the private listener
         killed_at = worked_and_killed(service, ledger)
