@@ -14,6 +14,15 @@ class OperatorIndex(Index):
         self.extra = " WHERE operator IS NOT NULL"
 
 
+class SessionIndex(Index):
+    """Over the logins alone: each session begins with one, and it says whose the session is."""
+
+    def __init__(self, *, fields: list[str], name: str | None = None) -> None:
+        """Take what a migration passes."""
+        super().__init__(fields=fields, name=name)
+        self.extra = " WHERE kind = 'login'"
+
+
 class Event(Model):
     """One security event. Times are UTC. A user id below 0 stands for somebody who was erased."""
 
@@ -39,6 +48,7 @@ class Event(Model):
             Index(fields=["kind", "at"], name="events_kind"),
             Index(fields=["ip", "at"], name="events_ip"),
             OperatorIndex(fields=["operator", "at"], name="events_operator"),
+            SessionIndex(fields=["session_id"], name="events_session"),
         )
 
 

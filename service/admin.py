@@ -80,12 +80,12 @@ def _join(context: Context, connection: Connection, database: Database, clock: C
     context.users = Users(UserStore(database), context.sessions, events)
     limits, codes = limits_of(settings, connection, events, clock), CodeStore(connection)
     names = NumberNames(settings.number_name_key)
-    context.people = People(Directory(database), context.users, limits, codes, names, events)
+    context.trail = Trail(EventStore(database), clock)
+    context.people = People(Directory(database), context.users, context.trail, limits, codes, names, events)
     notices = Notices(settings, sender)
     context.numbers = Numbers(
         context.users, NumberStore(database), context.sessions, codes, names, notices, settings.fixed_codes, events
     )
     context.operators = Operators(OperatorStore(database), events, clock)
     context.keys = Keys(KeyStore(database), events, clock)
-    context.trail = Trail(EventStore(database), clock)
     context.health = Health({"redis": connection.ping, "database": database.ping}, timeout=settings.stores_timeout)

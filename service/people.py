@@ -13,6 +13,8 @@ from service.limits import Limits
 from service.number_names import NumberNames
 from service.stores.codes import CodeStore, key_names
 from service.stores.directory import LAST_ID, Directory
+from service.stores.sessions import session_id_in
+from service.trail import Trail
 from service.users import Users
 
 PAGE = 50  # people in one answer
@@ -32,6 +34,7 @@ class People:
         self,
         directory: Directory,
         users: Users,
+        trail: Trail,
         limits: Limits,
         codes: CodeStore,
         names: NumberNames,
@@ -39,13 +42,17 @@ class People:
     ) -> None:
         self._directory = directory
         self._users = users
+        self._trail = trail
         self._limits = limits
         self._codes = codes
         self._names = names
         self._events = events
 
     async def search(self, query: str, cursor: str) -> Found:
-        """By number, user id or start of a name; the newest where nothing is asked for. Raises InvalidRequest."""
+        """By number, user id, session id or start of a name; the newest where nothing is asked for.
+
+        Raises InvalidRequest.
+        """
         before = id_in(cursor) if cursor else LAST_ID
         if before is None:
             raise InvalidRequest({"cursor": "should be the `next` of an answer"})
@@ -53,7 +60,7 @@ class People:
             return _page(await self._directory.newest(PAGE + 1, before))
         if mobiles.normalise(query):
             return Found(await self._exactly(query), "")
-        same_id = [] if cursor else await self._exactly(query)
+        same_id = [] if cursor else await self._exactly(query) + await self._of_session(query)
         page = _page(await self._directory.named(query, PAGE + 1, before))
         return Found(same_id + [user for user in page.users if user not in same_id], page.next)
 
@@ -62,6 +69,11 @@ class People:
             return [await self._users.find(number_or_id)]
         except NotFound:
             return []
+
+    async def _of_session(self, query: str) -> list[User]:
+        session_id = session_id_in(query)
+        user_id = await self._trail.user_of_session(session_id) if session_id else None
+        return await self._exactly(str(user_id)) if user_id else []
 
     async def reveal(self, user_id: int) -> User:
         """The user, whose name and number are then shown whole. Raises NotFound."""

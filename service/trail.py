@@ -28,6 +28,10 @@ class Trail:
         found = await self._store.find(wanted, _place(cursor) if cursor else None, limit + 1)
         return found[:limit], _cursor(found[limit - 1]) if len(found) > limit else ""
 
+    async def user_of_session(self, session_id: str) -> int | None:
+        """Whose session this is or was; None where its login is not kept (`AUDIT_DAYS`), or the user was erased."""
+        return await self._store.user_of_session(session_id)
+
     async def forget(self, user_id: int) -> int:
         """Put an id that says nothing for this user, and take address, device and number from their events.
 

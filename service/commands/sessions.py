@@ -26,8 +26,10 @@ from service.people import People
 from service.sessions import Sessions
 from service.stores.codes import CodeStore
 from service.stores.directory import Directory
+from service.stores.events import EventStore
 from service.stores.sessions import SessionStore, key_names
 from service.stores.users import UserStore
+from service.trail import Trail
 from service.users import Users
 
 COLUMNS = ("ID", "DEVICE", "IP", "CREATED", "LAST REFRESH", "EXPIRES", "KEY")
@@ -156,8 +158,8 @@ async def opened(settings: Settings, reason: str = "") -> AsyncIterator[Operator
         sessions = Sessions(SessionStore(connection), events, time.time)
         limits = limits_of(settings, connection, events, time.time)
         users = Users(UserStore(database), sessions, events)
-        names = NumberNames(settings.number_name_key)
-        people = People(Directory(database), users, limits, CodeStore(connection), names, events)
+        names, trail = NumberNames(settings.number_name_key), Trail(EventStore(database), time.time)
+        people = People(Directory(database), users, trail, limits, CodeStore(connection), names, events)
         yield OperatorCommands(users, sessions, people)
 
 

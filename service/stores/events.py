@@ -52,12 +52,7 @@ class EventStore:
     async def add(self, events: Sequence[NewEvent]) -> None:
         """Write up to MOST events with one statement: all of them or none. Raises ServiceUnavailable."""
         rows = [row_of(event) for event in events]
-        if self._database.is_postgres:
-            columns = [list(column) for column in zip(*rows, strict=True)]
-            await self._database.rows(insertion(0, postgres=True), columns)
-        else:
-            values = [value for at, *rest in rows for value in (at.isoformat(" "), *rest)]
-            await self._database.rows(insertion(len(rows), postgres=False), values)
+        await self._database.rows(*insertion(rows, postgres=self._database.is_postgres))
         await self._scrub_forgotten(*span(rows))
 
     async def has(self, event: NewEvent) -> bool:
@@ -92,6 +87,12 @@ class EventStore:
         statement = f"SELECT id, {COLUMNS} FROM events {where} ORDER BY at DESC, id DESC LIMIT {mark(limit)}"
         return [event_of(row) for row in await self._database.rows(statement, values)]
 
+    async def user_of_session(self, session_id: str) -> int | None:
+        """Whose session this is or was, as its login says; None where that is not kept, or the user was erased."""
+        statement = f"SELECT user_id FROM events WHERE kind = 'login' AND session_id = {self._mark(1)} LIMIT 1"
+        [user_id] = [row["user_id"] for row in await self._database.rows(statement, [session_id])] or [None]
+        return user_id if user_id and user_id > 0 else None
+
     async def forget(self, user_id: int, now: datetime) -> int:
         """Put another id for a user's, in what stands here and in what is still queued anywhere.
 
@@ -123,9 +124,12 @@ class EventStore:
             await self._scrub(row["user_id"], row["alias"])
 
     async def _scrub_forgotten(self, first: datetime, last: datetime) -> None:
-        """After these were written: `forget` first says whom, then changes what it finds, so one of both sees them."""
+        """After these were written: `forget` first says whom, then changes what it finds, so one of both sees them.
+
+        The plus keeps SQLite from reading the events before it has found anybody forgotten.
+        """
         written = f"SELECT user_id FROM events WHERE at >= {self._mark(1)} AND at <= {self._mark(2)}"
-        statement = f"SELECT user_id, alias FROM forgotten WHERE user_id IN ({written})"
+        statement = f"SELECT user_id, alias FROM forgotten WHERE +user_id IN ({written})"
         for row in await self._database.rows(statement, [self._moment(first), self._moment(last)]):
             await self._scrub(row["user_id"], row["alias"])
 

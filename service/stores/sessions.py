@@ -10,6 +10,7 @@ and nowhere else. What cannot be read (an operator's typo, a foreign value) coun
 memory before it takes any, and so goes through on a Redis that is full.
 """
 
+import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -24,6 +25,7 @@ REFRESH = Script("refresh_session", repeatable=True)
 END = Script("end_session", repeatable=True)
 END_ALL = Script("end_all_sessions", repeatable=True)
 UNBLOCK = Script("unblock_logins", repeatable=True)
+_WITH_SESSION = re.compile(r"(?:(?:session|token):\{[0-9]+\}:)?([0-9a-f]{16})(?::[^:]+)?", re.ASCII)
 BLOCKED = 600.0  # seconds; longer than any login takes
 
 
@@ -178,6 +180,12 @@ def _blocked_key(user_id: int) -> str:
 def key_names(session: Session) -> tuple[str, str]:
     """What an operator deletes to end this session, and to end all of the user's."""
     return _session_key(session.user_id, session.session_id), _sessions_key(session.user_id)
+
+
+def session_id_in(text: str) -> str | None:
+    """The session id that this is, or that the name of such a key has in it."""
+    found = _WITH_SESSION.fullmatch(text)
+    return found[1] if found else None
 
 
 def _keys(session: Session, key_suffix: str) -> list[str]:

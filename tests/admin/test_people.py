@@ -1,12 +1,16 @@
 """People as operators see them: found, looked at, renamed, disabled, unlocked, revealed."""
 
+import time
 from typing import Any
 
 import pytest
 
+from service.audit_events import NewEvent
 from service.entities import UserStatus
 from service.people import PAGE
 from service.roles import Role
+from service.stores.database import Database
+from service.stores.events import EventStore
 from tests.admin.conftest import Console, StartConsole
 from tests.client import MOBILE, Api, error
 from tests.conftest import LIMITS, Clock, Start
@@ -66,6 +70,20 @@ async def test_the_others_find_by_id_and_by_the_start_of_a_name(api: Api, consol
     assert await found(console, " Ada L ") == [ada]
     assert await found(console, "Ada_%") == [bob]
     assert await found(console, "ada") == await found(console, "Lovelace") == await found(console, "%") == []
+
+
+async def test_somebody_is_found_by_the_id_of_a_session_and_by_its_keys(
+    api: Api, console: Console, database: Database
+) -> None:
+    store, now = EventStore(database), time.time()  # what is older is swept
+    ada, bob = [(await api.log_in(mobile))["user_id"] for mobile in (MOBILE, OTHER)]
+    sid, erased = "9f86d081884c7d65", "00000000000000e1"
+    await store.add([NewEvent(now, "login", ada, sid), NewEvent(now, "login", -5, erased)])
+    await store.add([NewEvent(now, "refresh", bob, "00000000000000ff")])
+    for written in (sid, f"session:{{{ada}}}:{sid}", f"token:{{{ada}}}:{sid}:12ab"):
+        assert await found(console, written) == [ada]
+    for unknown in (erased, "00000000000000ff", "00000000000000fe", f"session:{{{ada}}}"):
+        assert await found(console, unknown) == []
 
 
 async def test_a_number_is_not_found_digit_by_digit(api: Api, console: Console) -> None:

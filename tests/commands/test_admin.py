@@ -48,8 +48,8 @@ class Watched(Service):
     def answers(self) -> bool:
         return self.private.get("/readyz").status_code == 200
 
-    def key(self, role: str = "act") -> dict[str, str]:
-        made = run(f"keys add k{time.monotonic_ns()} --role {role}", self.data_dir)
+    def key(self, role: str = "act", name: str = "") -> dict[str, str]:
+        made = run(f"keys add {name or f'k{time.monotonic_ns()}'} --role {role}", self.data_dir)
         return {"Authorization": f"Bearer {made.stdout.strip()}"}
 
     def value(self, name: str, **labels: str) -> float:

@@ -97,11 +97,6 @@ async def test_a_page_goes_on_where_the_last_one_ended_also_within_one_moment(ev
     assert seen == [*range(19, -1, -1)]
 
 
-async def test_a_full_statement_is_written(events: EventStore, database: Database) -> None:
-    await events.add([event(number, user_id=number + 1) for number in range(MOST)])
-    assert len(await rows(events)) == MOST
-
-
 async def test_what_has_been_written_is_known_again(events: EventStore) -> None:
     await events.add([event(session_id="s", request_id="r"), event(1)])
     for known in (event(session_id="s", request_id="r"), event(1)):
@@ -126,6 +121,19 @@ async def test_an_event_that_knows_a_number_alone_is_found_by_the_user_of_it(
     [found] = await rows(events, EventFilter(user_id=user.id))
     assert found.mobile == "138****8000"
     assert [each.user_id for each in await rows(events)] == [None, user.id]
+
+
+async def test_whose_a_session_is_is_told_by_its_login_until_the_user_is_erased(events: EventStore) -> None:
+    await events.add([event(0, user_id=42, session_id="a"), event(1, "logout", user_id=43, session_id="b")])
+    assert [await events.user_of_session(session_id) for session_id in "abc"] == [42, None, None]
+    await events.forget(42, NOW)
+    assert await events.user_of_session("a") is None
+
+
+@pytest.mark.parametrize("count", [1, 2, 8, 9, 32, 33, 101, MOST])
+async def test_any_number_up_to_most_is_written_with_one_statement(events: EventStore, count: int) -> None:
+    await events.add([event(number, user_id=number + 1) for number in range(count)])
+    assert [found.user_id for found in await rows(events)] == [*range(count, 0, -1)]
 
 
 # --- Forgetting -----------------------------------------------------------------------------------------------------
@@ -248,4 +256,15 @@ async def test_every_question_is_answered_by_its_index_in_its_order(url: str, da
         assert "B-TREE" not in explained.plan or "LAST TERM" in explained.plan  # SQLite sorts by itself
         assert "'Sort" not in explained.plan.replace("Incremental Sort", "")
         assert "Seq Scan" not in explained.plan
+    await explained.close()
+
+
+async def test_whose_a_session_is_is_answered_by_its_index(url: str, database: Database) -> None:
+    await database.rows(FILL["postgres" if database.is_postgres else "sqlite"].format(many=MANY), [])
+    if database.is_postgres:
+        await database.rows("ANALYZE events", [])
+    explained = Explained(url, timeout=10, pool_size=1)
+    await explained.open()
+    await EventStore(explained).user_of_session("9f86d081884c7d65")
+    assert "events_session" in explained.plan
     await explained.close()

@@ -64,8 +64,9 @@ def told(
 SEARCH = told(
     "people",
     "Find people",
-    "By number, user id or start of a name; without `q` the newest. Names that are their user's number are found by "
-    "the whole number alone. The role look finds by whole numbers only.",
+    "By number, user id, session id (or the name of a key of the session) or start of a name; without `q` the newest. "
+    "A session is found by its login in the audit trail, so not with `AUDIT_DAYS=0`. Names that are "
+    "their user's number are found by the whole number alone. The role look finds by whole numbers only.",
     success({"users": {"type": "array", "items": record(USER)}, "next": schemas.nullable("41")}, "fifty at most"),
     (InvalidRequest,),
     body=schemas.json_body(
