@@ -3,21 +3,24 @@
 import time
 
 from config import Settings
-from service.backing import Backing, limits_of
+from service.backing import Backing, health_of, limits_of
 from service.context import Context
 from service.entities import Clock
-from service.health import Health
 from service.http import middleware, operators
 from service.http.fastpath import FastRoutes
 from service.http.requests import App
+from service.now import Now
 from service.observability import logs
 from service.operators import Keys, Operators
 from service.people import People
 from service.routes.admin import BLUEPRINTS
 from service.routes.openapi import admin_documents
 from service.runtime.admission import DRAIN_GRACE
+from service.runtime.periodic import Periodic
 from service.sanic_app import blank, drain
 from service.sessions import Sessions
+from service.stores.activity import ActivityStore
+from service.stores.census import SessionCensus
 from service.stores.codes import CodeStore
 from service.stores.database import Database
 from service.stores.directory import Directory
@@ -30,6 +33,7 @@ from service.trail import Trail
 from service.users import Users
 
 NAME = "latch-admin"
+CENSUS_PAUSE, LONGEST_PAUSE = 60.0, 300.0  # seconds between two estimates of the live sessions, and where they fail
 POOL = 4  # database connections: operators are few
 
 
@@ -56,12 +60,15 @@ def _attach_lifecycle(app: App, clock: Clock) -> None:
         await backing.open(app.ctx.events)
         _join(app.ctx, backing.connection, backing.database, clock)
         telemetry.start_aside(backing.meters, app.ctx.events)
+        app.ctx.census = _census(app.ctx.now)
+        app.ctx.census.start()
 
     app.before_server_stop(drain)
 
     @app.after_server_stop
     async def stop(app: App) -> None:
         await app.ctx.background.drain(DRAIN_GRACE)
+        await app.ctx.census.stop()
         await backing.close()
         await telemetry.stop()
         logs.loop_ends()
@@ -69,11 +76,19 @@ def _attach_lifecycle(app: App, clock: Clock) -> None:
 
 def _join(context: Context, connection: Connection, database: Database, clock: Clock) -> None:
     settings, events = context.settings, context.events
-    context.sessions = Sessions(SessionStore(connection), events, clock)
+    sessions = SessionStore(connection)
+    context.sessions = Sessions(sessions, events, clock)
     context.users = Users(UserStore(database), context.sessions, events)
     limits = limits_of(settings, connection, events, clock)
     context.people = People(Directory(database), context.users, limits, CodeStore(connection), events)
     context.operators = Operators(OperatorStore(database), events, clock)
     context.keys = Keys(KeyStore(database), events, clock)
     context.trail = Trail(EventStore(database), clock)
-    context.health = Health({"redis": connection.ping, "database": database.ping}, timeout=settings.stores_timeout)
+    context.health = health_of(settings, connection, database)
+    census = SessionCensus(connection, sessions)
+    context.now = Now(ActivityStore(connection), census, context.health, settings.sms_sender, clock)
+
+
+def _census(now: Now) -> Periodic:
+    failing = "the live sessions cannot be estimated; /admin/v1/now tells the last estimate, if there is one"
+    return Periodic(now.count_sessions, pause=CENSUS_PAUSE, longest=LONGEST_PAUSE, failing=failing)

@@ -12,11 +12,13 @@ from service.delivery import Delivery
 from service.events import Events
 from service.health import Health
 from service.logins import Logins
+from service.now import Now
 from service.observability.telemetry import Telemetry
 from service.operators import Keys, Operators
 from service.people import People
 from service.runtime.admission import AdmissionController
 from service.runtime.background import BackgroundTasks
+from service.runtime.periodic import Periodic
 from service.sessions import Sessions
 from service.trail import Trail
 from service.users import Users
@@ -28,6 +30,7 @@ class Context:
     settings: Settings
     accounts: Accounts
     authorizations: Authorizations
+    census: Periodic  # on the private listener alone
     captcha: Captcha | None  # None: off
     code_issuer: CodeIssuer
     codes: Codes
@@ -39,6 +42,7 @@ class Context:
     health: Health
     keys: Keys  # this one, operators and people on the private listener alone
     logins: Logins
+    now: Now  # on the private listener alone
     operators: Operators
     people: People
     admission: AdmissionController

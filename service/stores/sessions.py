@@ -10,6 +10,7 @@ and nowhere else. What cannot be read (an operator's typo, a foreign value) coun
 memory before it takes any, and so goes through on a Redis that is full.
 """
 
+import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -25,6 +26,7 @@ END = Script("end_session", repeatable=True)
 END_ALL = Script("end_all_sessions", repeatable=True)
 UNBLOCK = Script("unblock_logins", repeatable=True)
 BLOCKED = 600.0  # seconds; longer than any login takes
+LIST = re.compile(rb"sessions:\{([1-9][0-9]{0,18})\}")
 
 
 class TokenLookup(NamedTuple):
@@ -173,6 +175,12 @@ def _sessions_key(user_id: int) -> str:
 
 def _blocked_key(user_id: int) -> str:
     return f"barred:{{{user_id}}}"
+
+
+def user_of(key: bytes) -> int | None:
+    """Whose list of sessions this key is; None for any other key."""
+    found = LIST.fullmatch(key)
+    return int(found[1]) if found else None
 
 
 def key_names(session: Session) -> tuple[str, str]:
