@@ -35,14 +35,12 @@ class Now:
 
     async def look(self) -> Picture:
         """How it is now. A store that is away is part of the picture."""
+        stores, last = await settled(self._health.readiness(), _known(self._store.last()))
+        if last is None:  # nor is the rest known: one line in the log is enough
+            return Picture(None, self._sessions, None, stores, None)
         now = self._clock()
-        active, minutes, last, stores = await settled(
-            _known(self._store.active(now)),
-            _known(self._store.minutes(now)),
-            _known(self._store.last()),
-            self._health.readiness(),
-        )
-        senders = None if minutes is None or last is None else list(_senders(self._senders, minutes, last))
+        active, minutes = await settled(_known(self._store.active(now)), _known(self._store.minutes(now)))
+        senders = None if minutes is None else list(_senders(self._senders, minutes, last))
         return Picture(active, self._sessions, minutes, stores, senders)
 
 

@@ -10,7 +10,7 @@ A value of another type, as an operator may leave one, counts as not there, and 
 """
 
 import math
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from redis.exceptions import ResponseError
@@ -35,18 +35,20 @@ class ActivityStore:
     async def add(
         self, users: Sequence[int], counts: Mapping[str, int], last: Mapping[str, Moment], now: float
     ) -> None:
-        """Count users as active now, add to the counts of this minute, and note what happened last."""
-        work: list[Awaitable[None]] = []
+        """Count users as active now, add to the counts of this minute, and note what happened last.
+
+        One command after the other, and none after one that fails: nobody waits, and one failure is one line in the
+        log. What stands before it has been counted.
+        """
         for start in range(0, len(users), AT_ONCE):
-            ids = users[start : start + AT_ONCE]
-            work += [self._write(key, life, [("PFADD", *ids)]) for key, life in _of_users(now)]
+            for key, life in _of_users(now):
+                await self._write(key, life, [("PFADD", *users[start : start + AT_ONCE])])
         if counts:
             added = [("HINCRBY", name, times) for name, times in counts.items()]
-            work.append(self._write(_counts(math.floor(now / MINUTE)), (MINUTES + 1) * MINUTE, added))
+            await self._write(_counts(math.floor(now / MINUTE)), (MINUTES + 1) * MINUTE, added)
         if last:
             pairs = [part for name, moment in last.items() for part in (name, f"{moment.at:.3f} {moment.word}")]
-            work.append(self._write(LAST, WEEK, [("HSET", *pairs)]))
-        await settled(*work)
+            await self._write(LAST, WEEK, [("HSET", *pairs)])
 
     async def active(self, now: float) -> Active:
         """The people who were active within these times."""
@@ -68,9 +70,10 @@ class ActivityStore:
         return {name: moment for name, moment in found.items() if moment}
 
     async def _write(self, key: str, life: int, commands: Sequence[tuple[Any, ...]]) -> None:
-        begun = [self._connection.write(command, key, *arguments) for command, *arguments in commands]
         try:
-            await settled(*begun, self._connection.write("EXPIRE", key, str(life)))
+            for command, *arguments in commands:
+                await self._connection.write(command, key, *arguments)
+            await self._connection.write("EXPIRE", key, str(life))
         except ResponseError:
             await self._connection.delete(key)
 
