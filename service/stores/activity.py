@@ -40,12 +40,16 @@ class ActivityStore:
         One command after the other, and none after one that fails: nobody waits, and one failure is one line in the
         log. What stands before it has been counted.
         """
-        for start in range(0, len(users), AT_ONCE):
-            for key, life in _of_users(now):
-                await self._write(key, life, [("PFADD", *users[start : start + AT_ONCE])])
+        n = math.floor(now / MINUTE)
+        if users:
+            added = [("PFADD", *users[start : start + AT_ONCE]) for start in range(0, len(users), AT_ONCE)]
+            await self._write(_minute(n), (MINUTES + 2) * MINUTE, added)
+            # Not by PFADD again: handing over ids is most of what a check costs here.
+            await self._write(_hour(math.floor(now / HOUR)), (HOURS + 2) * HOUR, [("PFMERGE", _minute(n))])
         if counts:
-            added = [("HINCRBY", name, times) for name, times in counts.items()]
-            await self._write(_counts(math.floor(now / MINUTE)), (MINUTES + 1) * MINUTE, added)
+            await self._write(
+                _counts(n), (MINUTES + 1) * MINUTE, [("HINCRBY", name, times) for name, times in counts.items()]
+            )
         if last:
             pairs = [part for name, moment in last.items() for part in (name, f"{moment.at:.3f} {moment.word}")]
             await self._write(LAST, WEEK, [("HSET", *pairs)])
@@ -94,12 +98,6 @@ def _hour(n: int) -> str:
 
 def _counts(minute: int) -> str:
     return f"active:{{all}}:counts:{minute}"
-
-
-def _of_users(now: float) -> tuple[tuple[str, int], ...]:
-    """Where users who are active now are counted, and for how many seconds that is kept."""
-    minute, hour = math.floor(now / MINUTE), math.floor(now / HOUR)
-    return (_minute(minute), (MINUTES + 2) * MINUTE), (_hour(hour), (HOURS + 2) * HOUR)
 
 
 def _pairs(answer: Any) -> dict[str, str]:
