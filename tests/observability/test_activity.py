@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import sys
 from typing import Any
 
 import pytest
@@ -108,6 +109,23 @@ async def bring(api: Api, way: str, token: str) -> None:
     else:
         path = "/forward-auth/orders" if way == "forward-auth" else "/user"
         await api.request("GET", f"/app/v1_0{path}", headers=bearer(token))
+
+
+async def test_a_check_runs_no_code_of_ours_for_it_and_asks_redis_nothing_more(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is noted goes into a set, and from there to Redis every few seconds, whoever asks meanwhile."""
+    monkeypatch.setattr(noting, "INTERVAL", 3600.0)
+    api = await start()
+    token = (await api.log_in())["token"]
+    passed: set[str] = set()
+    sys.setprofile(lambda frame, *_: passed.add(frame.f_code.co_filename))
+    try:
+        await api.check(token)
+    finally:
+        sys.setprofile(None)
+    assert any(name.endswith("service/authorizations.py") for name in passed)
+    assert not [name for name in passed if name.endswith(("observability/activity.py", "stores/activity.py"))]
 
 
 class Away(ActivityStore):
