@@ -23,7 +23,7 @@ from collections.abc import Sequence
 import config
 from config import SettingsError
 from service import VERSION
-from service.commands import admin, check, events, migrate, numbers, operators, outages, serve, sessions
+from service.commands import admin, check, events, migrate, now, numbers, operators, outages, serve, sessions
 from service.commands.acting import add_reason
 from service.embedded.data_dir import DataDirInUse, DataDirUnusable, made
 from service.embedded.pepper import with_kept_pepper
@@ -83,6 +83,7 @@ def _parser() -> argparse.ArgumentParser:
         ("enable", sessions.run, "let a user log in again"),
         ("unlock", sessions.run, "forget a number's wrong tries, codes and cool-down"),
         ("explain", sessions.run, "say whether a token is live, whose it is, and if not, why"),
+        ("now", now.run, "who is online, what has happened in the last hour, and which stores and senders work"),
         ("events", events.run, "what has happened, newest first: the audit trail"),
     ):
         sub = commands.add_parser(name, help=explained, description=explained)
@@ -94,6 +95,8 @@ def _parser() -> argparse.ArgumentParser:
                 else "mobile number, also in several words, or user id"
             )
             sub.add_argument("subject", nargs="+", metavar="TOKEN" if name == "explain" else "USER", help=what)
+            sub.add_argument("--json", action="store_true", help="for scripts")
+        if name == "now":
             sub.add_argument("--json", action="store_true", help="for scripts")
         if name == "events":
             events.add_options(sub)

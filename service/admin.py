@@ -4,14 +4,14 @@ import time
 
 from config import Settings
 from service import senders
-from service.backing import Backing, limits_of
+from service.backing import Backing, health_of, limits_of
 from service.context import Context
 from service.entities import Clock
-from service.health import Health
 from service.http import middleware, operators
 from service.http.fastpath import FastRoutes
 from service.http.requests import App
 from service.notices import Notices
+from service.now import Now
 from service.number_names import NumberNames
 from service.numbers import Numbers
 from service.observability import logs
@@ -20,9 +20,12 @@ from service.people import People
 from service.routes.admin import BLUEPRINTS
 from service.routes.openapi import admin_documents
 from service.runtime.admission import DRAIN_GRACE
+from service.runtime.periodic import Periodic
 from service.sanic_app import blank, drain
 from service.senders import Sender
 from service.sessions import Sessions
+from service.stores.activity import ActivityStore
+from service.stores.census import SessionCensus
 from service.stores.codes import CodeStore
 from service.stores.database import Database
 from service.stores.directory import Directory
@@ -36,6 +39,7 @@ from service.trail import Trail
 from service.users import Users
 
 NAME = "latch-admin"
+CENSUS_PAUSE, LONGEST_PAUSE = 60.0, 300.0  # seconds between two estimates of the live sessions, and where they fail
 POOL = 4  # database connections: operators are few
 
 
@@ -62,6 +66,8 @@ def _attach_lifecycle(app: App, clock: Clock, sender: Sender) -> None:
         await backing.open(app.ctx.events)
         _join(app.ctx, backing.connection, backing.database, clock, sender)
         telemetry.start_aside(backing.meters, app.ctx.events)
+        app.ctx.census = _census(app.ctx.now)
+        app.ctx.census.start()
 
     app.before_server_stop(drain)
 
@@ -69,6 +75,7 @@ def _attach_lifecycle(app: App, clock: Clock, sender: Sender) -> None:
     async def stop(app: App) -> None:
         await app.ctx.background.drain(DRAIN_GRACE)
         await senders.close(sender)
+        await app.ctx.census.stop()
         await backing.close()
         await telemetry.stop()
         logs.loop_ends()
@@ -76,7 +83,8 @@ def _attach_lifecycle(app: App, clock: Clock, sender: Sender) -> None:
 
 def _join(context: Context, connection: Connection, database: Database, clock: Clock, sender: Sender) -> None:
     settings, events = context.settings, context.events
-    context.sessions = Sessions(SessionStore(connection), events, clock)
+    sessions = SessionStore(connection)
+    context.sessions = Sessions(sessions, events, clock)
     context.users = Users(UserStore(database), context.sessions, events)
     limits, codes = limits_of(settings, connection, events, clock), CodeStore(connection)
     names = NumberNames(settings.number_name_key)
@@ -88,4 +96,11 @@ def _join(context: Context, connection: Connection, database: Database, clock: C
     )
     context.operators = Operators(OperatorStore(database), events, clock)
     context.keys = Keys(KeyStore(database), events, clock)
-    context.health = Health({"redis": connection.ping, "database": database.ping}, timeout=settings.stores_timeout)
+    context.health = health_of(settings, connection, database)
+    census = SessionCensus(connection, sessions)
+    context.now = Now(ActivityStore(connection), census, context.health, settings.sms_sender, clock)
+
+
+def _census(now: Now) -> Periodic:
+    failing = "the live sessions cannot be estimated; /admin/v1/now tells the last estimate, if there is one"
+    return Periodic(now.count_sessions, pause=CENSUS_PAUSE, longest=LONGEST_PAUSE, failing=failing)

@@ -7,19 +7,19 @@ from config import Settings
 from service import captchas, senders
 from service.accounts import Accounts
 from service.authorizations import Authorizations
-from service.backing import Backing, limits_of
+from service.backing import Backing, health_of, limits_of
 from service.code_issuer import CodeIssuer
 from service.codes import Codes
 from service.context import Context
 from service.conversion import ConversionGuard
 from service.delivery import Delivery
 from service.entities import Clock
-from service.health import Health
 from service.http import devices, middleware
 from service.http.fastpath import FastRoutes
 from service.http.requests import App
 from service.logins import Logins
 from service.observability import logs
+from service.observability.activity import ActivityWriter
 from service.routes import BLUEPRINTS, FAST_ROUTES
 from service.routes.health import metrics, moved_metrics
 from service.routes.openapi import documents, schemas
@@ -27,6 +27,7 @@ from service.runtime.admission import DRAIN_GRACE
 from service.sanic_app import blank, drain
 from service.senders import Sender
 from service.sessions import Sessions
+from service.stores.activity import ActivityStore
 from service.stores.captchas import CaptchaStore
 from service.stores.codes import CodeStore
 from service.stores.conversions import ConversionStore
@@ -60,12 +61,14 @@ def build(settings: Settings, *, name: str = NAME, clock: Clock = time.time, sen
 def _attach_lifecycle(app: App, clock: Clock, sender: Sender) -> None:
     telemetry = app.ctx.telemetry
     backing = Backing(app.ctx.settings, telemetry)
+    activity = ActivityWriter(telemetry.activity, ActivityStore(backing.connection), clock)
 
     @app.before_server_start
     async def start(app: App) -> None:
         await backing.open(app.ctx.events)
         _join(app.ctx, backing.connection, backing.database, clock, sender)
         telemetry.start(backing.meters, app.ctx.events)
+        activity.start()
 
     @app.after_server_start
     async def load(_app: App) -> None:
@@ -80,6 +83,7 @@ def _attach_lifecycle(app: App, clock: Clock, sender: Sender) -> None:
         if app.ctx.captcha:
             await app.ctx.captcha.close()
         await senders.close(sender)
+        await activity.stop()
         await backing.close()
         await telemetry.stop()
         logs.loop_ends()
@@ -96,11 +100,11 @@ def _join(context: Context, connection: Connection, database: Database, clock: C
     context.codes = Codes(settings, codes, logins, limits, guard, events, clock)
     context.code_issuer = CodeIssuer(settings, codes, limits, clock)
     context.delivery = Delivery(settings, context.code_issuer, sender, limits, guard, context.captcha, events)
-    context.authorizations = Authorizations(settings, sessions, events, clock)
+    context.authorizations = Authorizations(settings, sessions, events, clock, context.telemetry.activity.users.add)
     context.logins = Logins(settings, context.codes, users, sessions, logins, events, clock)
     context.sessions = Sessions(sessions, events, clock)
     context.users = Users(users, context.sessions, events)
     context.accounts = Accounts(
         context.users, users, context.sessions, context.codes, limits, Trail(EventStore(database), clock), events
     )
-    context.health = Health({"redis": connection.ping, "database": database.ping}, timeout=settings.stores_timeout)
+    context.health = health_of(settings, connection, database)

@@ -3,6 +3,7 @@
 import logging
 import math
 import secrets
+from collections.abc import Callable
 from typing import NoReturn
 
 from config import Settings
@@ -27,7 +28,10 @@ log = logging.getLogger(__name__)
 
 
 class Authorizations:
-    """Access and refresh tokens, from the first refresh to log-out (sections 2 and 3 of the contract)."""
+    """Access and refresh tokens, from the first refresh to log-out (sections 2 and 3 of the contract).
+
+    `seen` is called with whose token was found live: at every check, so it must be quick.
+    """
 
     def __init__(
         self,
@@ -35,6 +39,7 @@ class Authorizations:
         sessions: SessionStore,
         events: Events,
         clock: Clock,
+        seen: Callable[[int], object],
     ) -> None:
         self._rule = rotation.Rule(settings.rotation_window, settings.rotation_grace)
         self._keys = TokenKeys(settings.token_keys)
@@ -42,6 +47,7 @@ class Authorizations:
         self._sessions = sessions
         self._events = events
         self._clock = clock
+        self._seen = seen
         self._refreshes: SingleFlight[TokenPair] = SingleFlight()
 
     async def refresh(self, text: str) -> TokenPair:
@@ -69,6 +75,7 @@ class Authorizations:
         access = found.access
         if access is None or not self._is_access(digest, found):
             raise InvalidToken
+        self._seen(token.user_id)
         expires_in = math.floor(access.expires_at - self._clock())
         return Identity(token.user_id, token.session_id, access.issued_at, access.expires_at, expires_in)
 

@@ -5,6 +5,7 @@ import asyncio
 from config import Settings
 from service.entities import Clock
 from service.events import Events
+from service.health import Health
 from service.limits import Limits
 from service.observability import logs
 from service.observability.audit_writer import AuditWriter, Lost
@@ -62,6 +63,11 @@ def connections(settings: Settings, telemetry: Telemetry | None = None) -> tuple
         observe=telemetry.store("database") if telemetry else ignore,
     )
     return connection, database
+
+
+def health_of(settings: Settings, connection: Connection, database: Database) -> Health:
+    """What `/readyz` asks."""
+    return Health({"redis": connection.ping, "database": database.ping}, timeout=settings.stores_timeout)
 
 
 def limits_of(settings: Settings, connection: Connection, events: Events, clock: Clock) -> Limits:

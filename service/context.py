@@ -12,12 +12,14 @@ from service.delivery import Delivery
 from service.events import Events
 from service.health import Health
 from service.logins import Logins
+from service.now import Now
 from service.numbers import Numbers
 from service.observability.telemetry import Telemetry
 from service.operators import Keys, Operators
 from service.people import People
 from service.runtime.admission import AdmissionController
 from service.runtime.background import BackgroundTasks
+from service.runtime.periodic import Periodic
 from service.sessions import Sessions
 from service.trail import Trail
 from service.users import Users
@@ -29,6 +31,7 @@ class Context:
     settings: Settings
     accounts: Accounts
     authorizations: Authorizations
+    census: Periodic  # on the private listener alone
     captcha: Captcha | None  # None: off
     code_issuer: CodeIssuer
     codes: Codes
@@ -41,6 +44,7 @@ class Context:
     keys: Keys  # this one, operators and people on the private listener alone
     logins: Logins
     numbers: Numbers  # on the private listener alone
+    now: Now  # on the private listener alone
     operators: Operators
     people: People
     admission: AdmissionController

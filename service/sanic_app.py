@@ -46,7 +46,7 @@ def blank(settings: Settings, name: str, about: documents.About) -> App:
     app.ctx.telemetry = Telemetry(settings)
     app.ctx.events = Events(audit.write_line)
     app.ctx.background = BackgroundTasks()
-    shed = app.ctx.telemetry.metrics.observe_shed
+    shed = app.ctx.telemetry.shed
     app.ctx.admission = AdmissionController(settings.max_in_flight, lambda: app.ctx.background.orphaned, shed)
     config = _extension_config(settings, about)
     Extend(app, extensions=[OpenAPIExtension, HTTPExtension], built_in_extensions=False, config=config)

@@ -1,4 +1,4 @@
-"""How this worker is watched: metrics always, traces where they are asked for.
+"""How this worker is watched: metrics and activity always, traces where they are asked for.
 
 The parts take a plain callable each, and know of neither.
 """
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from config import Settings
 from service.events import Events
+from service.observability.activity import Activity
 from service.observability.metrics import Metrics
 from service.observability.sampler import Sampler
 from service.stores.meter import Meter
@@ -31,11 +32,13 @@ class Telemetry:
         self._sampler: Sampler | None = None
         named = [name.removeprefix("limit_") for name in Settings.model_fields if name.startswith("limit_")]
         self.metrics = Metrics(senders=settings.sms_sender, limits=[*named, *OTHER_LIMITS])
+        self.activity = Activity()
         self.tracing: Tracing | None = None
 
     def start(self, stores: Mapping[str, Meter], events: Events) -> None:
         """This process serves from now on."""
         self.metrics.start(self._settings.workers, events)
+        events.follow(self.activity.follow)
         self._sampler = Sampler(self.metrics, stores)
         self._sampler.start()
         self.tracing = self.tracing or _tracing(self._settings)
@@ -67,8 +70,14 @@ class Telemetry:
 
         return observe
 
-    def sms(self, sender: str, outcome: str, seconds: float) -> None:
-        """Record what became of one message at one sender."""
+    def shed(self, reason: str) -> None:
+        """Count one request or connection that was refused before any work."""
+        self.metrics.observe_shed(reason)
+        self.activity.note_shed()
+
+    def sms(self, sender: str, outcome: str, seconds: float, reason: str = "") -> None:
+        """Record what became of one message at one sender, and why it failed if it did."""
+        self.activity.note_sms(sender, outcome, reason)
         self.metrics.observe_sms(sender, outcome, seconds)
         if self.tracing:
             self.tracing.sms(sender, outcome, seconds)

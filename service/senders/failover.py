@@ -15,7 +15,8 @@ from service.entities import Message
 from service.errors import SmsUnavailable, TooManyRequests
 
 Takes = Callable[[str, str], bool]  # of a sender's name, and a kind of message
-Observe = Callable[[str, str, float], None]  # of a sender's name, one of the outcomes below, and the seconds
+# Of a sender's name, one of the outcomes below, the seconds, and why it failed if it did: never a number or a key.
+Observe = Callable[[str, str, float, str], None]
 SENT, FAILED, REFUSED = "sent", "failed", "refused"
 
 log = logging.getLogger(__name__)
@@ -66,18 +67,19 @@ class Failover:
                 async with asyncio.timeout(self._timeout):
                     await sender.send(message)
             except TooManyRequests as refusal:
-                self._observe(name, REFUSED, time.perf_counter() - began)
+                self._observe(name, REFUSED, time.perf_counter() - began, "")
                 log.warning("%s refuses: too many messages to this number; wait %s s", name, refusal.retry_after)
                 raise
             except Exception as error:  # noqa: BLE001 - whatever an SDK raises, the next sender may still deliver
-                self._observe(name, FAILED, time.perf_counter() - began)
+                reason = self._reason(error)
+                self._observe(name, FAILED, time.perf_counter() - began, reason)
                 known = isinstance(error, SmsUnavailable | TimeoutError)
                 level = logging.WARNING if known else logging.ERROR
-                log.log(level, "%s did not take a message: %s", name, self._reason(error))
+                log.log(level, "%s did not take a message: %s", name, reason)
                 failure = error
                 definite = definite and isinstance(error, SmsUnavailable) and error.definite
             else:
-                self._observe(name, SENT, time.perf_counter() - began)
+                self._observe(name, SENT, time.perf_counter() - began, "")
                 log.info("%s took a message", name)
                 return
         reason = "every sender failed" if failure else "no sender has a template for it"

@@ -27,6 +27,7 @@ END_ALL = Script("end_all_sessions", repeatable=True)
 UNBLOCK = Script("unblock_logins", repeatable=True)
 _WITH_SESSION = re.compile(r"(?:(?:session|token):\{[0-9]+\}:)?([0-9a-f]{16})(?::[^:]+)?", re.ASCII)
 BLOCKED = 600.0  # seconds; longer than any login takes
+LIST = re.compile(rb"sessions:\{([1-9][0-9]{0,18})\}")
 
 
 class TokenLookup(NamedTuple):
@@ -175,6 +176,12 @@ def _sessions_key(user_id: int) -> str:
 
 def _blocked_key(user_id: int) -> str:
     return f"barred:{{{user_id}}}"
+
+
+def user_of(key: bytes) -> int | None:
+    """Whose list of sessions this key is; None for any other key."""
+    found = LIST.fullmatch(key)
+    return int(found[1]) if found else None
 
 
 def key_names(session: Session) -> tuple[str, str]:

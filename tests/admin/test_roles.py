@@ -30,6 +30,7 @@ ROUTES = {
     ("DELETE", "/users/<user_id>/sessions/<session_id>"): Role.ACT,
     ("GET", "/events"): Role.LOOK,
     ("POST", "/explain"): Role.LOOK,
+    ("GET", "/now"): Role.LOOK,
     ("GET", "/operators"): Role.OWNER,
     ("POST", "/operators"): Role.OWNER,
     ("DELETE", "/operators/<name>"): Role.OWNER,

@@ -53,7 +53,7 @@ def counts() -> Counts:
 
 
 def failover(counts: Counts, timeout: float = 0.2, **senders: Sender) -> Failover:
-    return Failover(list(senders.items()), timeout, lambda name, outcome, _: counts.append((name, outcome)))
+    return Failover(list(senders.items()), timeout, lambda name, outcome, *_: counts.append((name, outcome)))
 
 
 async def test_the_first_that_takes_the_message_is_the_last_that_is_asked(
@@ -94,7 +94,7 @@ async def test_a_sender_without_a_template_for_the_purpose_is_passed_over(counts
     erasing = replace(MESSAGE, purpose=Purpose.ERASE)
     takes = lambda name, purpose: name == "b" or purpose is Purpose.LOGIN  # noqa: E731
     senders = Failover(
-        [("a", first), ("b", second)], 0.2, lambda name, outcome, _: counts.append((name, outcome)), takes
+        [("a", first), ("b", second)], 0.2, lambda name, outcome, *_: counts.append((name, outcome)), takes
     )
     await senders.send(erasing)
     await senders.send(MESSAGE)
@@ -106,7 +106,7 @@ async def test_a_notice_that_no_sender_has_a_template_for_is_sent_by_none(counts
     first, second = Scripted(), Scripted()
     takes = lambda name, kind: name == "b" and kind == "notice"  # noqa: E731
     one, both = [("a", first)], [("a", first), ("b", second)]
-    note = lambda name, outcome, _: counts.append((name, outcome))  # noqa: E731
+    note = lambda name, outcome, _, _why: counts.append((name, outcome))  # noqa: E731
     with pytest.raises(SmsUnavailable) as caught:
         await Failover(one, 0.2, note, takes).send(NOTED)
     assert caught.value.reason == "no sender has a template for it"

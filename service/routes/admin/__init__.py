@@ -2,10 +2,11 @@
 
 from service.routes.admin.events import events
 from service.routes.admin.explain import explanations
+from service.routes.admin.now import now
 from service.routes.admin.numbers import numbers
 from service.routes.admin.operators import keys, operators
 from service.routes.admin.people import people
 from service.routes.admin.sessions import sessions
 from service.routes.health import health, metrics
 
-BLUEPRINTS = (people, numbers, sessions, events, explanations, operators, keys, health, metrics)
+BLUEPRINTS = (now, people, numbers, sessions, events, explanations, operators, keys, health, metrics)

@@ -13,6 +13,7 @@ from contextlib import suppress
 from time import perf_counter
 from typing import Any, Self
 
+from redis.asyncio import RedisCluster
 from redis.exceptions import (
     ClusterError,
     ConnectionError,  # noqa: A004 - redis-py's own name; the built-in is not used here
@@ -34,6 +35,8 @@ UNREACHABLE = (ConnectionError, TimeoutError, ClusterError, InvalidResponse, Red
 PROBE = "limit:probe"  # a key to see what can be done; deploy/redis/latch.acl allows its prefix
 PING = Script("ping", repeatable=True)
 ANSWERS = 16  # that a survey of a server may wait for, each as long as an operation may take
+
+Node = Callable[..., Awaitable[Any]]  # takes a command and its arguments
 
 log = logging.getLogger(__name__)
 
@@ -153,6 +156,14 @@ class Connection:
                 return await call()
 
         return await RedisCall("survey", asyncio.ensure_future(limited()), self.meter)
+
+    async def nodes(self) -> list[Node]:
+        """Each server that takes writes, to be asked through `ask`: a Cluster's primaries, or the one there is."""
+        redis: Any = self.redis
+        if not isinstance(redis, RedisCluster):
+            return [redis.execute_command]
+        await self.ask(redis.initialize)
+        return [node.execute_command for node in redis.get_primaries()]
 
     async def ping(self) -> None:
         """Return if Redis answers, runs scripts and takes writes, full or not; of a Cluster, if any node answers."""

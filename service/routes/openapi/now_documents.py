@@ -1,0 +1,72 @@
+"""The OpenAPI description of who is online and what works. Its kin: `admin_documents.py`."""
+
+from service.http.now import WORKS
+from service.routes.openapi import schemas
+from service.routes.openapi.admin_documents import told
+from service.routes.openapi.schemas import Schema, count, record, success
+
+
+def _or_null(schema: Schema) -> Schema:
+    return {**schema, "nullable": True}
+
+
+_ACTIVE = record(
+    {
+        "last_5_minutes": count(120, "since the beginning of the minute 5 minutes ago"),
+        "last_hour": count(800, "since the beginning of the minute an hour ago"),
+        "last_day": count(5200, "since the beginning of the hour 24 hours ago"),
+    }
+)
+_SESSIONS = record(
+    {
+        "live": count(9100),
+        "standard_error": count(180, "the true number is within twice this, 19 times of 20"),
+        "estimated_at": schemas.TIME,
+    }
+)
+_MINUTE = record(
+    {
+        "at": schemas.TIME,
+        "logins": count(7),
+        "codes_sent": count(9, "of all purposes, without those of TEST_CODES"),
+        "codes_used": count(7),
+        "shed": count(0, "requests and connections refused because a worker had enough to do"),
+        "refused": {
+            "type": "object",
+            "additionalProperties": count(2),
+            "description": "requests refused by a limit, by its name",
+            "example": {"codes_per_ip": 2},
+        },
+    }
+)
+_STORE = {"type": "string", "enum": ["ok", "unavailable"]}
+_SENDER = record(
+    {
+        "name": schemas.text("aliyun"),
+        "state": {"type": "string", "enum": list(WORKS.values()), "description": "what became of its last message"},
+        "sent": count(54, "messages taken in the last hour"),
+        "failed": count(1, "messages not taken in the last hour"),
+        "refused": count(0, "messages of the last hour refused because their number gets too many"),
+        "last_sent_at": schemas.nullable("2026-01-31T12:00:00Z"),
+        "last_failed_at": schemas.nullable("2026-01-31T11:40:00Z"),
+        "last_failure": schemas.nullable("isv.BUSINESS_LIMIT_CONTROL"),
+    }
+)
+NOW = told(
+    "now",
+    "Who is online, and what works",
+    "`active`: people whose token was checked or refreshed, or who logged in (HyperLogLog, standard error 0.81 %). "
+    "`sessions`: the live ones, estimated in the background about once a minute; null until then. `by_minute`: the "
+    "last sixty, the oldest first, the one that goes on among them. Workers add what they see every 5 s. `senders`: "
+    "those of SMS_SENDER. With Redis away it is 200 all the same, `stores` says so, and what it does not tell is null.",
+    success(
+        {
+            "active": _or_null(_ACTIVE),
+            "sessions": _or_null(_SESSIONS),
+            "by_minute": {"type": "array", "items": _MINUTE, "nullable": True},
+            "stores": record({"redis": _STORE, "database": _STORE}),
+            "senders": {"type": "array", "items": _SENDER, "nullable": True},
+        },
+        "how it is now",
+    ),
+)
