@@ -24,6 +24,7 @@ import config
 from config import SettingsError
 from service import VERSION
 from service.commands import admin, check, events, migrate, operators, outages, serve, sessions
+from service.commands.acting import add_reason
 from service.embedded.data_dir import DataDirInUse, DataDirUnusable, made
 from service.embedded.pepper import with_kept_pepper
 from service.embedded.redis_server import EmbeddedRedisError
@@ -97,7 +98,7 @@ def _parser() -> argparse.ArgumentParser:
         if name == "events":
             events.add_options(sub)
         if name in {"revoke", "disable", "enable", "unlock"}:
-            sub.add_argument("--reason", default="", metavar="TEXT", help="why, for the audit trail")
+            add_reason(sub)
         if name == "revoke":
             sub.add_argument("--session", metavar="ID", help="only this one")
         if name in {"revoke", "disable"}:

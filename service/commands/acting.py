@@ -1,6 +1,7 @@
 """The stores, for a command that changes something in the name of whoever types it."""
 
 import getpass
+from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -13,6 +14,20 @@ from service.roles import Actor, Role
 from service.stores.database import Database
 from service.stores.events import EventStore
 from service.stores.redis.connection import Connection
+
+
+def add_reason(parser: ArgumentParser, *, due: bool = False) -> None:
+    """Add `--reason`; where it is `due` the command is not run without one."""
+    kind = _reason if due else str
+    parser.add_argument(
+        "--reason", type=kind, required=due, default="", metavar="TEXT", help="why, for the audit trail"
+    )
+
+
+def _reason(text: str) -> str:
+    if not text.strip():
+        raise ArgumentTypeError("should say why this is done")
+    return text
 
 
 @asynccontextmanager

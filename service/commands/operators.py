@@ -11,7 +11,7 @@ from typing import Any
 
 from config import Settings
 from service.commands import migrate
-from service.commands.acting import acting
+from service.commands.acting import acting, add_reason
 from service.commands.output import FAILED, say, table
 from service.http.operators import described
 from service.operators import Keys, Operators
@@ -36,7 +36,7 @@ def add_to(commands: Any) -> None:
             sub.add_argument("--json", action="store_true", help="for scripts")
             if verb != "list":
                 sub.add_argument("name", metavar="NAME", help="a lower-case letter, then a-z, 0-9, dot, - and _")
-                sub.add_argument("--reason", default="", metavar="TEXT", help="why, for the audit trail")
+                add_reason(sub)
             if verb == "add":
                 sub.add_argument("--role", required=True, choices=[role.value for role in Role])
 

@@ -1,12 +1,15 @@
-"""What stands before every route of the private listener: which host is asked for, whose key asks, and its role.
+"""What stands before every route of the private listener: which host is asked for, whose key asks, its role, and why.
 
-The one place where roles are enforced. A route says with `ctx_role` what it takes; one that does not takes the most.
+The one place where roles and reasons are enforced. A route says with `ctx_role` what it takes; one that does not takes
+the most. With `ctx_reason=True` it says that it is not done without a reason.
 """
+
+from typing import Any
 
 from sanic.exceptions import SanicException
 
 from service import addresses
-from service.errors import InvalidKey
+from service.errors import InvalidKey, InvalidRequest
 from service.events import ACTOR
 from service.http import devices
 from service.http.overload import SPARED
@@ -15,7 +18,9 @@ from service.http.responses import timestamp
 from service.roles import Actor, Operator, Role
 
 PATH = "/admin/v1"
-REMARK_LENGTH = 200  # characters kept of X-Reason
+REASON = "X-Reason"
+REASON_EXPECTED = "should say why this is done; UTF-8, percent-encoded"
+REMARK_LENGTH = 200  # characters kept of it
 MISDIRECTED = 421
 
 
@@ -36,7 +41,10 @@ def described(operator: Operator) -> dict[str, str | None]:
 
 
 async def admit(request: Request) -> None:
-    """Let a request through to its route. Raises InvalidKey, Forbidden, and 421 where another host is asked for."""
+    """Let a request through to its route.
+
+    Raises InvalidKey, Forbidden, InvalidRequest where a reason is due, and 421 where another host is asked for.
+    """
     ACTOR.set(None)
     if not _is_for_us(request):
         raise SanicException("misdirected", status_code=MISDIRECTED)
@@ -46,9 +54,12 @@ async def admit(request: Request) -> None:
     actor = await _actor(request)
     ACTOR.set(actor)
     request.ctx.client = actor.name  # for the log
-    needed = _needed(request)
+    said = _said_of(request)
+    needed = getattr(said, "role", Role.OWNER)
     if not actor.role.reaches(needed):
         request.app.ctx.keys.refuse(actor, needed)
+    if getattr(said, "reason", False) and not actor.remark:
+        raise InvalidRequest({REASON: REASON_EXPECTED})
 
 
 def _is_for_us(request: Request) -> bool:
@@ -67,13 +78,13 @@ async def _actor(request: Request) -> Actor:
     if key is None:
         raise InvalidKey(sent=False)
     actor = await request.app.ctx.keys.identify(key)
-    remark = devices.readable(request.raw.head.header(b"x-reason"))[:REMARK_LENGTH]
+    remark = devices.readable(request.raw.head.header(REASON.lower().encode()))[:REMARK_LENGTH]
     return actor._replace(remark=remark)
 
 
-def _needed(request: Request) -> Role:
-    """The role that the route takes; HEAD takes what GET does."""
+def _said_of(request: Request) -> Any:
+    """What the route says of itself; HEAD takes what GET does."""
     route = request.route
     if request.method == "HEAD":
         route, _, _ = request.app.router.get(request.path, "GET", None)
-    return getattr(route.ctx, "role", Role.OWNER) if route else Role.OWNER
+    return route.ctx if route else None

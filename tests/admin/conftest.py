@@ -12,6 +12,7 @@ from sanic_ext.extensions.openapi.builders import SpecificationBuilder
 
 from config import Settings
 from service import admin
+from service.http.requests import App
 from service.roles import Role
 from tests.client import Api
 from tests.conftest import Clock, Outbox
@@ -66,12 +67,15 @@ def _documents_apart() -> Iterator[None]:
 def start_console(
     _documents_apart: None, make_settings: Callable[..., Settings], sanic_client: Any, clock: Clock, outbox: Outbox
 ) -> StartConsole:
-    """Start a private listener, with a key of each role. Settings that are passed win."""
+    """Start a private listener, with a key of each role. Settings that are passed win; `prepare` gets the app first."""
 
-    async def starter(*, with_keys: bool = True, **overrides: Any) -> Console:
+    async def starter(
+        *, with_keys: bool = True, prepare: Callable[[App], object] = lambda _: None, **overrides: Any
+    ) -> Console:
         settings = make_settings(**{"admin_port": 8001, **overrides})
         app = admin.build(settings, name=f"latch-admin-{next(_apps)}", clock=clock)
         app.config.TOUCHUP = False
+        prepare(app)
         caplogs = [handler for handler in logging.root.handlers if isinstance(handler, LogCaptureHandler)]
         client = await sanic_client(app, verify=False, trust_env=False)
         logging.root.handlers += [handler for handler in caplogs if handler not in logging.root.handlers]

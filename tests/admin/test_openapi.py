@@ -5,7 +5,7 @@ from openapi_spec_validator import validate
 
 from service.http.errors import STATUS
 from tests.admin.conftest import ADMIN, StartConsole
-from tests.admin.test_roles import ROUTES
+from tests.admin.test_roles import REASON_DUE, ROUTES
 from tests.api.test_openapi import METHODS
 
 pytestmark = pytest.mark.slow
@@ -24,13 +24,17 @@ async def test_every_route_is_described_with_its_failures_and_takes_a_key(start_
         for method, operation in item.items()
         if method in METHODS
     }
-    routes = {(method, f"{ADMIN}{path}".replace("<", "{").replace(">", "}")) for method, path in ROUTES}
+    routes, due = (
+        {(method, f"{ADMIN}{path}".replace("<", "{").replace(">", "}")) for method, path in those}
+        for those in (ROUTES, REASON_DUE)
+    )
     assert set(described) == routes | {("GET", "/healthz"), ("GET", "/readyz"), ("GET", "/metrics")}
     for route in routes:
         operation = described[route]
         assert operation["security"] == [{"key": []}], route
         assert {"401", "403", "500", "503"} <= set(operation["responses"]), route
-        assert [one["name"] for one in operation["parameters"]].count("X-Reason") == 1, route
+        [reason] = [one for one in operation["parameters"] if one["name"] == "X-Reason"]
+        assert reason["required"] == (route in due), route
         for status, failure in operation["responses"].items():
             if int(status) >= 400:
                 codes = failure["content"]["application/json"]["schema"]["properties"]["error"]["enum"]

@@ -5,8 +5,11 @@ from typing import Any
 
 import httpx
 import pytest
+from sanic import HTTPResponse
 
 from service.events import Event
+from service.http.requests import App, Request
+from service.http.responses import nothing
 from service.roles import Role
 from tests.admin.conftest import ADMIN, HOST, Console, StartConsole
 from tests.client import Api, error
@@ -33,6 +36,8 @@ ROUTES = {
     ("POST", "/keys"): Role.OWNER,
     ("DELETE", "/keys/<name>"): Role.OWNER,
 }
+# Those that are not done without a reason.
+REASON_DUE: set[tuple[str, str]] = set()
 OPEN = ["/healthz", "/readyz", "/metrics", "/docs", "/docs/openapi.json"]
 
 
@@ -56,6 +61,43 @@ async def test_every_route_takes_its_role_and_no_less(console: Console) -> None:
                 assert response.status_code in {200, 400, 404}, (method, path, role, response.text)
             else:
                 assert error(response) == (403, "forbidden"), (method, path, role)
+
+
+async def test_what_needs_a_reason_is_refused_without_one(console: Console) -> None:
+    due = {
+        (method, f"/{route.path}".removeprefix(ADMIN).replace(":str>", ">"))
+        for route in console.app.router.routes
+        for method in route.methods - {"HEAD", "OPTIONS"}
+        if getattr(route.ctx, "reason", False)
+    }
+    assert due == REASON_DUE
+    for method, path in ROUTES:
+        response = await console.as_role(Role.OWNER, method, filled(path))
+        is_named = "X-Reason" in (response.json().get("fields", {}) if response.content else {})
+        assert is_named == ((method, path) in due), (method, path, response.text)
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "DELETE"])
+async def test_a_reason_is_asked_for_after_the_role_and_before_all_else(
+    api: Api, start_console: StartConsole, method: str
+) -> None:
+    def add_routes(app: App) -> None:
+        for one in {method, "GET"} - {"HEAD"}:
+            app.add_route(asked, f"{ADMIN}/why", [one], name=one, ctx_role=Role.ACT, ctx_reason=True)
+
+    async def asked(_: Request) -> HTTPResponse:
+        return nothing()
+
+    assert api
+    console = await start_console(prepare=add_routes)
+    assert (await console.as_role(Role.LOOK, method, "/why")).status_code == 403
+    for reason in ("", "%20", "%20%0A", "%E3%80%80", "%E2%80%8B"):
+        response = await console.as_role(Role.ACT, method, "/why", headers={"X-Reason": reason})
+        assert response.status_code == 400, reason
+        if method != "HEAD":
+            assert set(response.json()["fields"]) == {"X-Reason"}
+    for reason in ("lost phone", "%E6%8A%95%E8%AF%89"):
+        assert (await console.as_role(Role.ACT, method, "/why", headers={"X-Reason": reason})).status_code == 204
 
 
 async def test_without_a_key_every_route_is_closed(console: Console) -> None:

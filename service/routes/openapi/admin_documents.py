@@ -7,6 +7,7 @@ from sanic_ext.extensions.openapi.definitions import Parameter, RequestBody, Res
 from service.entities import UserStatus
 from service.errors import Forbidden, InvalidKey, InvalidRequest, NotFound, ServiceError, ServiceUnavailable
 from service.events import Event
+from service.http.operators import REASON
 from service.routes.openapi import schemas
 from service.routes.openapi.documents import About
 from service.routes.openapi.schemas import NOT_JSON, TOO_LARGE, count, nothing, operation, record, success, text
@@ -16,15 +17,15 @@ ABOUT = About(
     "Latch, for operators",
     """
 People, their sessions, and who may look and act here. A key comes as `Authorization: Bearer`; `X-Reason`
-(percent-encoded UTF-8) stands in the audit trail beside its name. Roles: `look` reads and explains, `act` does the
-rest, `owner` sees to operators and keys. Numbers, and names that hold their user's number, are masked.
+(percent-encoded UTF-8) stands in the audit trail beside its name, and is due where it is said to be required. Roles:
+`look` reads and explains, `act` does the rest, `owner` sees to operators and keys. Numbers, and names that hold their
+user's number, are masked.
 Whatever asks for another host than that of CONSOLE_URL is 421.
 A success is `{"message": "ok", "data": {...}}`; a failure is `{"message", "error", "request_id"}`.
 """.strip(),
 )
 
 _ALWAYS = (InvalidKey, Forbidden, ServiceUnavailable)
-_REASON = Parameter("X-Reason", str, "header", description="why; for the audit trail")
 _USER_ID = Parameter("user_id", int, "path", required=True, example=42)
 _STATUS = {"type": "string", "enum": [status.value for status in UserStatus]}
 _USER = {
@@ -48,10 +49,15 @@ def told(
     *,
     path: tuple[Parameter, ...] = (),
     body: RequestBody | None = None,
+    reason_due: bool = False,
 ) -> dict[str, Any]:
-    """An operation of the private listener: what all of them have in common, and what is its own."""
+    """An operation of the private listener: what all of them have in common, and what is its own.
+
+    `reason_due`: it is not done without one, as `ctx_reason` of its route says; InvalidRequest is among its errors.
+    """
     refused = (TOO_LARGE, NOT_JSON) if body else (TOO_LARGE,)
-    more: dict[str, Any] = {"parameter": [*path, _REASON], **({"body": body} if body else {})}
+    reason = Parameter(REASON, str, "header", required=reason_due, description="why; for the audit trail")
+    more: dict[str, Any] = {"parameter": [*path, reason], **({"body": body} if body else {})}
     return operation(tag, summary, description, answer, (*errors, *_ALWAYS), refused=refused, secured=KEY, **more)
 
 
