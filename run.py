@@ -23,7 +23,7 @@ from collections.abc import Sequence
 import config
 from config import SettingsError
 from service import VERSION
-from service.commands import admin, check, events, migrate, operators, outages, serve, sessions
+from service.commands import admin, check, events, migrate, operators, outages, personal_data, serve, sessions
 from service.commands.acting import add_reason
 from service.embedded.data_dir import DataDirInUse, DataDirUnusable, made
 from service.embedded.pepper import with_kept_pepper
@@ -83,6 +83,12 @@ def _parser() -> argparse.ArgumentParser:
         ("enable", sessions.run, "let a user log in again"),
         ("unlock", sessions.run, "forget a number's wrong tries, codes and cool-down"),
         ("explain", sessions.run, "say whether a token is live, whose it is, and if not, why"),
+        (
+            "erase",
+            personal_data.run,
+            "erase a person: sessions, row, codes, limits; events bear an id that says nothing",
+        ),
+        ("export", personal_data.run, "print all that is kept of a person, as JSON"),
         ("events", events.run, "what has happened, newest first: the audit trail"),
     ):
         sub = commands.add_parser(name, help=explained, description=explained)
@@ -97,6 +103,8 @@ def _parser() -> argparse.ArgumentParser:
             sub.add_argument("--json", action="store_true", help="for scripts")
         if name == "events":
             events.add_options(sub)
+        if command is personal_data.run:
+            personal_data.add_options(sub, name)
         if name in {"revoke", "disable", "enable", "unlock"}:
             add_reason(sub)
         if name == "revoke":

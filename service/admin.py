@@ -13,6 +13,7 @@ from service.http.requests import App
 from service.observability import logs
 from service.operators import Keys, Operators
 from service.people import People
+from service.personal_data import PersonalData
 from service.routes.admin import BLUEPRINTS
 from service.routes.openapi import admin_documents
 from service.runtime.admission import DRAIN_GRACE
@@ -22,6 +23,7 @@ from service.stores.codes import CodeStore
 from service.stores.database import Database
 from service.stores.directory import Directory
 from service.stores.events import EventStore
+from service.stores.operator_links import OperatorLinks
 from service.stores.operators import KeyStore, OperatorStore
 from service.stores.redis.connection import Connection
 from service.stores.sessions import SessionStore
@@ -72,8 +74,12 @@ def _join(context: Context, connection: Connection, database: Database, clock: C
     context.sessions = Sessions(SessionStore(connection), events, clock)
     context.users = Users(UserStore(database), context.sessions, events)
     limits = limits_of(settings, connection, events, clock)
-    context.people = People(Directory(database), context.users, limits, CodeStore(connection), events)
-    context.operators = Operators(OperatorStore(database), events, clock)
+    codes = CodeStore(connection)
+    context.people = People(Directory(database), context.users, limits, codes, events)
+    context.operators = Operators(
+        OperatorStore(database), OperatorLinks(connection), settings.console_address, events, clock
+    )
     context.keys = Keys(KeyStore(database), events, clock)
     context.trail = Trail(EventStore(database), clock)
+    context.personal_data = PersonalData(UserStore(database), context.sessions, limits, codes, context.trail, events)
     context.health = Health({"redis": connection.ping, "database": database.ping}, timeout=settings.stores_timeout)

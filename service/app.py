@@ -19,6 +19,7 @@ from service.http.fastpath import FastRoutes
 from service.http.requests import App
 from service.logins import Logins
 from service.observability import logs
+from service.personal_data import PersonalData
 from service.routes import BLUEPRINTS, FAST_ROUTES
 from service.routes.health import metrics
 from service.routes.openapi import documents, schemas
@@ -95,7 +96,7 @@ def _join(context: Context, connection: Connection, database: Database, clock: C
     context.logins = Logins(settings, context.codes, users, sessions, logins, events, clock)
     context.sessions = Sessions(sessions, events, clock)
     context.users = Users(users, context.sessions, events)
-    context.accounts = Accounts(
-        context.users, users, context.sessions, context.codes, limits, Trail(EventStore(database), clock), events
-    )
+    trail = Trail(EventStore(database), clock)
+    personal_data = PersonalData(users, context.sessions, limits, codes, trail, events)
+    context.accounts = Accounts(context.users, users, context.sessions, context.codes, trail, personal_data, events)
     context.health = Health({"redis": connection.ping, "database": database.ping}, timeout=settings.stores_timeout)

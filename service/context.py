@@ -15,6 +15,7 @@ from service.logins import Logins
 from service.observability.telemetry import Telemetry
 from service.operators import Keys, Operators
 from service.people import People
+from service.personal_data import PersonalData
 from service.runtime.admission import AdmissionController
 from service.runtime.background import BackgroundTasks
 from service.sessions import Sessions
@@ -41,6 +42,7 @@ class Context:
     logins: Logins
     operators: Operators
     people: People
+    personal_data: PersonalData  # on the private listener alone
     admission: AdmissionController
     telemetry: Telemetry
     sessions: Sessions

@@ -120,11 +120,15 @@ class Limits:
         await self._refund(self.logins(ip))
         self.refuse(refusal.name, refusal.wait, mobile, LOCKED if refusal.is_long else None)
 
-    async def forget(self, mobile: str) -> bool:
-        """Forget all that this number has spent: tries, codes, cool-down. False where that was nothing."""
-        spent = await settled(*self._store.forget((*self.tries(mobile), *self._budget("codes_per_number", mobile))))
-        was_cooling = await self._cooldowns.forget(mobile)
-        return was_cooling or any(spent)
+    async def forget(self, mobile: str) -> int:
+        """Forget all that this number has spent: tries, codes, cool-down. Returns of how many something was kept."""
+        spent = await settled(*self._store.forget(self._of_number(mobile)))
+        return int(sum(spent)) + await self._cooldowns.forget(mobile)
+
+    async def count(self, mobile: str) -> int:
+        """What `forget` would return."""
+        spent = await settled(*self._store.count(self._of_number(mobile)))
+        return int(sum(spent)) + await self._cooldowns.has(mobile)
 
     def note(self, name: str, mobile: str | None = None) -> None:
         """Note which limit refuses."""
@@ -145,6 +149,9 @@ class Limits:
             *self._budget("codes_per_prefix", mobile[:PREFIX_DIGITS]),
             *self._budget("codes_total", ALL),
         )
+
+    def _of_number(self, mobile: str) -> tuple[Budget, ...]:
+        return *self.tries(mobile), *self._budget("codes_per_number", mobile)
 
     def _by_address(self, ip: str) -> tuple[Budget, ...]:
         return self._budget("codes_per_ip", addresses.counted(ip))

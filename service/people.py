@@ -64,7 +64,7 @@ class People:
         had_spent = await self._limits.forget(mobile)
         had_code = await self._codes.forget(mobile)
         self._events.record(Event.NUMBER_UNLOCKED, mobile=mobile)
-        return had_spent or had_code
+        return bool(had_spent or had_code)
 
 
 def _page(found: list[User]) -> Found:

@@ -16,6 +16,7 @@ from config import Settings
 from service import mobiles
 from service.backing import limits_of
 from service.commands.acting import acting
+from service.commands.asking import is_confirmed
 from service.commands.output import DONE, FAILED, say, table
 from service.embedded.running import running_redis
 from service.entities import EndReason, Session, User, UserStatus, id_in
@@ -42,7 +43,7 @@ def run(settings: Settings, chosen: Namespace) -> int:
 
 async def _run(settings: Settings, chosen: Namespace) -> int:
     who, as_json = " ".join(chosen.subject), chosen.json  # a number may come in several words
-    confirm = partial(_is_confirmed, yes=getattr(chosen, "yes", False))
+    confirm = partial(is_confirmed, yes=getattr(chosen, "yes", False))
     async with opened(settings, getattr(chosen, "reason", "")) as does:
         if chosen.name == "sessions":
             return await does.list_sessions(who, as_json=as_json)
@@ -55,13 +56,6 @@ async def _run(settings: Settings, chosen: Namespace) -> int:
         if chosen.name == "unlock":
             return await does.unlock(who, as_json=as_json)
         return await does.explain(sys.stdin.readline().strip() if who == "-" else who, as_json=as_json)
-
-
-def _is_confirmed(question: str, *, yes: bool) -> bool:
-    if yes:
-        return True
-    print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)
-    return sys.stdin.readline().strip().lower() in {"y", "yes"}
 
 
 class OperatorCommands:

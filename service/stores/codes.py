@@ -107,9 +107,13 @@ class CodeStore:
         """Delete the code and its number's wrong tries. False where the lease has run out."""
         return bool(await self._connection.run(*self.spending(lease)))
 
-    async def forget(self, mobile: str) -> bool:
-        """Delete the codes of all purposes, whoever holds them. False where there were none."""
-        return any(await settled(*(self._connection.delete(_code_key(mobile, purpose)) for purpose in Purpose)))
+    async def forget(self, mobile: str) -> int:
+        """Delete the codes of all purposes, whoever holds them. Returns how many there were."""
+        return int(sum(await settled(*(self._connection.delete(_code_key(mobile, purpose)) for purpose in Purpose))))
+
+    async def count(self, mobile: str) -> int:
+        """How many codes there are, of all purposes. Changes nothing."""
+        return int(await self._connection.read("EXISTS", *(_code_key(mobile, purpose) for purpose in Purpose)))
 
     def spending(self, lease: CodeLease, past: PastLogin | None = None) -> ScriptCall:
         """What deletes the code and its number's wrong tries. It returns 0 where the lease has run out.

@@ -50,6 +50,10 @@ class CooldownStore:
         """Forget a number's cool-downs. False where there were none."""
         return bool(await self._connection.delete(_key(mobile)))
 
+    async def has(self, mobile: str) -> bool:
+        """Whether anything is kept of a number's cool-downs."""
+        return bool(await self._connection.read("EXISTS", _key(mobile)))
+
     async def _end_hold(self, mobile: str, started: float, *, sent: bool) -> bool:
         return bool(await self._connection.run(END_HOLD, [_key(mobile)], [milliseconds(started), int(sent)]))
 

@@ -22,6 +22,8 @@ ROUTES = {
     ("POST", "/users/search"): Role.LOOK,
     ("GET", "/users/<user_id>"): Role.LOOK,
     ("PATCH", "/users/<user_id>"): Role.ACT,
+    ("DELETE", "/users/<user_id>"): Role.ACT,
+    ("GET", "/users/<user_id>/export"): Role.ACT,
     ("POST", "/users/<user_id>/reveal"): Role.ACT,
     ("POST", "/users/<user_id>/unlock"): Role.ACT,
     ("GET", "/users/<user_id>/sessions"): Role.LOOK,
@@ -31,13 +33,14 @@ ROUTES = {
     ("POST", "/explain"): Role.LOOK,
     ("GET", "/operators"): Role.OWNER,
     ("POST", "/operators"): Role.OWNER,
+    ("POST", "/operators/<name>/link"): Role.OWNER,
     ("DELETE", "/operators/<name>"): Role.OWNER,
     ("GET", "/keys"): Role.OWNER,
     ("POST", "/keys"): Role.OWNER,
     ("DELETE", "/keys/<name>"): Role.OWNER,
 }
 # Those that are not done without a reason.
-REASON_DUE: set[tuple[str, str]] = set()
+REASON_DUE: set[tuple[str, str]] = {("DELETE", "/users/<user_id>"), ("GET", "/users/<user_id>/export")}
 OPEN = ["/healthz", "/readyz", "/metrics", "/docs", "/docs/openapi.json"]
 
 
