@@ -138,10 +138,13 @@ async def test_a_link_is_good_once_and_the_last_one_alone(
     again = await console.as_role(Role.OWNER, "POST", "/operators/ada/link")
     assert (again.status_code, again.json()["data"]["expires_in"]) == (201, 600)
     first, second = (LINK.fullmatch(answer.json()["data"]["link"]) for answer in (added, again))
-    assert first and second
+    assert first
+    assert second
     assert first[1] not in caplog.text + second[1]
     assert second[1] not in caplog.text
-    assert [record.reason for record in caplog.records if record.getMessage() == "operator_linked"] == ["ada"] * 2
+    assert [vars(record)["reason"] for record in caplog.records if record.getMessage() == "operator_linked"] == [
+        "ada"
+    ] * 2
     assert await redis.keys("operator:*") == [b"operator:{ada}:link"]
     assert await redis.get("operator:{ada}:link") == hashlib.sha256(second[1].encode()).hexdigest().encode()
     assert 590_000 < await redis.pttl("operator:{ada}:link") <= 600_000
