@@ -6,9 +6,9 @@ import sys
 import time
 from argparse import ArgumentParser, Namespace
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from pathlib import Path
-from typing import BinaryIO
+from typing import TextIO
 
 from config import Settings, SettingsError
 from service import mobiles
@@ -66,17 +66,17 @@ async def _erase(data: PersonalData, user_id: int, chosen: Namespace) -> int:
 
 async def _export(data: PersonalData, user_id: int, chosen: Namespace) -> int:
     kept = await data.export(user_id)
-    with _file(chosen.out) if chosen.out else os.fdopen(os.dup(sys.stdout.fileno()), "wb") as file:
+    with _file(chosen.out) if chosen.out else nullcontext(sys.stdout) as file:
         async for piece in pieces(kept, data.events_of(user_id)):
-            file.write(piece)
-        file.write(b"\n")
+            file.write(piece.decode())
+        file.write("\n")
     return DONE
 
 
-def _file(path: Path) -> BinaryIO:
+def _file(path: Path) -> TextIO:
     """A new one, so that it is never written to what others can read. Raises SettingsError."""
     try:
-        return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, OWNERS_ALONE), "wb")
+        return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, OWNERS_ALONE), "w", encoding="utf-8")
     except OSError as error:
         raise SettingsError(f"--out {path}: {error.strerror}") from error
 

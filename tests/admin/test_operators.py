@@ -122,7 +122,7 @@ def test_an_operator_is_added_listed_and_removed_by_commands(folder: Path) -> No
 
 
 def test_an_operator_is_added_without_a_link_while_redis_is_away(folder: Path, unused_port: int) -> None:
-    away = {"REDIS_URL": f"redis://127.0.0.1:{unused_port}"}
+    away = {"REDIS_URL": f"redis://127.0.0.1:{unused_port}", "CODE_PEPPER": "a pepper for the tests alone"}
     added = run_here("operators add ada --role act --json", folder, **away)
     assert (added.returncode, json.loads(added.stdout)["link"]) == (0, None)
     assert "no link could be made: latch operators link ada" in added.stderr
