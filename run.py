@@ -23,7 +23,19 @@ from collections.abc import Sequence
 import config
 from config import SettingsError
 from service import VERSION
-from service.commands import admin, check, events, migrate, now, numbers, operators, outages, serve, sessions
+from service.commands import (
+    admin,
+    check,
+    events,
+    migrate,
+    now,
+    numbers,
+    operators,
+    outages,
+    personal_data,
+    serve,
+    sessions,
+)
 from service.commands.acting import add_reason
 from service.embedded.data_dir import DataDirInUse, DataDirUnusable, made
 from service.embedded.pepper import with_kept_pepper
@@ -84,6 +96,12 @@ def _parser() -> argparse.ArgumentParser:
         ("unlock", sessions.run, "forget a number's wrong tries, codes and cool-down"),
         ("explain", sessions.run, "say whether a token is live, whose it is, and if not, why"),
         ("now", now.run, "who is online, what has happened in the last hour, and which stores and senders work"),
+        (
+            "erase",
+            personal_data.run,
+            "erase a person: sessions, row, codes, limits; events bear an id that says nothing",
+        ),
+        ("export", personal_data.run, "print all that is kept of a person, as JSON"),
         ("events", events.run, "what has happened, newest first: the audit trail"),
     ):
         sub = commands.add_parser(name, help=explained, description=explained)
@@ -100,6 +118,8 @@ def _parser() -> argparse.ArgumentParser:
             sub.add_argument("--json", action="store_true", help="for scripts")
         if name == "events":
             events.add_options(sub)
+        if command is personal_data.run:
+            personal_data.add_options(sub, name)
         if name in {"revoke", "disable", "enable", "unlock"}:
             add_reason(sub)
         if name == "unlock":

@@ -6,14 +6,14 @@ breaks down between has let nobody in, and can be done again.
 
 import logging
 from collections.abc import AsyncIterator, Coroutine
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from typing import Any
 
 from service.codes import FIXED_STAYS, NO_NUMBER, Codes
 from service.entities import EndReason, Identity, Purpose, User
 from service.errors import InvalidCode, InvalidRequest, InvalidToken, MobileTaken, ServiceUnavailable
 from service.events import Event, Events
-from service.limits import Limits
+from service.personal_data import PersonalData
 from service.runtime import deadline
 from service.runtime.background import settled
 from service.sessions import Sessions
@@ -34,16 +34,16 @@ class Accounts:
         store: UserStore,
         sessions: Sessions,
         codes: Codes,
-        limits: Limits,
         trail: Trail,
+        personal_data: PersonalData,
         events: Events,
     ) -> None:
         self._users = users
         self._store = store
         self._sessions = sessions
         self._codes = codes
-        self._limits = limits
         self._trail = trail
+        self._personal_data = personal_data
         self._events = events
 
     async def rename(self, user_id: int, name: str) -> User:
@@ -86,15 +86,8 @@ class Accounts:
         user = await self._users.who(user_id)
         mobile = _number_of(user)
         async with self._lent(Purpose.ERASE, ip, (mobile, code)) as leases:
-            try:
-                await self._sessions.end_all(user.id, EndReason.REVOKED, block_logins=True)
-                await self._limits.forget(mobile)
-                await self._store.erase(user.id)
-            except Exception:
-                with suppress(ServiceUnavailable), deadline.cleanup_allowance():
-                    await self._sessions.unblock_logins(user.id)
-                raise
-        self._events.record(Event.USER_ERASED, user_id=user.id)  # without the number: it is to be forgotten
+            await self._personal_data.remove(user.id, mobile)
+        self._personal_data.note(user.id)
         await _best_effort(*(self._codes.spend(lease) for lease in leases))
         await self._forget(user.id)
         await _best_effort(self._codes.forget(mobile))

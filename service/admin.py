@@ -17,6 +17,7 @@ from service.numbers import Numbers
 from service.observability import logs
 from service.operators import Keys, Operators
 from service.people import People
+from service.personal_data import PersonalData
 from service.routes.admin import BLUEPRINTS
 from service.routes.openapi import admin_documents
 from service.runtime.admission import DRAIN_GRACE
@@ -31,6 +32,7 @@ from service.stores.database import Database
 from service.stores.directory import Directory
 from service.stores.events import EventStore
 from service.stores.numbers import NumberStore
+from service.stores.operator_links import OperatorLinks
 from service.stores.operators import KeyStore, OperatorStore
 from service.stores.redis.connection import Connection
 from service.stores.sessions import SessionStore
@@ -94,8 +96,12 @@ def _join(context: Context, connection: Connection, database: Database, clock: C
     context.numbers = Numbers(
         context.users, NumberStore(database), context.sessions, codes, names, notices, settings.fixed_codes, events
     )
-    context.operators = Operators(OperatorStore(database), events, clock)
+    links = OperatorLinks(connection)
+    context.operators = Operators(OperatorStore(database), links, settings.console_address, events, clock)
     context.keys = Keys(KeyStore(database), events, clock)
+    context.personal_data = PersonalData(
+        UserStore(database), context.sessions, limits, codes, names, context.trail, events
+    )
     context.health = health_of(settings, connection, database)
     census = SessionCensus(connection, sessions)
     context.now = Now(ActivityStore(connection), census, context.health, settings.sms_sender, clock)

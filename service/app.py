@@ -18,8 +18,10 @@ from service.http import devices, middleware
 from service.http.fastpath import FastRoutes
 from service.http.requests import App
 from service.logins import Logins
+from service.number_names import NumberNames
 from service.observability import logs
 from service.observability.activity import ActivityWriter
+from service.personal_data import PersonalData
 from service.routes import BLUEPRINTS, FAST_ROUTES
 from service.routes.health import metrics, moved_metrics
 from service.routes.openapi import documents, schemas
@@ -104,7 +106,7 @@ def _join(context: Context, connection: Connection, database: Database, clock: C
     context.logins = Logins(settings, context.codes, users, sessions, logins, events, clock)
     context.sessions = Sessions(sessions, events, clock)
     context.users = Users(users, context.sessions, events)
-    context.accounts = Accounts(
-        context.users, users, context.sessions, context.codes, limits, Trail(EventStore(database), clock), events
-    )
+    names, trail = NumberNames(settings.number_name_key), Trail(EventStore(database), clock)
+    personal_data = PersonalData(users, context.sessions, limits, codes, names, trail, events)
+    context.accounts = Accounts(context.users, users, context.sessions, context.codes, trail, personal_data, events)
     context.health = health_of(settings, connection, database)

@@ -17,6 +17,7 @@ from service.numbers import Numbers
 from service.observability.telemetry import Telemetry
 from service.operators import Keys, Operators
 from service.people import People
+from service.personal_data import PersonalData
 from service.runtime.admission import AdmissionController
 from service.runtime.background import BackgroundTasks
 from service.runtime.periodic import Periodic
@@ -47,6 +48,7 @@ class Context:
     now: Now  # on the private listener alone
     operators: Operators
     people: People
+    personal_data: PersonalData  # on the private listener alone
     admission: AdmissionController
     telemetry: Telemetry
     sessions: Sessions

@@ -124,12 +124,17 @@ class Limits:
         await self._refund(self.logins(ip))
         self.refuse(refusal.name, refusal.wait, mobile, LOCKED if refusal.is_long else None)
 
-    async def forget(self, mobile: str) -> bool:
-        """Forget all that this number has spent: tries, codes, cool-down. False where that was nothing."""
+    async def forget(self, mobile: str) -> int:
+        """Forget all that this number has spent: tries, codes, cool-down. Returns of how many something was kept."""
         name = self._names.of(mobile)
         spent = await settled(*self._store.forget(self._of_number(name)))
-        was_cooling = await self._cooldowns.forget(name)
-        return was_cooling or any(spent)
+        return int(sum(spent)) + await self._cooldowns.forget(name)
+
+    async def count(self, mobile: str) -> int:
+        """What `forget` would return."""
+        name = self._names.of(mobile)
+        spent = await settled(*self._store.count(self._of_number(name)))
+        return int(sum(spent)) + await self._cooldowns.has(name)
 
     def keys(self, mobile: str) -> list[str]:
         """Where that stands in Redis, or would: all that `forget` deletes."""

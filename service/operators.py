@@ -10,7 +10,8 @@ from typing import NoReturn
 from service.entities import Clock
 from service.errors import Forbidden, InvalidKey, InvalidRequest, NotFound, ServiceUnavailable
 from service.events import Event, Events
-from service.roles import NAME, NAME_EXPECTED, Actor, Operator, Role
+from service.roles import LINK_LIFE, NAME, NAME_EXPECTED, Actor, Operator, Role
+from service.stores.operator_links import OperatorLinks
 from service.stores.operators import KeyStore, OperatorStore
 
 PREFIX = "latch_"  # of every key: who finds one in a repository or a log sees what it is
@@ -47,15 +48,53 @@ class _Register:
 
 
 class Operators(_Register):
-    """The people. How they log in is not told here."""
+    """The people. Each enrols by a link, whose secret is handed out once; only its digest is kept, in Redis."""
 
     noun, removed = "operator", Event.OPERATOR_REMOVED
 
-    async def add(self, name: str, role: Role) -> None:
-        """Raises InvalidRequest where the name is none, or taken."""
+    def __init__(self, store: OperatorStore, links: OperatorLinks, console: str, events: Events, clock: Clock) -> None:
+        """`console` is the address that links begin with."""
+        super().__init__(store, events, clock)
+        self._links = links
+        self._console = console
+
+    async def add(self, name: str, role: Role) -> str | None:
+        """Add a person, and return the link; None while Redis is away, and `link` makes one later.
+
+        Raises InvalidRequest where the name is none, or taken.
+        """
         if not await self._store.add(named(name), role, self._now()):
             raise InvalidRequest({"name": TAKEN})
         self._events.record(Event.OPERATOR_ADDED, reason=f"{name} {role.value}")
+        try:
+            return await self._new_link(name)
+        except ServiceUnavailable:
+            log.warning("operator %s is added, but has no link yet: latch operators link %s", name, name)
+            return None
+
+    async def link(self, name: str) -> str:
+        """Make a link that a passkey is enrolled by; one made before is good no more. Raises NotFound."""
+        if not (NAME.fullmatch(name) and await self._store.has(name)):
+            raise NotFound(f"there is no {self.noun} {name}")
+        return await self._new_link(name)
+
+    async def spend_link(self, name: str, secret: str) -> bool:
+        """Whether the secret is that of the operator's link, which is good no more after that."""
+        return await self._links.spend(name, _digest(secret))
+
+    async def remove(self, name: str) -> None:
+        """As for keys; a link goes too. One that Redis could not be told of ends by itself, and is nobody's."""
+        await super().remove(name)
+        try:
+            await self._links.forget(name)
+        except ServiceUnavailable:
+            log.warning("operator %s is removed; a link made for them ends within %d s", name, LINK_LIFE)
+
+    async def _new_link(self, name: str) -> str:
+        secret = secrets.token_urlsafe(32)
+        await self._links.put(name, _digest(secret), LINK_LIFE)
+        self._events.record(Event.OPERATOR_LINKED, reason=name)
+        return f"{self._console}/enrol#{name}.{secret}"
 
 
 class Keys(_Register):

@@ -86,7 +86,7 @@ class People:
         had_spent = await self._limits.forget(mobile)
         had_code = await self._codes.forget(self._names.of(mobile))
         self._events.record(Event.NUMBER_UNLOCKED, mobile=mobile)
-        return had_spent or had_code
+        return bool(had_spent or had_code)
 
     def keys(self, mobile: str) -> list[str]:
         """Where Redis keeps what `unlock` forgets, whether or not anything stands there now: all in one slot."""

@@ -7,9 +7,10 @@ from sanic_ext import openapi
 
 from service.entities import EndReason, Identity, Session
 from service.errors import InvalidRequest
+from service.http.exports import described
 from service.http.guards import authenticated, changes_state
 from service.http.requests import BASE_PATH, Request
-from service.http.responses import nothing, ok, timestamp
+from service.http.responses import nothing, ok
 from service.routes.openapi import documents
 
 sessions = Blueprint("sessions", url_prefix=f"{BASE_PATH}/sessions")
@@ -54,15 +55,3 @@ async def end_sessions(request: Request, identity: Identity) -> HTTPResponse:
 def _of_caller(session: Session, identity: Identity) -> dict[str, Any]:
     current = session.session_id == identity.session_id
     return {"id": session.session_id, "current": current, **described(session)}
-
-
-def described(session: Session) -> dict[str, Any]:
-    """A session as its user and operators see it."""
-    return {
-        "id": session.session_id,
-        "device": session.device.name,
-        "ip": session.device.ip,
-        "created_at": timestamp(session.created_at),
-        "refreshed_at": timestamp(session.refreshed_at),
-        "expires_at": timestamp(session.expires_at),
-    }

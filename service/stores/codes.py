@@ -108,9 +108,13 @@ class CodeStore:
         """Delete the code and its number's wrong tries. False where the lease has run out."""
         return bool(await self._connection.run(*self.spending(lease)))
 
-    async def forget(self, name: NumberName) -> bool:
-        """Delete the codes of all purposes, whoever holds them. False where there were none."""
-        return any(await settled(*map(self._connection.delete, key_names(name))))
+    async def forget(self, name: NumberName) -> int:
+        """Delete the codes of all purposes, whoever holds them. Returns how many there were."""
+        return int(sum(await settled(*map(self._connection.delete, key_names(name)))))
+
+    async def count(self, name: NumberName) -> int:
+        """How many codes there are, of all purposes. Changes nothing."""
+        return int(await self._connection.read("EXISTS", *key_names(name)))
 
     def spending(self, lease: CodeLease, past: PastLogin | None = None) -> ScriptCall:
         """What deletes the code and its number's wrong tries. It returns 0 where the lease has run out.

@@ -51,6 +51,10 @@ class CooldownStore:
         """Forget a number's cool-downs. False where there were none."""
         return bool(await self._connection.delete(key_name(name)))
 
+    async def has(self, name: NumberName) -> bool:
+        """Whether anything is kept of a number's cool-downs."""
+        return bool(await self._connection.read("EXISTS", key_name(name)))
+
     async def _end_hold(self, name: NumberName, started: float, *, sent: bool) -> bool:
         return bool(await self._connection.run(END_HOLD, [key_name(name)], [milliseconds(started), int(sent)]))
 

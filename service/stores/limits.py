@@ -55,9 +55,13 @@ class LimitStore:
         """Undo one `spend`."""
         await self._take_back(_windows(budgets))
 
-    def forget(self, budgets: Sequence[Budget]) -> list[Awaitable[object]]:
+    def forget(self, budgets: Sequence[Budget]) -> list[Awaitable[int]]:
         """Make the budgets whole again. What is returned has begun, and is to be awaited."""
         return [self._connection.delete(key) for budget in budgets for key in budget.keys]
+
+    def count(self, budgets: Sequence[Budget]) -> list[Awaitable[int]]:
+        """1 for each window of which something is spent, else 0. As what `forget` returns."""
+        return [self._connection.read("EXISTS", key) for budget in budgets for key in budget.keys]
 
     async def _spend_in_turn(self, windows: Sequence[tuple[Budget, Window]]) -> Budget | None:
         """The first budget without room, if any; what was spent before it is given back.

@@ -24,6 +24,10 @@ class OperatorStore:
         rows = await self._database.query(lambda: self.table.all().order_by("name"))
         return [_operator(row) for row in rows]
 
+    async def has(self, name: str) -> bool:
+        """Whether there is one of this name."""
+        return bool(await self._database.query(lambda: self.table.exists(name=name)))
+
     async def remove(self, name: str) -> bool:
         """False where there is none of this name."""
         return bool(await self._database.query(lambda: self.table.filter(name=name).delete()))

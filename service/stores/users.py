@@ -36,7 +36,7 @@ CHANGE_MOBILE = """
     UPDATE users SET mobile = {0}1, name = CASE WHEN name = mobile THEN {0}1 ELSE name END
     WHERE id = {0}2 AND mobile = {0}3 AND status = {0}4 RETURNING *
 """
-ERASE = "DELETE FROM users WHERE id = {0}1"
+ERASE = "DELETE FROM users WHERE id = {0}1 RETURNING id"
 MOST = 64  # logins in one statement
 SHARED = 0.5  # seconds that a statement of many may take before each is tried by itself; most take a hundredth of that
 
@@ -141,9 +141,9 @@ class UserStore:
         except IntegrityError:
             raise MobileTaken from None
 
-    async def erase(self, user_id: int) -> None:
-        """Delete the row of a user, if there is one. No other gets its id."""
-        await self._database.rows(self._marked(ERASE), [user_id])
+    async def erase(self, user_id: int) -> int:
+        """Delete the row of a user. Returns how many there were, 1 or 0. No other gets its id."""
+        return len(await self._database.rows(self._marked(ERASE), [user_id]))
 
     async def _changed(self, statement: str, *values: object) -> User | None:
         rows = await self._database.rows(self._marked(statement), values)

@@ -34,6 +34,10 @@ class Console:
     def app(self) -> Any:
         return self._api.app
 
+    @property
+    def port(self) -> int:
+        return self._api.port
+
     async def stop(self) -> None:
         await self._api.stop()
 

@@ -1,5 +1,6 @@
 """Operators and keys: by owners over HTTP, and by commands."""
 
+import asyncio
 import hashlib
 import json
 import re
@@ -17,6 +18,7 @@ from tests.processes import run, run_here
 
 pytestmark = pytest.mark.slow
 
+LINK = re.compile(r"http://localhost:[0-9]+/enrol#ada\.([A-Za-z0-9_-]{43})")
 KEY = re.compile(r"latch_[A-Za-z0-9_-]{43}")
 
 
@@ -26,6 +28,7 @@ async def test_an_owner_adds_lists_and_removes(console: Console, noun: str) -> N
     assert added.status_code == 201
     entry = added.json()["data"]
     assert (entry["name"], entry["role"], "key" in entry) == ("ada", "look", noun == "keys")
+    assert ("link" in entry) == (noun == "operators")
     listed = (await console.as_role(Role.OWNER, "GET", f"/{noun}")).json()["data"][noun]
     [ada] = [one for one in listed if one["name"] == "ada"]
     assert ada == {"name": "ada", "role": "look", "created_at": "2026-01-01T00:00:00Z", "last_used_at": None}
@@ -100,7 +103,13 @@ def test_a_key_is_made_listed_and_removed_by_commands(folder: Path) -> None:
 
 def test_an_operator_is_added_listed_and_removed_by_commands(folder: Path) -> None:
     assert "no operators" in run_here("operators list", folder).stdout
-    assert run_here("operators add ada --role act", folder).returncode == 0
+    added = run_here("operators add ada --role act", folder)
+    assert added.returncode == 0
+    assert LINK.fullmatch(added.stdout.strip())
+    linked = json.loads(run_here("operators link ada --json --reason 'lost phone'", folder).stdout)
+    assert (linked["name"], linked["expires_in"], linked["link"] == added.stdout.strip()) == ("ada", 600, False)
+    assert LINK.fullmatch(linked["link"])
+    assert run_here("operators link bob", folder).returncode == 1
     taken = run_here("operators add ada --role act", folder)
     assert (taken.returncode, taken.stderr.strip().endswith("name is taken")) == (2, True)
     odd = run_here("operators add Ada --role act", folder)
@@ -110,3 +119,51 @@ def test_an_operator_is_added_listed_and_removed_by_commands(folder: Path) -> No
     assert (entry["name"], entry["role"]) == ("ada", "act")
     assert json.loads(run_here("operators remove ada --json", folder).stdout) == {"name": "ada"}
     assert run_here("operators remove ada", folder).returncode == 1
+
+
+def test_an_operator_is_added_without_a_link_while_redis_is_away(folder: Path, unused_port: int) -> None:
+    away = {"REDIS_URL": f"redis://127.0.0.1:{unused_port}", "CODE_PEPPER": "a pepper for the tests alone"}
+    added = run_here("operators add ada --role act --json", folder, **away)
+    assert (added.returncode, json.loads(added.stdout)["link"]) == (0, None)
+    assert "no link could be made: latch operators link ada" in added.stderr
+    assert run_here("operators link ada", folder, **away).returncode == 1
+    removed = run_here("operators remove ada", folder, **away)
+    assert (removed.returncode, "a link made for them ends within 600 s" in removed.stderr) == (0, True)
+
+
+async def test_a_link_is_good_once_and_the_last_one_alone(
+    console: Console, redis: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    added = await console.as_role(Role.OWNER, "POST", "/operators", json={"name": "ada", "role": "look"})
+    again = await console.as_role(Role.OWNER, "POST", "/operators/ada/link")
+    assert (again.status_code, again.json()["data"]["expires_in"]) == (201, 600)
+    first, second = (LINK.fullmatch(answer.json()["data"]["link"]) for answer in (added, again))
+    assert first
+    assert second
+    assert first[1] not in caplog.text + second[1]
+    assert second[1] not in caplog.text
+    assert [vars(record)["reason"] for record in caplog.records if record.getMessage() == "operator_linked"] == [
+        "ada"
+    ] * 2
+    assert await redis.keys("operator:*") == [b"operator:{ada}:link"]
+    assert await redis.get("operator:{ada}:link") == hashlib.sha256(second[1].encode()).hexdigest().encode()
+    assert 590_000 < await redis.pttl("operator:{ada}:link") <= 600_000
+    operators = console.app.ctx.operators
+    assert not await operators.spend_link("ada", first[1])
+    assert not await operators.spend_link("bob", second[1])
+    assert [await operators.spend_link("ada", second[1]) for _ in range(2)] == [True, False]
+
+
+async def test_of_many_who_come_with_a_link_one_spends_it(console: Console) -> None:
+    added = await console.as_role(Role.OWNER, "POST", "/operators", json={"name": "ada", "role": "look"})
+    secret = added.json()["data"]["link"].partition("#ada.")[2]
+    spent = await asyncio.gather(*(console.app.ctx.operators.spend_link("ada", secret) for _ in range(20)))
+    assert sorted(spent) == [False] * 19 + [True]
+
+
+async def test_the_link_of_whoever_is_removed_is_deleted(console: Console, redis: Any) -> None:
+    await console.as_role(Role.OWNER, "POST", "/operators", json={"name": "ada", "role": "look"})
+    assert (await console.as_role(Role.OWNER, "DELETE", "/operators/ada")).status_code == 204
+    assert await redis.keys("operator:*") == []
+    for name in ("ada", "Ada", "%2A"):
+        assert error(await console.as_role(Role.OWNER, "POST", f"/operators/{name}/link")) == (404, "not_found")

@@ -22,6 +22,8 @@ ROUTES = {
     ("POST", "/users/search"): Role.LOOK,
     ("GET", "/users/<user_id>"): Role.LOOK,
     ("PATCH", "/users/<user_id>"): Role.ACT,
+    ("DELETE", "/users/<user_id>"): Role.ACT,
+    ("GET", "/users/<user_id>/export"): Role.ACT,
     ("POST", "/users/<user_id>/reveal"): Role.ACT,
     ("POST", "/users/<user_id>/unlock"): Role.ACT,
     ("PUT", "/users/<user_id>/mobile"): Role.ACT,
@@ -33,13 +35,18 @@ ROUTES = {
     ("GET", "/now"): Role.LOOK,
     ("GET", "/operators"): Role.OWNER,
     ("POST", "/operators"): Role.OWNER,
+    ("POST", "/operators/<name>/link"): Role.OWNER,
     ("DELETE", "/operators/<name>"): Role.OWNER,
     ("GET", "/keys"): Role.OWNER,
     ("POST", "/keys"): Role.OWNER,
     ("DELETE", "/keys/<name>"): Role.OWNER,
 }
 # Those that are not done without a reason.
-REASON_DUE = {("PUT", "/users/<user_id>/mobile")}
+REASON_DUE = {
+    ("PUT", "/users/<user_id>/mobile"),
+    ("DELETE", "/users/<user_id>"),
+    ("GET", "/users/<user_id>/export"),
+}
 OPEN = ["/healthz", "/readyz", "/metrics", "/docs", "/docs/openapi.json"]
 
 

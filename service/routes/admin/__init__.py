@@ -6,7 +6,20 @@ from service.routes.admin.now import now
 from service.routes.admin.numbers import numbers
 from service.routes.admin.operators import keys, operators
 from service.routes.admin.people import people
+from service.routes.admin.personal_data import personal_data
 from service.routes.admin.sessions import sessions
 from service.routes.health import health, metrics
 
-BLUEPRINTS = (now, people, numbers, sessions, events, explanations, operators, keys, health, metrics)
+BLUEPRINTS = (
+    now,
+    people,
+    numbers,
+    personal_data,
+    sessions,
+    events,
+    explanations,
+    operators,
+    keys,
+    health,
+    metrics,
+)

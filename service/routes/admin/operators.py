@@ -7,7 +7,7 @@ from service.http.guards import changes_state
 from service.http.operators import PATH, described
 from service.http.requests import Request
 from service.http.responses import created, nothing, ok
-from service.roles import Role
+from service.roles import LINK_LIFE, Role
 from service.routes.admin import payloads
 from service.routes.openapi import holder_documents
 
@@ -26,10 +26,18 @@ async def list_operators(request: Request) -> HTTPResponse:
 @openapi.definition(**holder_documents.ADD_OPERATOR)
 @changes_state
 async def add_operator(request: Request) -> HTTPResponse:
-    """Add a person."""
+    """Add a person, with the link to enrol by."""
     name, role = payloads.entry(request)
-    await request.app.ctx.operators.add(name, role)
-    return created({"name": name, "role": role.value})
+    link = await request.app.ctx.operators.add(name, role)
+    return created({"name": name, "role": role.value, "link": link, "expires_in": LINK_LIFE if link else 0})
+
+
+@operators.post("/<name>/link", ctx_role=Role.OWNER)
+@openapi.definition(**holder_documents.LINK_OPERATOR)
+@changes_state
+async def link_operator(request: Request, name: str) -> HTTPResponse:
+    """A new link, for a lost passkey."""
+    return created({"link": await request.app.ctx.operators.link(name), "expires_in": LINK_LIFE})
 
 
 @operators.delete("/<name>", ctx_role=Role.OWNER)

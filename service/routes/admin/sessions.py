@@ -4,6 +4,7 @@ from sanic import Blueprint, HTTPResponse
 from sanic_ext import openapi
 
 from service.entities import EndReason, Session
+from service.http.exports import described
 from service.http.guards import changes_state
 from service.http.operators import PATH
 from service.http.requests import Request
@@ -11,7 +12,6 @@ from service.http.responses import nothing, ok
 from service.roles import Role
 from service.routes.admin import payloads
 from service.routes.openapi import admin_documents
-from service.routes.sessions import described
 
 sessions = Blueprint("people_sessions", url_prefix=f"{PATH}/users/<user_id>/sessions")
 

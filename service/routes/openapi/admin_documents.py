@@ -37,7 +37,7 @@ USER = {
     "last_login": schemas.TIME,
     "sessions": count(2, "live ones"),
 }
-_SESSION = record({name: schema for name, schema in schemas.SESSION["properties"].items() if name != "current"})
+SESSION = record({name: schema for name, schema in schemas.SESSION["properties"].items() if name != "current"})
 
 
 def told(
@@ -106,7 +106,7 @@ LIST_SESSIONS = told(
     "sessions",
     "List a person's devices",
     "The live sessions, the newest login first; also of an id that the database does not know any more.",
-    success({"sessions": {"type": "array", "items": _SESSION}}, "the sessions"),
+    success({"sessions": {"type": "array", "items": SESSION}}, "the sessions"),
     (NotFound,),
     path=(USER_ID,),
 )

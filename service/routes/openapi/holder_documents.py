@@ -3,12 +3,13 @@
 from sanic_ext.extensions.openapi.definitions import Parameter
 
 from service.errors import InvalidRequest, NotFound
-from service.roles import NAME, Role
+from service.roles import LINK_LIFE, NAME, Role
 from service.routes.openapi import schemas
 from service.routes.openapi.admin_documents import told
-from service.routes.openapi.schemas import nothing, record, success, text
+from service.routes.openapi.schemas import count, nothing, record, success, text
 
 _NAME_OF = Parameter("name", str, "path", required=True, example="billing")
+_LINK = "https://latch.internal/enrol#billing.made-up"
 _ROLE = {"type": "string", "enum": [role.value for role in Role]}
 _NAME = text("billing", pattern=f"^{NAME.pattern}$")
 _HOLDER = record({"name": _NAME, "role": _ROLE, "created_at": schemas.TIME, "last_used_at": schemas.nullable("time")})
@@ -22,10 +23,27 @@ LIST_OPERATORS = told(
 ADD_OPERATOR = told(
     "operators",
     "Add an operator",
-    "For owners.",
-    success({"name": _NAME, "role": _ROLE}, "added", status=201),
+    "With the link that a passkey is enrolled by, told this once; null while Redis is away. For owners.",
+    success(
+        {
+            "name": _NAME,
+            "role": _ROLE,
+            "link": schemas.nullable(_LINK),
+            "expires_in": count(LINK_LIFE, "seconds; 0 without a link"),
+        },
+        "added",
+        status=201,
+    ),
     (InvalidRequest,),
     body=_ENTRY,
+)
+LINK_OPERATOR = told(
+    "operators",
+    "Make a link for an operator",
+    "To enrol a passkey by: good once, for ten minutes, and told this once. The one before is void. For owners.",
+    success({"link": text(_LINK), "expires_in": count(LINK_LIFE, "seconds")}, "made", status=201),
+    (NotFound,),
+    path=(_NAME_OF,),
 )
 REMOVE_OPERATOR = told(
     "operators", "Remove an operator", "For owners.", nothing("removed"), (NotFound,), path=(_NAME_OF,)

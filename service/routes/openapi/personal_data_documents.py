@@ -1,0 +1,71 @@
+"""The OpenAPI description of erasing and exporting people, for operators. Its kin: `admin_documents.py`."""
+
+from service.errors import InvalidRequest, NotFound
+from service.events import Event
+from service.routes.openapi import schemas
+from service.routes.openapi.admin_documents import SESSION, USER, USER_ID, told
+from service.routes.openapi.schemas import count, record, success, text
+
+_USER = record(
+    {
+        **{name: schema for name, schema in USER.items() if name != "sessions"},
+        "name": text("Ada"),
+        "mobile": schemas.nullable(schemas.EXAMPLE_MOBILE),
+    }
+)
+_EVENT = record(
+    {
+        "id": count(7),
+        "at": schemas.TIME,
+        "kind": {"type": "string", "enum": [event.value for event in Event]},
+        "session_id": schemas.nullable(schemas.EXAMPLE_SESSION),
+        "mobile": schemas.nullable("138****8000"),
+        "ip": schemas.nullable("203.0.113.7"),
+        "device": schemas.nullable("Ada's phone"),
+        "reason": schemas.nullable("revoked"),
+        "request_id": schemas.nullable("2f1e9d3c0b7a48659e1d2c3b4a5f6071"),
+        "by_operator": {"type": "boolean"},
+    }
+)
+ERASE = told(
+    "people",
+    "Erase a person",
+    "Ends the sessions, deletes the row, forgets codes, limits and cool-downs, and leaves events under an id that says "
+    "nothing. Also somebody of whom only sessions or events are left. After a 503 repeat it, by the same id.",
+    success(
+        {
+            "erased": record(
+                {
+                    "users": count(1),
+                    "sessions": count(2),
+                    "codes": count(1),
+                    "limits": count(3, "of the number, with its cool-down"),
+                    "events": count(40),
+                }
+            )
+        },
+        "how many of each there were",
+    ),
+    (InvalidRequest, NotFound),
+    path=(USER_ID,),
+    reason_due=True,
+)
+EXPORT = told(
+    "people",
+    "Export a person",
+    "All that is kept, the number whole, without secrets and names of operators; the audit trail has it.",
+    success(
+        {
+            "user_id": schemas.USER_ID,
+            "user": {**_USER, "nullable": True},
+            "sessions": {"type": "array", "items": SESSION},
+            "codes": count(1),
+            "limits": count(3, "of the number, with its cool-down"),
+            "events": {"type": "array", "items": _EVENT},
+        },
+        "what is kept",
+    ),
+    (InvalidRequest, NotFound),
+    path=(USER_ID,),
+    reason_due=True,
+)
