@@ -3,7 +3,7 @@
 import time
 
 from config import Settings
-from service.backing import Backing, limits_of
+from service.backing import Backing, limits_of, revocation_stores
 from service.context import Context
 from service.entities import Clock
 from service.health import Health
@@ -13,6 +13,7 @@ from service.http.requests import App
 from service.observability import logs
 from service.operators import Keys, Operators
 from service.people import People
+from service.revocations import Revocations
 from service.routes.admin import BLUEPRINTS
 from service.routes.openapi import admin_documents
 from service.runtime.admission import DRAIN_GRACE
@@ -57,6 +58,10 @@ def _attach_lifecycle(app: App, clock: Clock) -> None:
         _join(app.ctx, backing.connection, backing.database, clock)
         telemetry.start_aside(backing.meters, app.ctx.events)
 
+    @app.before_server_stop
+    async def end_jobs(app: App) -> None:
+        app.ctx.revocations.stop_all()
+
     app.before_server_stop(drain)
 
     @app.after_server_stop
@@ -76,4 +81,7 @@ def _join(context: Context, connection: Connection, database: Database, clock: C
     context.operators = Operators(OperatorStore(database), events, clock)
     context.keys = Keys(KeyStore(database), events, clock)
     context.trail = Trail(EventStore(database), clock)
+    watch = context.telemetry.metrics.observe_revocation
+    jobs = revocation_stores(settings, connection, database)
+    context.revocations = Revocations(jobs, events, context.background, clock, watch)
     context.health = Health({"redis": connection.ping, "database": database.ping}, timeout=settings.stores_timeout)

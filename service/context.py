@@ -15,6 +15,7 @@ from service.logins import Logins
 from service.observability.telemetry import Telemetry
 from service.operators import Keys, Operators
 from service.people import People
+from service.revocations import Revocations
 from service.runtime.admission import AdmissionController
 from service.runtime.background import BackgroundTasks
 from service.sessions import Sessions
@@ -43,6 +44,7 @@ class Context:
     people: People
     admission: AdmissionController
     telemetry: Telemetry
+    revocations: Revocations  # on the private listener alone
     sessions: Sessions
     trail: Trail  # on the private listener alone
     users: Users

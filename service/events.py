@@ -37,6 +37,8 @@ class Event(StrEnum):
     NUMBER_LOCKED = "number_locked"
     NUMBER_UNLOCKED = "number_unlocked"
     NUMBER_REVEALED = "number_revealed"
+    REVOCATION_STARTED = "revocation_started"
+    REVOCATION_ENDED = "revocation_ended"
     OPERATOR_ADDED = "operator_added"
     OPERATOR_REMOVED = "operator_removed"
     OPERATOR_REFUSED = "operator_refused"

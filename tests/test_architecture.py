@@ -21,7 +21,7 @@ SOURCES = [
 ]
 
 # Which rooms a room may import from, besides itself. `service` is the files directly in it, by the order below.
-VALUE_FILES = {"addresses", "audit_events", "entities", "errors", "mobiles", "names", "roles"}
+VALUE_FILES = {"addresses", "audit_events", "entities", "errors", "mobiles", "names", "roles", "selections"}
 VALUES = {f"service.{name}" for name in VALUE_FILES}
 STORES = {"service.stores", "service.stores.redis"}
 ROOMS: dict[str, set[str]] = {
@@ -62,7 +62,8 @@ ORDER = (
     {"app"},
     {"sanic_app"},
     {"backing", "context"},
-    {"accounts", "authorizations", "delivery", "logins", "people"},
+    {"accounts", "authorizations", "delivery", "logins", "people", "revocations"},
+    {"revoking"},
     {"code_issuer", "codes"},
     {"conversion", "users"},
     {"limits", "repeats", "sessions", "trail"},
@@ -183,7 +184,7 @@ def test_only_two_stores_import_the_models() -> None:
 
 
 def test_redis_keys_are_spelled_in_the_stores_alone() -> None:
-    spelled = re.compile(r"""["'](token|session|sessions|code|login|cooldown|conversion|challenge|limit):""")
+    spelled = re.compile(r"""["'](token|session|sessions|code|login|cooldown|conversion|challenge|limit|revocation):""")
     for path in SOURCES:
         if "stores" not in path.parts:
             assert not spelled.search(path.read_text(encoding="utf-8")), path

@@ -6,7 +6,7 @@ The one place where roles are enforced. A route says with `ctx_role` what it tak
 from sanic.exceptions import SanicException
 
 from service import addresses
-from service.errors import InvalidKey
+from service.errors import InvalidKey, InvalidRequest
 from service.events import ACTOR
 from service.http import devices
 from service.http.overload import SPARED
@@ -17,6 +17,7 @@ from service.roles import Actor, Operator, Role
 PATH = "/admin/v1"
 REMARK_LENGTH = 200  # characters kept of X-Reason
 MISDIRECTED = 421
+REASON_DUE = "is due: say why"
 
 
 def attach(app: App) -> None:
@@ -69,6 +70,13 @@ async def _actor(request: Request) -> Actor:
     actor = await request.app.ctx.keys.identify(key)
     remark = devices.readable(request.raw.head.header(b"x-reason"))[:REMARK_LENGTH]
     return actor._replace(remark=remark)
+
+
+def needs_reason() -> None:
+    """Raise InvalidRequest where no reason was given for what is done now."""
+    actor = ACTOR.get()
+    if actor is None or not actor.remark.strip():
+        raise InvalidRequest({"X-Reason": REASON_DUE})
 
 
 def _needed(request: Request) -> Role:

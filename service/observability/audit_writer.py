@@ -26,6 +26,7 @@ LONGEST_PAUSE = 8.0  # seconds between two tries, while the database is away
 QUEUE_MAX = 10_000  # events that wait, some 10 MB; what is more stands in the log alone
 FLOOD = 20  # events of each kind that anybody can cause by the thousand, in one INTERVAL
 FLOODED = frozenset({Event.LIMIT_HIT, Event.LOGIN_REFUSED, Event.INTROSPECTION_REFUSED})
+OF_MANY = frozenset({Event.REVOCATION_STARTED, Event.REVOCATION_ENDED})  # whose own reason tells of whom
 SWEEP_INTERVAL = 600.0  # seconds between two sweeps, once there is nothing left to sweep
 
 log = logging.getLogger(__name__)
@@ -49,6 +50,16 @@ UNCOUNTED = Lost(ignore, ignore, ignore)
 @lru_cache(maxsize=1024)  # most devices have the name of their model, and looking closely takes longer than the rest
 def _shown(device: str) -> str:
     return redact(device)
+
+
+def new_event(event: Event, details: Details) -> NewEvent:
+    """An event as it is to be written, with the address and the id of the request that is served."""
+    user_id, session_id, mobile, reason, device, name, remark = details
+    ip, request_id = CLIENT_IP.get() or None, REQUEST_ID.get() or None
+    if remark:
+        reason = redact(f"{remark}; {reason}" if event in OF_MANY else remark)
+    device = _shown(device) if device else None
+    return NewEvent(time.time(), event.value, user_id, session_id, mobile, ip, device, name, reason, request_id)
 
 
 class AuditWriter:
@@ -86,14 +97,7 @@ class AuditWriter:
             if self._flooded[event] > FLOOD:
                 self._lost.flood(1)
                 return
-        user_id, session_id, mobile, reason, device, name, remark = details
-        ip, request_id = CLIENT_IP.get() or None, REQUEST_ID.get() or None
-        if remark:
-            reason = redact(remark)
-        device = _shown(device) if device else None
-        self._queue.append(
-            NewEvent(time.time(), event.value, user_id, session_id, mobile, ip, device, name, reason, request_id)
-        )
+        self._queue.append(new_event(event, details))
 
     def start(self) -> None:
         """Write from now on, and sweep."""

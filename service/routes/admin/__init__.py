@@ -4,7 +4,8 @@ from service.routes.admin.events import events
 from service.routes.admin.explain import explanations
 from service.routes.admin.operators import keys, operators
 from service.routes.admin.people import people
+from service.routes.admin.revocations import revocations
 from service.routes.admin.sessions import sessions
 from service.routes.health import health, metrics
 
-BLUEPRINTS = (people, sessions, events, explanations, operators, keys, health, metrics)
+BLUEPRINTS = (people, sessions, revocations, events, explanations, operators, keys, health, metrics)

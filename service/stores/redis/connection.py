@@ -24,6 +24,7 @@ from redis.exceptions import (
 
 from service.errors import ServiceUnavailable
 from service.runtime import deadline
+from service.runtime.background import settled
 from service.stores.meter import OK, UNAVAILABLE, Meter, Observe, ignore
 from service.stores.redis import client
 from service.stores.redis.commands import EVALSHA, MGET, Command
@@ -34,6 +35,8 @@ UNREACHABLE = (ConnectionError, TimeoutError, ClusterError, InvalidResponse, Red
 PROBE = "limit:probe"  # a key to see what can be done; deploy/redis/latch.acl allows its prefix
 PING = Script("ping", repeatable=True)
 ANSWERS = 16  # that a survey of a server may wait for, each as long as an operation may take
+
+SlotCall = tuple[Sequence[str], Sequence[str]]  # keys of one slot, and the arguments that go with them
 
 log = logging.getLogger(__name__)
 
@@ -126,16 +129,36 @@ class Connection:
             try:
                 return list(await self.run(*chain_scripts(steps)))
             except ServiceUnavailable as error:
-                if not isinstance(error.__cause__, RedisError) or not keeps_keys_apart(error.__cause__):
-                    raise
-                log.warning("redis keeps keys apart, as a Cluster does: what could go in one step takes several")
-                self._joins = False
+                self._learn(error)
         answers: list[Any] = []
         for step in steps:
             answers.append(await self.run(*step))
             if answers[-1] in STOP_VALUES:
                 break
         return answers
+
+    async def run_of_slots(self, script: Script, shared: Sequence[bytes], slots: Sequence[SlotCall]) -> list[Any]:
+        """What a script returns, a list, for keys of several slots; `shared` comes before the arguments."""
+        if self._joins:
+            keys, arguments = ([part for slot in slots for part in slot[n]] for n in (0, 1))
+            try:
+                return list(await self.run(script, keys, [*shared, *arguments]))
+            except ServiceUnavailable as error:
+                self._learn(error)
+        calls = (self.run(script, keys, [*shared, *arguments]) for keys, arguments in slots)
+        return [answer for answers in await settled(*calls) for answer in answers]
+
+    async def values_of_slots(self, slots: Sequence[Sequence[str]]) -> list[bytes | None]:
+        """The values of keys of several slots, in their order."""
+        groups = [[key for keys in slots for key in keys]] if self._joins and slots else slots
+        return [value for values in await settled(*(self.values(*keys) for keys in groups)) for value in values]
+
+    def _learn(self, error: ServiceUnavailable) -> None:
+        """That keys are kept apart, if this says so. Raises it else."""
+        if not (isinstance(error.__cause__, RedisError) and keeps_keys_apart(error.__cause__)):
+            raise error
+        log.warning("redis keeps keys apart, as a Cluster does: what could go in one step takes several")
+        self._joins = False
 
     def write(self, command: str, key: str, *arguments: str) -> RedisCall:
         """One command that must not be done twice."""

@@ -23,3 +23,28 @@ local function bury(session, tombstone)
   end
   return true
 end
+
+-- Ends the session of this id if the user's list names it, and takes it from there. Whether the list did, and then
+-- whether it was there.
+local function finish(session, sessions, id, tombstone)
+  local others, listed = {}, false
+  for other in string.gmatch(read(sessions), '[^,]+') do
+    if other == id then
+      listed = true
+    else
+      others[#others + 1] = other
+    end
+  end
+  if not listed then
+    return false, false
+  end
+
+  local was_live = bury(session, tombstone)
+  if #others == 0 then
+    redis.call('DEL', sessions)
+  else
+    -- Written over, never deleted first: refused, it would name a session too many, which is none any more.
+    write_if_there_is_room('SET', sessions, table.concat(others, ','), 'KEEPTTL')
+  end
+  return true, was_live
+end
