@@ -23,7 +23,7 @@ from collections.abc import Sequence
 import config
 from config import SettingsError
 from service import VERSION
-from service.commands import admin, check, events, migrate, operators, outages, serve, sessions
+from service.commands import admin, check, events, migrate, operators, outages, revocations, serve, sessions
 from service.embedded.data_dir import DataDirInUse, DataDirUnusable, made
 from service.embedded.pepper import with_kept_pepper
 from service.embedded.redis_server import EmbeddedRedisError
@@ -77,7 +77,7 @@ def _parser() -> argparse.ArgumentParser:
         ("migrate", migrate.run, "bring the database up to date"),
         ("check", check.run, "check settings, connections, Redis' persistence and eviction policy, migrations"),
         ("sessions", sessions.run, "list a user's sessions, with the keys that end them"),
-        ("revoke", sessions.run, "end a user's sessions"),
+        ("revoke", sessions.run, "end a user's sessions, or those of many"),
         ("disable", sessions.run, "let a user log in no more, and end every session"),
         ("enable", sessions.run, "let a user log in again"),
         ("unlock", sessions.run, "forget a number's wrong tries, codes and cool-down"),
@@ -92,7 +92,12 @@ def _parser() -> argparse.ArgumentParser:
                 if name == "explain"
                 else "mobile number, also in several words, or user id"
             )
-            sub.add_argument("subject", nargs="+", metavar="TOKEN" if name == "explain" else "USER", help=what)
+            sub.add_argument(
+                "subject",
+                nargs="*" if name == "revoke" else "+",
+                metavar="TOKEN" if name == "explain" else "USER",
+                help=what,
+            )
             sub.add_argument("--json", action="store_true", help="for scripts")
         if name == "events":
             events.add_options(sub)
@@ -100,6 +105,7 @@ def _parser() -> argparse.ArgumentParser:
             sub.add_argument("--reason", default="", metavar="TEXT", help="why, for the audit trail")
         if name == "revoke":
             sub.add_argument("--session", metavar="ID", help="only this one")
+            revocations.add_options(sub)
         if name in {"revoke", "disable"}:
             sub.add_argument("--yes", action="store_true", help="do not ask")
     operators.add_to(commands)

@@ -19,7 +19,7 @@ from service.runtime.pace import Pace
 from service.selections import Revocation, Selection, State
 from service.stores.directory import Directory
 from service.stores.events import EventStore
-from service.stores.found_sessions import FoundSessions, Place
+from service.stores.found_sessions import Place
 from service.stores.revocations import RevocationStore
 from service.stores.session_walk import SessionWalk
 
@@ -74,7 +74,7 @@ class Revoking:
         self._of_each = of_each
         self._clock = clock
         self._watch = watch
-        self._found = FoundSessions()
+        self._found = stores.walk.nothing_found()
         self._is_unwanted = False
         self._was_away = False
         self._away_since: float | None = None
@@ -99,7 +99,7 @@ class Revoking:
         except Exception:
             log.exception("a revocation has failed")
             state, why = State.FAILED, BUG
-        self._found = FoundSessions()  # which may be large
+        self._found = self._stores.walk.nothing_found()  # it may be large
         await self._note(self.now._replace(state=state, why=why))
         self._watch(self.now, 0)
         return self.now

@@ -5,12 +5,15 @@ Sixteen bytes each, so a million takes some 16 MB. Those of one user lie togethe
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
+from operator import and_
 
 from redis.crc import key_slot
 
 ID = 8  # bytes of a user id, and of a session id
 SIZE = 2 * ID
 A_STEP = 64  # slots
+GROUPS = 4_095  # and one, of users, where slots do not matter
 
 Place = tuple[int, str]  # a user id and a session id
 
@@ -29,16 +32,21 @@ def by_slot(places: Iterable[Place]) -> list[list[Place]]:
 
 
 class FoundSessions:
-    """Takes each as often as it is found; once `sorted_out` each is there once, and `count` is right."""
+    """Takes each as often as it is found; once `sorted_out` each is there once, and `count` is right.
 
-    def __init__(self) -> None:
+    `by_slot`: those of one slot are to lie together; else it does for those of one user.
+    """
+
+    def __init__(self, *, by_slot: bool) -> None:
         self._slots: defaultdict[int, bytearray] = defaultdict(bytearray)
+        self._slot_of = slot_of if by_slot else partial(and_, GROUPS)
         self.count = 0
 
     def add(self, places: Iterable[Place]) -> None:
         """Keep these."""
+        slots, group = self._slots, self._slot_of
         for user_id, session_id in places:
-            self._slots[slot_of(user_id)] += user_id.to_bytes(ID, "big") + bytes.fromhex(session_id)
+            slots[group(user_id)] += user_id.to_bytes(ID, "big") + bytes.fromhex(session_id)
             self.count += 1
 
     def sorted_out(self) -> Iterator[int]:

@@ -12,7 +12,7 @@ from service.entities import EndReason
 from service.errors import ServiceUnavailable
 from service.selections import Login
 from service.stores import session_records
-from service.stores.found_sessions import Place, by_slot
+from service.stores.found_sessions import FoundSessions, Place, by_slot
 from service.stores.redis.cluster import ClusterClient
 from service.stores.redis.connection import Connection
 from service.stores.redis.scripts import Script
@@ -30,6 +30,14 @@ class SessionWalk:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+
+    def nothing_found(self) -> FoundSessions:
+        """What takes the places of those that are to be ended."""
+        return FoundSessions(by_slot=self._connection.keeps_slots_apart)
+
+    def _slots(self, places: Sequence[Place]) -> Sequence[Sequence[Place]]:
+        """The places in groups that one command takes."""
+        return by_slot(places) if self._connection.keeps_slots_apart or not places else [places]
 
     async def everywhere(self) -> AsyncIterator[list[Place]]:
         """The places of all sessions, and of tombstones, some hundred at a time; of one perhaps twice.
@@ -60,7 +68,7 @@ class SessionWalk:
 
     async def of_users(self, user_ids: Sequence[int]) -> list[Place]:
         """The places of these users' sessions."""
-        slots = [[user_id for user_id, _ in slot] for slot in by_slot((user_id, "") for user_id in user_ids)]
+        slots = [[user_id for user_id, _ in slot] for slot in self._slots([(user_id, "") for user_id in user_ids])]
         lists = await self._connection.values_of_slots([[sessions_key(user_id) for user_id in slot] for slot in slots])
         users = [user_id for slot in slots for user_id in slot]
         names = (
@@ -72,7 +80,7 @@ class SessionWalk:
 
     async def logins(self, places: Sequence[Place]) -> list[tuple[Place, Login]]:
         """The live ones of these, and what is known of the login that each began with."""
-        slots = by_slot(places)
+        slots = self._slots(places)
         values = await self._connection.values_of_slots([[session_key(*place) for place in slot] for slot in slots])
         found = zip((place for slot in slots for place in slot), values, strict=True)
         return [(place, login) for place, value in found if (login := session_records.load_login(value))]
@@ -82,7 +90,7 @@ class SessionWalk:
 
         Tried again with the same moment, it returns those that it has ended already as well.
         """
-        slots = by_slot(places)
+        slots = self._slots(places)
         calls = [
             ([key for place in slot for key in _keys(place)], [session_id for _, session_id in slot]) for slot in slots
         ]

@@ -106,6 +106,11 @@ class Connection:
         self._timeout = timeout
         self._joins = self._pipeline.joins
 
+    @property
+    def keeps_slots_apart(self) -> bool:
+        """Whether one command takes keys of one slot alone, as far as is known."""
+        return not self._joins
+
     def read(self, command: str, *arguments: str) -> RedisCall:
         """One command that changes nothing, repeated after a broken connection."""
         return self._begin(command, Command(arguments[0] if arguments else "", (command, *arguments), repeatable=True))
