@@ -20,10 +20,16 @@ GONE = "its process has ended"
 SHOWN = 5  # numbers in one message
 
 
+def unwatched(_job: Revocation, _ended: int) -> None:
+    """Nobody is interested."""
+
+
 class Revocations:
     """Jobs of this process, and what is noted of others."""
 
-    def __init__(self, stores: Stores, events: Events, background: BackgroundTasks, clock: Clock, watch: Watch) -> None:
+    def __init__(
+        self, stores: Stores, events: Events, background: BackgroundTasks, clock: Clock, watch: Watch = unwatched
+    ) -> None:
         self._stores = stores
         self._events = events
         self._background = background

@@ -168,7 +168,7 @@ def _device(value: Any) -> str | None:
 def _before(value: Any) -> float | None:
     try:
         moment = datetime.fromisoformat(value)
-        return moment.timestamp() if moment.tzinfo else None
+        return moment.timestamp() if moment.tzinfo and moment.timestamp() >= 0 else None
     except (TypeError, ValueError, OverflowError):
         return None
 

@@ -58,13 +58,12 @@ async def _run(settings: Settings, chosen: Namespace, filters: dict[str, Any]) -
         stores = revocation_stores(settings, connection, database)
         jobs = Revocations(stores, events, BackgroundTasks(), time.time)
         selection = jobs.selected(filters)
-        with _stopping(jobs):
-            found = await _carry_out(jobs, selection, "counting", dry_run=True)
-            if found.state is not State.DONE or not found.matched:
-                return _told(found, as_json=chosen.json)
-            if not is_confirmed(f"End {_count(found.matched)} ({found.what})?", yes=chosen.yes):
-                return FAILED
-            over = await _carry_out(jobs, selection, "ending", dry_run=False)
+        found = await _carry_out(jobs, selection, "counting", dry_run=True)
+        if found.state is not State.DONE or not found.matched:
+            return _told(found, as_json=chosen.json)
+        if not is_confirmed(f"End {_count(found.matched)} ({found.what})?", yes=chosen.yes):
+            return FAILED
+        over = await _carry_out(jobs, selection, "ending", dry_run=False)
         return _told(over, as_json=chosen.json)
 
 
@@ -129,7 +128,8 @@ async def _carry_out(jobs: Revocations, selection: Selection, what: str, *, dry_
             else:
                 progress.update(task, completed=now.ended, total=now.matched)
 
-        return await jobs.run(selection, watch, dry_run=dry_run)
+        with _stopping(jobs):
+            return await jobs.run(selection, watch, dry_run=dry_run)
 
 
 def _told(job: Revocation, *, as_json: bool) -> int:

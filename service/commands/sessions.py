@@ -15,8 +15,9 @@ from functools import partial
 from config import Settings
 from service import mobiles
 from service.backing import limits_of
+from service.commands import revocations
 from service.commands.acting import acting
-from service.commands.output import DONE, FAILED, say, table
+from service.commands.output import DONE, FAILED, is_confirmed, say, table
 from service.embedded.running import running_redis
 from service.entities import EndReason, Session, User, UserStatus, id_in
 from service.errors import NotFound, ServiceUnavailable
@@ -36,13 +37,15 @@ Confirm = Callable[[str], bool]
 
 def run(settings: Settings, chosen: Namespace) -> int:
     """Run a command on the Redis and the database of the settings, served or not. Returns its exit code."""
+    if chosen.name == "revoke" and revocations.is_asked_for(chosen):
+        return revocations.run(settings, chosen)
     with running_redis(settings):
         return asyncio.run(_run(settings, chosen))
 
 
 async def _run(settings: Settings, chosen: Namespace) -> int:
     who, as_json = " ".join(chosen.subject), chosen.json  # a number may come in several words
-    confirm = partial(_is_confirmed, yes=getattr(chosen, "yes", False))
+    confirm = partial(is_confirmed, yes=getattr(chosen, "yes", False))
     async with opened(settings, getattr(chosen, "reason", "")) as does:
         if chosen.name == "sessions":
             return await does.list_sessions(who, as_json=as_json)
@@ -55,13 +58,6 @@ async def _run(settings: Settings, chosen: Namespace) -> int:
         if chosen.name == "unlock":
             return await does.unlock(who, as_json=as_json)
         return await does.explain(sys.stdin.readline().strip() if who == "-" else who, as_json=as_json)
-
-
-def _is_confirmed(question: str, *, yes: bool) -> bool:
-    if yes:
-        return True
-    print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)
-    return sys.stdin.readline().strip().lower() in {"y", "yes"}
 
 
 class OperatorCommands:
