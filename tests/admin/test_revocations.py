@@ -198,7 +198,8 @@ async def test_for_everybody_a_reason_is_due_unless_they_are_only_counted(consol
 async def test_whoever_logs_in_while_it_runs_stays(
     api: Api, console: Console, devices: list[Device], log_in: LogIn, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    logins, fresh = SessionWalk.logins, []
+    logins = SessionWalk.logins
+    fresh: list[Device] = []
 
     async def with_a_login_before(walk: SessionWalk, places: Any) -> Any:
         if not fresh:
