@@ -6,13 +6,14 @@ looks or ends again from the start: what has come back with another master is fo
 
 import logging
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
 from typing import NamedTuple, TypeVar
 
 from service.audit_events import NewEvent
 from service.entities import Clock, EndReason
 from service.errors import ServiceUnavailable
+from service.revocation_trail import RevocationTrail
 from service.runtime import deadline
 from service.runtime.background import settled
 from service.runtime.pace import Pace
@@ -67,11 +68,10 @@ class Revoking:
         watch: Watch,
     ) -> None:
         self.now = revocation
-        self.untold = 0
         self._selection = selection
         self._user_ids = user_ids
         self._stores = stores
-        self._of_each = of_each
+        self._trail = RevocationTrail(stores.trail, of_each, clock)
         self._clock = clock
         self._watch = watch
         self._found = stores.walk.nothing_found()
@@ -79,6 +79,11 @@ class Revoking:
         self._was_away = False
         self._away_since: float | None = None
         self._noted_at = 0.0
+
+    @property
+    def untold(self) -> int:
+        """How many sessions have ended without an event, since the database was away."""
+        return self._trail.untold
 
     def stop(self) -> None:
         """At its next step."""
@@ -100,6 +105,7 @@ class Revoking:
             log.exception("a revocation has failed")
             state, why = State.FAILED, BUG
         self._found = self._stores.walk.nothing_found()  # it may be large
+        await self._trail.write()
         await self._note(self.now._replace(state=state, why=why))
         self._watch(self.now, 0)
         return self.now
@@ -140,15 +146,14 @@ class Revoking:
 
     async def _end_all(self, pace: Pace) -> None:
         """Once through all that were found, each batch with the events of the one before it."""
-        tells = self._stores.trail is not None and self._found.count <= TOLD_APART
-        events: Sequence[NewEvent] = ()
+        tells = self._found.count <= TOLD_APART
         for batch in self._found.batches(BATCH):
             ending = partial(self._stores.walk.end, batch, EndReason.REVOKED, self._clock())
-            _, ended = await settled(self._tell(events), self._patiently(ending))
-            events = [self._event(place) for place in ended] if tells else ()
+            _, ended = await settled(self._trail.write(), self._patiently(ending))
+            if tells:
+                self._trail.note(ended)
             await self._step(len(ended))
             await pace.keep(len(batch))
-        await self._tell(events)
 
     async def _until_undisturbed(self, go_through: Callable[[], Awaitable[None]]) -> None:
         """Once more where a store was away meanwhile: another may have taken its place, which knows less."""
@@ -194,19 +199,3 @@ class Revoking:
         except ServiceUnavailable:
             log.warning("how far the revocation %s is cannot be noted in redis", revocation.id)
         self._noted_at = time.monotonic()
-
-    def _event(self, place: Place) -> NewEvent:
-        user_id, session_id = place
-        return self._of_each._replace(at=self._clock(), user_id=user_id, session_id=session_id)
-
-    async def _tell(self, events: Sequence[NewEvent]) -> None:
-        """Write these to the audit trail; with the database away the sessions end all the same, and it is said."""
-        if not events or not self._stores.trail:
-            return
-        try:
-            if not self.untold:  # each try would take as long as the first
-                await self._stores.trail.add(events)
-                return
-        except ServiceUnavailable:
-            log.warning("the database is away: ended sessions are not in the audit trail from now on")
-        self.untold += len(events)

@@ -33,11 +33,11 @@ class SessionWalk:
 
     def nothing_found(self) -> FoundSessions:
         """What takes the places of those that are to be ended."""
-        return FoundSessions(by_slot=self._connection.keeps_slots_apart)
+        return FoundSessions(by_slot=not self._connection.joins)
 
     def _slots(self, places: Sequence[Place]) -> Sequence[Sequence[Place]]:
         """The places in groups that one command takes."""
-        return by_slot(places) if self._connection.keeps_slots_apart or not places else [places]
+        return [places] if places and self._connection.joins else by_slot(places)
 
     async def everywhere(self) -> AsyncIterator[list[Place]]:
         """The places of all sessions, and of tombstones, some hundred at a time; of one perhaps twice.

@@ -321,7 +321,7 @@ async def test_with_the_database_away_in_the_middle_sessions_end_and_it_is_said(
 
 
 async def test_it_is_stopped_in_the_middle_and_what_has_ended_stays_ended(
-    api: Api, console: Console, devices: list[Device], monkeypatch: pytest.MonkeyPatch
+    api: Api, console: Console, devices: list[Device], database: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     end, first = SessionWalk.end, asyncio.Event()
     go_on = asyncio.Event()
@@ -340,6 +340,7 @@ async def test_it_is_stopped_in_the_middle_and_what_has_ended_stays_ended(
     go_on.set()
     stopped = await over(console, job["id"])
     assert (stopped["state"], stopped["matched"], stopped["ended"]) == ("stopped", 4, 1)
+    assert len(await trail(database, "session_revoked")) == 1
     assert sorted(await live(api, devices)) == [False, True, True, True]
     assert await console.act("DELETE", f"{PATH}/{job['id']}") == stopped
 

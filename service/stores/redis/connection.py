@@ -96,7 +96,8 @@ class Connection:
     """What the stores speak to Redis through. Each method but `ask` begins an operation and returns that.
 
     `url` is a redis-py URL, `timeout` is in seconds and holds for each operation as a whole; `observe` is told of every
-    operation. `redis` is redis-py's client, for what is asked now and then.
+    operation. `redis` is redis-py's client, for what is asked now and then. `joins`: as far as is known, one command
+    takes keys of several slots.
     """
 
     def __init__(self, url: str, *, timeout: float, observe: Observe = ignore) -> None:
@@ -104,12 +105,7 @@ class Connection:
         self._pipeline = client.pipeline(self.redis, timeout=timeout)
         self.meter = Meter(self._pipeline.count, observe)
         self._timeout = timeout
-        self._joins = self._pipeline.joins
-
-    @property
-    def keeps_slots_apart(self) -> bool:
-        """Whether one command takes keys of one slot alone, as far as is known."""
-        return not self._joins
+        self.joins = self._pipeline.joins
 
     def read(self, command: str, *arguments: str) -> RedisCall:
         """One command that changes nothing, repeated after a broken connection."""
@@ -130,7 +126,7 @@ class Connection:
         All of it is one atomic operation and one round trip, but where Redis keeps keys apart, as a Cluster does: there
         each is one by itself. Whichever fails, those before it have been run.
         """
-        if self._joins and len(steps) > 1:
+        if self.joins and len(steps) > 1:
             try:
                 return list(await self.run(*chain_scripts(steps)))
             except ServiceUnavailable as error:
@@ -144,7 +140,7 @@ class Connection:
 
     async def run_of_slots(self, script: Script, shared: Sequence[bytes], slots: Sequence[SlotCall]) -> list[Any]:
         """What a script returns, a list, for keys of several slots; `shared` comes before the arguments."""
-        if self._joins:
+        if self.joins:
             keys, arguments = ([part for slot in slots for part in slot[n]] for n in (0, 1))
             try:
                 return list(await self.run(script, keys, [*shared, *arguments]))
@@ -155,7 +151,7 @@ class Connection:
 
     async def values_of_slots(self, slots: Sequence[Sequence[str]]) -> list[bytes | None]:
         """The values of keys of several slots, in their order."""
-        groups = [[key for keys in slots for key in keys]] if self._joins and slots else slots
+        groups = [[key for keys in slots for key in keys]] if self.joins and slots else slots
         return [value for values in await settled(*(self.values(*keys) for keys in groups)) for value in values]
 
     def _learn(self, error: ServiceUnavailable) -> None:
@@ -163,7 +159,7 @@ class Connection:
         if not (isinstance(error.__cause__, RedisError) and keeps_keys_apart(error.__cause__)):
             raise error
         log.warning("redis keeps keys apart, as a Cluster does: what could go in one step takes several")
-        self._joins = False
+        self.joins = False
 
     def write(self, command: str, key: str, *arguments: str) -> RedisCall:
         """One command that must not be done twice."""
