@@ -126,7 +126,7 @@ def test_it_works_while_the_service_is_down(folder: Path) -> None:
         assert not service.is_live(tokens["token"])
 
 
-MANY = 100_000  # and one
+MANY = 50_000  # and one
 
 
 FILL = """
@@ -147,7 +147,6 @@ def fill(redis: Any, pattern: dict[str, Any]) -> None:
         redis.eval(FILL, 1, key, first, STEP)
 
 
-@pytest.mark.timeout(240)
 def test_very_many_end_and_ctrl_c_stops_it_and_says_how_far_it_got(folder: Path) -> None:
     with Service(folder) as service, Redis(unix_socket_path=str(folder / "redis.sock")) as redis:
         fill(redis, service.log_in())
