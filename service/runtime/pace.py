@@ -2,6 +2,8 @@
 
 import asyncio
 
+LATE = 1.0  # seconds that are made up for; more would come as a burst
+
 
 class Pace:
     """Lets no more than `rate` things be done in a second."""
@@ -13,5 +15,5 @@ class Pace:
     async def keep(self, done: int) -> None:
         """So many are done: let all else have its turn, and wait until the next are due."""
         now = asyncio.get_running_loop().time()
-        self._due = max(self._due + done / self._rate, now)  # what was late is not made up for
-        await asyncio.sleep(self._due - now)
+        self._due = max(self._due + done / self._rate, now - LATE)
+        await asyncio.sleep(max(0.0, self._due - now))

@@ -18,7 +18,7 @@ from service.stores.redis.connection import Connection
 from service.stores.redis.scripts import Script
 from service.stores.sessions import session_key, sessions_key
 
-STEP = 1000  # keys that one SCAN looks at: less than a millisecond of a server's time
+STEP = 2000  # keys that one SCAN looks at: less than a millisecond of a server's time
 END_MANY = Script("end_sessions", repeatable=True)
 NAMES = session_key("*", "*")
 KEY = re.compile(rb"session:\{([1-9][0-9]{0,18})\}:([0-9a-f]{16})")

@@ -36,8 +36,13 @@ end
 -- Ends the session of this id if the user's list names it, and takes it from there. Whether the list did, and then
 -- whether it was there.
 local function finish(session, sessions, id, tombstone)
+  local list = read(sessions)
+  if list == id then -- as of most people
+    redis.call('DEL', sessions)
+    return true, bury_after_a_deletion(session, tombstone)
+  end
   local others, listed = {}, false
-  for other in string.gmatch(read(sessions), '[^,]+') do
+  for other in string.gmatch(list, '[^,]+') do
     if other == id then
       listed = true
     else
