@@ -18,7 +18,7 @@ if __name__ == "__main__" and sys.argv[1:] in ([], ["serve"], ["admin"]):
 import argparse
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import config
 from config import SettingsError
@@ -33,6 +33,7 @@ from service.commands import (
     operators,
     outages,
     personal_data,
+    revocations,
     serve,
     sessions,
 )
@@ -48,6 +49,7 @@ gc.set_threshold(GARBAGE)
 gc.enable()
 
 FAILED, MISUSED = 1, 2
+Command = Callable[[config.Settings, argparse.Namespace], int]  # returns an exit code
 DASHED_TOKEN = re.compile(r"-[A-Za-z0-9_-]{63}", re.ASCII)
 
 
@@ -79,60 +81,63 @@ def _run(chosen: argparse.Namespace, settings: config.Settings) -> int:
         return FAILED
 
 
+# What each command is called, what runs it, and what it is for. Those with options of their own add them themselves.
+COMMANDS: tuple[tuple[str, Command, str], ...] = (
+    ("serve", serve.run, "serve HTTP (also without a command)"),
+    ("admin", admin.run, "serve operators alone, for a service with ADMIN_PORT=0 or on another machine"),
+    ("migrate", migrate.run, "bring the database up to date"),
+    ("check", check.run, "check settings, connections, Redis' persistence and eviction policy, migrations"),
+    ("sessions", sessions.run, "list a user's sessions, with the keys that end them"),
+    ("revoke", sessions.run, "end a user's sessions, or those of many"),
+    ("disable", sessions.run, "let a user log in no more, and end every session"),
+    ("enable", sessions.run, "let a user log in again"),
+    ("unlock", sessions.run, "forget a number's wrong tries, codes and cool-down"),
+    ("explain", sessions.run, "say whether a token is live, whose it is, and if not, why"),
+    ("change-number", numbers.run, "give a user another number, end every session, and tell the old number"),
+    ("export", personal_data.run, "print all that is kept of a person, as JSON"),
+    ("erase", personal_data.run, "erase a person: sessions, row, codes, limits; events bear an id that says nothing"),
+    ("now", now.run, "who is online, what has happened in the last hour, and which stores and senders work"),
+    ("events", events.run, "what has happened, newest first: the audit trail"),
+)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="latch", description="Latch: log in by SMS code.")
     parser.add_argument("--version", action="version", version=f"latch {VERSION}")
     parser.set_defaults(command=serve.run)
     commands = parser.add_subparsers(title="commands", metavar="")
-    for name, command, explained in (
-        ("serve", serve.run, "serve HTTP (also without a command)"),
-        ("admin", admin.run, "serve operators alone, for a service with ADMIN_PORT=0 or on another machine"),
-        ("migrate", migrate.run, "bring the database up to date"),
-        ("check", check.run, "check settings, connections, Redis' persistence and eviction policy, migrations"),
-        ("sessions", sessions.run, "list a user's sessions, with the keys that end them"),
-        ("revoke", sessions.run, "end a user's sessions"),
-        ("disable", sessions.run, "let a user log in no more, and end every session"),
-        ("enable", sessions.run, "let a user log in again"),
-        ("unlock", sessions.run, "forget a number's wrong tries, codes and cool-down"),
-        ("explain", sessions.run, "say whether a token is live, whose it is, and if not, why"),
-        ("now", now.run, "who is online, what has happened in the last hour, and which stores and senders work"),
-        (
-            "erase",
-            personal_data.run,
-            "erase a person: sessions, row, codes, limits; events bear an id that says nothing",
-        ),
-        ("export", personal_data.run, "print all that is kept of a person, as JSON"),
-        ("events", events.run, "what has happened, newest first: the audit trail"),
-    ):
+    for name, command, explained in COMMANDS:
         sub = commands.add_parser(name, help=explained, description=explained)
         sub.set_defaults(command=command, name=name)
         if command is sessions.run:
-            what = (
-                "the token, or - to read it from standard input"
-                if name == "explain"
-                else "mobile number, also in several words, or user id"
-            )
-            sub.add_argument("subject", nargs="+", metavar="TOKEN" if name == "explain" else "USER", help=what)
-            sub.add_argument("--json", action="store_true", help="for scripts")
-        if name == "now":
-            sub.add_argument("--json", action="store_true", help="for scripts")
-        if name == "events":
-            events.add_options(sub)
-        if command is personal_data.run:
+            _add_options_of_sessions(sub, name)
+        elif command is numbers.run:
+            numbers.add_options(sub)
+        elif command is personal_data.run:
             personal_data.add_options(sub, name)
-        if name in {"revoke", "disable", "enable", "unlock"}:
-            add_reason(sub)
-        if name == "unlock":
-            sub.add_argument(
-                "--keys", action="store_true", help="print the names of the keys in Redis, and change nothing"
-            )
-        if name == "revoke":
-            sub.add_argument("--session", metavar="ID", help="only this one")
-        if name in {"revoke", "disable"}:
-            sub.add_argument("--yes", action="store_true", help="do not ask")
-    numbers.add_to(commands)
+        elif command is now.run:
+            sub.add_argument("--json", action="store_true", help="for scripts")
+        elif command is events.run:
+            events.add_options(sub)
     operators.add_to(commands)
     return parser
+
+
+def _add_options_of_sessions(sub: argparse.ArgumentParser, name: str) -> None:
+    noun, what = "USER", "mobile number, also in several words, or user id"
+    if name == "explain":
+        noun, what = "TOKEN", "the token, or - to read it from standard input"
+    sub.add_argument("subject", nargs="*" if name == "revoke" else "+", metavar=noun, help=what)
+    sub.add_argument("--json", action="store_true", help="for scripts")
+    if name in {"revoke", "disable", "enable", "unlock"}:
+        add_reason(sub)
+    if name in {"revoke", "disable"}:
+        sub.add_argument("--yes", action="store_true", help="do not ask")
+    if name == "unlock":
+        sub.add_argument("--keys", action="store_true", help="print the names of the keys in Redis, and change nothing")
+    if name == "revoke":
+        sub.add_argument("--session", metavar="ID", help="only this one")
+        revocations.add_options(sub)
 
 
 def _with_dashed_tokens_last(arguments: Sequence[str]) -> list[str]:

@@ -4,7 +4,7 @@ import time
 
 from config import Settings
 from service import senders
-from service.backing import Backing, health_of, limits_of
+from service.backing import Backing, health_of, limits_of, revocation_stores
 from service.context import Context
 from service.entities import Clock
 from service.http import middleware, operators
@@ -18,6 +18,7 @@ from service.observability import logs
 from service.operators import Keys, Operators
 from service.people import People
 from service.personal_data import PersonalData
+from service.revocations import Revocations
 from service.routes.admin import BLUEPRINTS
 from service.routes.openapi import admin_documents
 from service.runtime.admission import DRAIN_GRACE
@@ -71,6 +72,10 @@ def _attach_lifecycle(app: App, clock: Clock, sender: Sender) -> None:
         app.ctx.census = _census(app.ctx.now)
         app.ctx.census.start()
 
+    @app.before_server_stop
+    async def end_jobs(app: App) -> None:
+        app.ctx.revocations.stop_all()
+
     app.before_server_stop(drain)
 
     @app.after_server_stop
@@ -102,6 +107,8 @@ def _join(context: Context, connection: Connection, database: Database, clock: C
     context.personal_data = PersonalData(
         UserStore(database), context.sessions, limits, codes, names, context.trail, events
     )
+    jobs, watch = revocation_stores(settings, connection, database), context.telemetry.metrics.observe_revocation
+    context.revocations = Revocations(jobs, events, context.background, clock, watch)
     context.health = health_of(settings, connection, database)
     census = SessionCensus(connection, sessions)
     context.now = Now(ActivityStore(connection), census, context.health, settings.sms_sender, clock)

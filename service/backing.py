@@ -10,12 +10,16 @@ from service.limits import Limits
 from service.observability import logs
 from service.observability.audit_writer import AuditWriter, Lost
 from service.observability.telemetry import Telemetry
+from service.revoking import Stores
 from service.stores.cooldowns import CooldownStore
 from service.stores.database import Database
+from service.stores.directory import Directory
 from service.stores.events import EventStore
 from service.stores.limits import LimitStore
 from service.stores.meter import Meter, ignore
 from service.stores.redis.connection import Connection
+from service.stores.revocations import RevocationStore
+from service.stores.session_walk import SessionWalk
 
 BESIDES_SMS = 10.0  # seconds of an answer for all that is neither sending a message nor verifying a captcha
 
@@ -75,6 +79,12 @@ def limits_of(settings: Settings, connection: Connection, events: Events, clock:
     hold = len(settings.sms_sender) * settings.sms_timeout + BESIDES_SMS
     cooldowns = CooldownStore(connection, settings.cooldown_steps, hold)
     return Limits(settings, LimitStore(connection, clock), cooldowns, events, clock)
+
+
+def revocation_stores(settings: Settings, connection: Connection, database: Database) -> Stores:
+    """What revocations work on."""
+    trail = EventStore(database) if settings.audit_days else None
+    return Stores(RevocationStore(connection), SessionWalk(connection), Directory(database), trail)
 
 
 def _audit_writer(settings: Settings, telemetry: Telemetry) -> tuple[AuditWriter, Database]:

@@ -18,6 +18,7 @@ from service.observability.telemetry import Telemetry
 from service.operators import Keys, Operators
 from service.people import People
 from service.personal_data import PersonalData
+from service.revocations import Revocations
 from service.runtime.admission import AdmissionController
 from service.runtime.background import BackgroundTasks
 from service.runtime.periodic import Periodic
@@ -51,6 +52,7 @@ class Context:
     personal_data: PersonalData  # on the private listener alone
     admission: AdmissionController
     telemetry: Telemetry
+    revocations: Revocations  # on the private listener alone
     sessions: Sessions
     trail: Trail  # on the private listener alone
     users: Users

@@ -39,6 +39,8 @@ class Event(StrEnum):
     NUMBER_UNLOCKED = "number_unlocked"
     NUMBER_REVEALED = "number_revealed"
     NUMBER_TAKEN = "number_taken"
+    REVOCATION_STARTED = "revocation_started"
+    REVOCATION_ENDED = "revocation_ended"
     OPERATOR_ADDED = "operator_added"
     OPERATOR_REMOVED = "operator_removed"
     OPERATOR_LINKED = "operator_linked"

@@ -2,6 +2,10 @@
 
 import re
 import shlex
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -117,9 +121,38 @@ def test_a_stolen_account(person: Person) -> None:
     assert person.service.is_live(person.service.log_in(person.mobile)["token"])
 
 
-def test_an_outage_of_trust(person: Person) -> None:
-    [steps] = blocks("An outage of trust: log everyone out")
-    person.follows(steps)
+@pytest.fixture
+def alone(folder: Path, mobile: str) -> Iterator[Person]:
+    """The only user of a service, which takes a proxy's word for addresses."""
+    with Service(folder, TRUSTED_PROXIES=1) as service:
+        service.http.headers["X-Forwarded-For"] = "203.0.113.7"
+        yield Person(service, mobile)
+
+
+def from_now_on(steps: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """The steps with a moment that has just been in place of the page's."""
+    now = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=1)
+    time.sleep((now - datetime.now(UTC)).total_seconds())
+    moments = {"2026-01-31T12:00:00Z": f"{now:%FT%TZ}", "2026-01-31T12:00:00+00:00": f"{now:%FT%T}+00:00"}
+
+    def own(text: str) -> str:
+        return reduce(lambda text, pair: text.replace(*pair), moments.items(), text)
+
+    return [(own(command), own(printed)) for command, printed in steps]
+
+
+def test_many_at_once(alone: Person) -> None:
+    [steps] = blocks("Many at once")
+    alone.follows(from_now_on(steps))
+    assert alone.is_live() == (False, False)
+
+
+def test_an_outage_of_trust(alone: Person) -> None:
+    everyone, restored = blocks("An outage of trust: log everyone out")
+    alone.follows(everyone)
+    assert alone.is_live() == (False, False)
+    person = Person(alone.service, alone.mobile)
+    person.follows(from_now_on(restored))
     assert person.is_live() == (False, False)
     again = person.service.log_in(person.mobile)
     assert again["user_id"] == person.lost["user_id"]
@@ -146,6 +179,7 @@ def test_every_command_of_the_page_is_run_by_a_test_above() -> None:
         "A lost phone",
         "A leaked token",
         "A stolen account",
+        "Many at once",
         "An outage of trust: log everyone out",
         "A number that is locked out",
     ]

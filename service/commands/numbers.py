@@ -3,10 +3,9 @@
 import asyncio
 import sys
 import time
-from argparse import Namespace
+from argparse import ArgumentParser, Namespace
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, redirect_stdout
-from typing import Any
 
 from config import Settings
 from service import mobiles, senders
@@ -25,13 +24,9 @@ from service.stores.sessions import SessionStore
 from service.stores.users import UserStore
 from service.users import Users
 
-EXPLAINED = "give a user another number, end every session, and tell the old number"
 
-
-def add_to(commands: Any) -> None:
-    """Add it to the parser's commands."""
-    parser = commands.add_parser("change-number", help=EXPLAINED, description=EXPLAINED)
-    parser.set_defaults(command=run)
+def add_options(parser: ArgumentParser) -> None:
+    """What may be said to it."""
     parser.add_argument("subject", metavar="USER", help="mobile number or user id")
     parser.add_argument("mobile", metavar="NUMBER", help="the new mobile number")
     parser.add_argument("--take", action="store_true", help="also from another user, who is left without one")

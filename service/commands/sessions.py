@@ -15,6 +15,7 @@ from functools import partial
 from config import Settings
 from service import mobiles
 from service.backing import limits_of
+from service.commands import revocations
 from service.commands.acting import acting
 from service.commands.output import DONE, FAILED, is_confirmed, named, say, table
 from service.embedded.running import running_redis
@@ -39,6 +40,8 @@ Confirm = Callable[[str], bool]
 
 def run(settings: Settings, chosen: Namespace) -> int:
     """Run a command on the Redis and the database of the settings, served or not. Returns its exit code."""
+    if chosen.name == "revoke" and revocations.is_asked_for(chosen):
+        return revocations.run(settings, chosen)
     with running_redis(settings):
         return asyncio.run(_run(settings, chosen))
 

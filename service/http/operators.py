@@ -58,8 +58,8 @@ async def admit(request: Request) -> None:
     needed = getattr(said, "role", Role.OWNER)
     if not actor.role.reaches(needed):
         request.app.ctx.keys.refuse(actor, needed)
-    if getattr(said, "reason", False) and not actor.remark:
-        raise InvalidRequest({REASON: REASON_EXPECTED})
+    if getattr(said, "reason", False):
+        needs_reason()
 
 
 def _is_for_us(request: Request) -> bool:
@@ -80,6 +80,13 @@ async def _actor(request: Request) -> Actor:
     actor = await request.app.ctx.keys.identify(key)
     remark = devices.readable(request.raw.head.header(REASON.lower().encode()))[:REMARK_LENGTH]
     return actor._replace(remark=remark)
+
+
+def needs_reason() -> None:
+    """Raise InvalidRequest where no reason was given for what is done now."""
+    actor = ACTOR.get()
+    if actor is None or not actor.remark.strip():
+        raise InvalidRequest({REASON: REASON_EXPECTED})
 
 
 def _said_of(request: Request) -> Any:

@@ -10,7 +10,7 @@ from sanic import HTTPResponse
 from sanic.helpers import STATUS_CODES, has_message_body
 
 JSON = "application/json"
-OK, CREATED, NO_CONTENT = 200, 201, 204
+OK, CREATED, ACCEPTED, NO_CONTENT = 200, 201, 202, 204
 
 Data = Mapping[str, Any]
 
@@ -66,6 +66,11 @@ def ok(data: Data, headers: Mapping[str, str] | None = None, status: int = OK) -
 def created(data: Data) -> Answer:
     """201 with data."""
     return ok(data, status=CREATED)
+
+
+def accepted(data: Data) -> Answer:
+    """202 with data: it goes on by itself."""
+    return ok(data, status=ACCEPTED)
 
 
 def nothing() -> Answer:

@@ -3,7 +3,6 @@
 What a killed process loses, and what is lost while the database is away, is told in docs/audit.md.
 """
 
-import asyncio
 import logging
 import time
 from collections import Counter, deque
@@ -18,6 +17,7 @@ from service.errors import ServiceUnavailable
 from service.events import Attempt, Details, Event
 from service.observability.logs import CLIENT_IP, REQUEST_ID
 from service.observability.redaction import redact
+from service.runtime.periodic import Periodic
 from service.stores.event_rows import MOST
 from service.stores.events import EventStore
 
@@ -27,6 +27,18 @@ QUEUE_MAX = 10_000  # events that wait, some 10 MB; what is more stands in the l
 FLOOD = 20  # events of each kind that anybody can cause by the thousand, in one INTERVAL
 FLOODED = frozenset({Event.LIMIT_HIT.value, Event.LOGIN_REFUSED.value, Event.INTROSPECTION_REFUSED.value})
 KINDS: dict[Event | Attempt, str] = {event: event.value for event in Event}  # `value` itself takes five times as long
+# Whose own reason tells of what they are, and stands behind the one that was given.
+TELLING = frozenset(
+    {
+        Event.REVOCATION_STARTED.value,
+        Event.REVOCATION_ENDED.value,
+        Event.OPERATOR_ADDED.value,
+        Event.OPERATOR_REMOVED.value,
+        Event.OPERATOR_LINKED.value,
+        Event.KEY_ADDED.value,
+        Event.KEY_REMOVED.value,
+    }
+)
 SWEEP_INTERVAL = 600.0  # seconds between two sweeps, once there is nothing left to sweep
 
 log = logging.getLogger(__name__)
@@ -52,6 +64,16 @@ def _shown(device: str) -> str:
     return redact(device)
 
 
+def new_event(kind: str, details: Details) -> NewEvent:
+    """An event of this kind as it is to be written, with the address and the id of the request that is served."""
+    user_id, session_id, mobile, reason, device, name, remark = details
+    ip, request_id = CLIENT_IP.get() or None, REQUEST_ID.get() or None
+    if remark:
+        reason = redact(f"{remark}; {reason}" if kind in TELLING else remark)
+    device = _shown(device) if device else None
+    return NewEvent(time.time(), kind, user_id, session_id, mobile, ip, device, name, reason, request_id)
+
+
 class AuditWriter:
     """One per worker, with a database connection of its own, and one per command of the operator.
 
@@ -73,7 +95,8 @@ class AuditWriter:
         self._flooded: Counter[str] = Counter()
         self._doubtful: list[NewEvent] = []  # the first of the queue, which may have been written already
         self._sweeps_at = 0.0
-        self._task: asyncio.Task[None] | None = None
+        failing = "the database is away: events for the audit trail wait"
+        self._writing = Periodic(self._write_and_sweep, pause=INTERVAL, longest=LONGEST_PAUSE, failing=failing)
 
     def follow(self, event: Event | Attempt, details: Details) -> None:
         """Queue one event. An attempt is none: its event tells more."""
@@ -88,24 +111,15 @@ class AuditWriter:
             if self._flooded[kind] > FLOOD:
                 self._lost.flood(1)
                 return
-        user_id, session_id, mobile, reason, device, name, remark = details
-        ip, request_id = CLIENT_IP.get() or None, REQUEST_ID.get() or None
-        if remark:
-            reason = redact(remark)
-        device = _shown(device) if device else None
-        self._queue.append(
-            NewEvent(time.time(), kind, user_id, session_id, mobile, ip, device, name, reason, request_id)
-        )
+        self._queue.append(new_event(kind, details))
 
     def start(self) -> None:
         """Write from now on, and sweep."""
-        self._task = asyncio.create_task(self._run())
+        self._writing.start()
 
     async def stop(self) -> None:
         """Write what is left; what cannot be written now stands in the log alone."""
-        if self._task:
-            self._task.cancel()
-            await asyncio.wait({self._task})
+        await self._writing.stop()
         try:
             await self.flush()
         except ServiceUnavailable:
@@ -136,16 +150,11 @@ class AuditWriter:
             self._lost.failed(len(batch))
         self._doubtful = []
 
-    async def _run(self) -> None:
-        pause = INTERVAL
-        while True:
-            await asyncio.sleep(pause)
-            try:
-                await self.flush()
-                await self._sweep()
-                pause = INTERVAL
-            except ServiceUnavailable:
-                pause = min(2 * pause, LONGEST_PAUSE)
+    async def _write_and_sweep(self) -> None:
+        try:
+            await self.flush()
+            await self._sweep()
+        finally:
             self._observe(len(self._queue), time.time() - self._queue[0].at if self._queue else 0.0)
 
     async def _sweep(self) -> None:

@@ -9,6 +9,7 @@ from service.events import OUTCOMES, Attempt
 from service.observability import audit_writer
 from service.observability.prometheus_patches import BulkHistogram
 from service.runtime import admission
+from service.selections import State
 
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 STORE_BUCKETS = (0.00025, 0.0005, *BUCKETS[:-1])
@@ -57,6 +58,14 @@ class Families:
         self.sessions_ended = self._counter("latch_sessions_ended", "Live sessions ended on purpose", "reason")
         for reason in EndReason:
             self.sessions_ended.labels(reason)
+
+        what = "Revocations of many that are over, by what became of them"
+        self.revocations = self._counter("latch_revocations", what, "outcome")
+        for state in State:
+            if state is not State.RUNNING:
+                self.revocations.labels(state)
+        what = "When the revocation that is under way has last got on, 0 where none is"
+        self.revocation_progress = self._gauge("latch_revocation_progress_timestamp_seconds", what, "livemax")
 
     def _measure_stores(self) -> None:
         what = "Seconds of an operation on a store, the wait for its turn included"

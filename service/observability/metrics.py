@@ -5,6 +5,7 @@ a worker cannot ask another one for a value: gauges are set from time to time, b
 """
 
 import os
+import time
 from collections import Counter as Counts
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
@@ -19,6 +20,7 @@ from service.entities import EndReason
 from service.events import TEST_CODE, Attempt, Details, Event, Events
 from service.observability.metric_families import Families
 from service.observability.prometheus_patches import forget_the_killed
+from service.selections import Revocation, State
 from service.senders import failover
 from service.stores import meter
 
@@ -48,6 +50,7 @@ class Metrics(Families):
         for limit in limits:
             self.limit_hits.labels(limit)
         self._followed = Events()  # the app's, once it serves
+        self._revocations: dict[str, float] = {}  # when each of those under way has got on
         # What is noted at every request, and counted now and then: counting costs ten times as much.
         self._answers: defaultdict[tuple[str, str, int], list[float]] = defaultdict(list)
         self._operations: defaultdict[tuple[str, str], list[float]] = defaultdict(list)
@@ -112,6 +115,15 @@ class Metrics(Families):
         """Set how many events wait for the database in this worker, and for how long the oldest has."""
         self.audit_queue.set(queued)
         self.audit_lag.set(seconds)
+
+    def observe_revocation(self, revocation: Revocation, ended: int) -> None:
+        """Note that a revocation has got on, or is over, and count the sessions that it has just ended."""
+        self.sessions_ended.labels(EndReason.REVOKED).inc(ended)
+        self._revocations[revocation.id] = time.time()
+        if revocation.state is not State.RUNNING:
+            del self._revocations[revocation.id]
+            self.revocations.labels(revocation.state).inc()
+        self.revocation_progress.set(min(self._revocations.values(), default=0))
 
     def exposition(self) -> bytes:
         """All metrics in Prometheus' text format."""

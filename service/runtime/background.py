@@ -46,6 +46,13 @@ class BackgroundTasks:
             task.add_done_callback(_report)
             raise
 
+    def begin(self, work: Coroutine[Any, Any, object]) -> None:
+        """Start what nobody waits for but `drain`. Its failure is logged."""
+        task = asyncio.create_task(work)
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+        task.add_done_callback(_report)
+
     def adopt(self, work: Eager) -> None:
         """Count among what goes on what is under way already, and has just lost its caller."""
         ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()

@@ -25,6 +25,11 @@ def start(seconds: float) -> None:
     _UNTIL.set(time.monotonic() + seconds)
 
 
+def lift() -> None:
+    """Let what goes on in this task take its time: nobody waits for it."""
+    _UNTIL.set(None)
+
+
 def remaining(most: float) -> float:
     """The seconds that an operation may take: `most`, or less. Raises ServiceUnavailable where the time is up.
 

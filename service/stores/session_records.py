@@ -11,6 +11,7 @@ from typing import Any
 import orjson
 
 from service.entities import AccessRecord, Device, EndReason, RefreshToken, RotationState, Session
+from service.selections import Login
 
 KEPT = 4096  # records that were read last
 LATEST = 10**11  # seconds since the epoch, in the year 5138: `datetime` ends in 9999, and floats never
@@ -66,6 +67,16 @@ def load_session(value: bytes | None, user_id: int, session_id: str) -> Session 
     """The session of a record."""
     record = load(value)
     return session_of(record, user_id, session_id) if record else None
+
+
+def load_login(value: bytes | None) -> Login | None:
+    """What is known of the login that a live session began with. None where the record is none of a session."""
+    record = load(value)
+    try:
+        device = record["device"] if record else {}
+        return Login(str(device["name"]), str(device["ip"]), _moment(record["created_at"])) if record else None
+    except (KeyError, TypeError, ValueError):
+        return None
 
 
 def session_of(record: Mapping[str, Any], user_id: int, session_id: str) -> Session | None:

@@ -65,7 +65,7 @@ class SessionStore:
     async def find(self, user_id: int, session_id: str, key_suffix: str) -> TokenLookup:
         """The three keys of one token in one round trip: one MGET. There is no session unless it is also listed."""
         token, session, listed = await self._connection.values(
-            _token_key(user_id, session_id, key_suffix), _session_key(user_id, session_id), _sessions_key(user_id)
+            _token_key(user_id, session_id, key_suffix), session_key(user_id, session_id), sessions_key(user_id)
         )
         if session is None:
             return TokenLookup()
@@ -129,7 +129,7 @@ class SessionStore:
 
     async def end(self, user_id: int, session_id: str, reason: EndReason, now: float) -> bool:
         """End one session, leaving a tombstone. False where it was not live."""
-        keys = [_session_key(user_id, session_id), _sessions_key(user_id)]
+        keys = [session_key(user_id, session_id), sessions_key(user_id)]
         return bool(await self._connection.run(END, keys, [session_id, session_records.tombstone(reason, now)]))
 
     async def end_all(
@@ -139,7 +139,7 @@ class SessionStore:
 
         With `block_logins` none is opened for a while: not even for a login that had passed the database before.
         """
-        keys = [_sessions_key(user_id), _session_key(user_id, ""), _blocked_key(user_id)]
+        keys = [sessions_key(user_id), session_key(user_id, ""), _blocked_key(user_id)]
         blocked = milliseconds(BLOCKED) if block_logins else 0
         ended = await self._connection.run(END_ALL, keys, [session_records.tombstone(reason, now), keep, blocked])
         return [session_id.decode(errors="replace") for session_id in ended]
@@ -150,11 +150,11 @@ class SessionStore:
 
     async def of_user(self, user_id: int) -> list[Session]:
         """The user's live sessions, in no order that is promised. Two round trips: the list, then the records."""
-        [listed] = await self._connection.read("MGET", _sessions_key(user_id))  # MGET: another type is no error
+        [listed] = await self._connection.read("MGET", sessions_key(user_id))  # MGET: another type is no error
         ids = [*dict.fromkeys(filter(None, (listed or b"").decode(errors="replace").split(",")))]
         if not ids:
             return []
-        values = await self._connection.read("MGET", *(_session_key(user_id, session_id) for session_id in ids))
+        values = await self._connection.read("MGET", *(session_key(user_id, session_id) for session_id in ids))
         found = (
             session_records.load_session(value, user_id, session_id)
             for session_id, value in zip(ids, values, strict=True)
@@ -166,11 +166,13 @@ def _token_key(user_id: int, session_id: str, key_suffix: str) -> str:
     return f"token:{{{user_id}}}:{session_id}:{key_suffix}"
 
 
-def _session_key(user_id: int, session_id: str) -> str:
+def session_key(user_id: int | str, session_id: str) -> str:
+    """The key of a session's record."""
     return f"session:{{{user_id}}}:{session_id}"
 
 
-def _sessions_key(user_id: int) -> str:
+def sessions_key(user_id: int) -> str:
+    """The key of the list of a user's sessions."""
     return f"sessions:{{{user_id}}}"
 
 
@@ -186,7 +188,7 @@ def user_of(key: bytes) -> int | None:
 
 def key_names(session: Session) -> tuple[str, str]:
     """What an operator deletes to end this session, and to end all of the user's."""
-    return _session_key(session.user_id, session.session_id), _sessions_key(session.user_id)
+    return session_key(session.user_id, session.session_id), sessions_key(session.user_id)
 
 
 def session_id_in(text: str) -> str | None:
@@ -197,7 +199,7 @@ def session_id_in(text: str) -> str | None:
 
 def _keys(session: Session, key_suffix: str) -> list[str]:
     return [
-        _session_key(session.user_id, session.session_id),
-        _sessions_key(session.user_id),
+        session_key(session.user_id, session.session_id),
+        sessions_key(session.user_id),
         _token_key(session.user_id, session.session_id, key_suffix),
     ]

@@ -7,6 +7,7 @@ from service.routes.admin.numbers import numbers
 from service.routes.admin.operators import keys, operators
 from service.routes.admin.people import people
 from service.routes.admin.personal_data import personal_data
+from service.routes.admin.revocations import revocations
 from service.routes.admin.sessions import sessions
 from service.routes.health import health, metrics
 
@@ -16,6 +17,7 @@ BLUEPRINTS = (
     numbers,
     personal_data,
     sessions,
+    revocations,
     events,
     explanations,
     operators,

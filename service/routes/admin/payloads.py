@@ -3,7 +3,7 @@
 from enum import StrEnum
 from typing import Any, NamedTuple, TypeVar
 
-from service import names
+from service import names, selections
 from service.entities import UserStatus, id_in
 from service.errors import InvalidRequest, NotFound
 from service.http.requests import Request
@@ -96,6 +96,15 @@ def entry(request: Request) -> Entry:
     if role not in set(Role):
         problems.setdefault("role", _one_of(Role))
     return _unless(problems, Entry(name, Role.LOOK if problems else Role(role)))
+
+
+def revocation(request: Request) -> tuple[dict[str, Any], bool]:
+    """The filters of a revocation as they came, and `dry_run`. Raises InvalidRequest."""
+    fields = json_object(request.raw)
+    dry_run = fields.get("dry_run", False)
+    if not isinstance(dry_run, bool):
+        raise InvalidRequest({"dry_run": selections.FLAG})
+    return fields, dry_run
 
 
 def _optional(fields: dict[str, Any], name: str, problems: Problems) -> str | None:

@@ -52,6 +52,11 @@ class ClusterClient(RedisCluster):
             await self.initialize()
         return self.nodes_manager.get_node_from_slot(self.keyslot(key))
 
+    async def layout(self) -> dict[int, str]:
+        """Which master has which slot, asked for anew."""
+        await self.nodes_manager.initialize()
+        return {slot: nodes[0].name for slot, nodes in self.nodes_manager.slots_cache.items()}
+
     async def aclose(self) -> None:
         """What redis-py calls where the layout may have changed: ask for it again, and close nothing."""
         self._initialize = True

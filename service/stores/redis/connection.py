@@ -8,95 +8,41 @@ request has less time left, that.
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Generator, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from time import perf_counter
-from typing import Any, Self
+from typing import Any
 
 from redis.asyncio import RedisCluster
 from redis.exceptions import (
-    ClusterError,
-    ConnectionError,  # noqa: A004 - redis-py's own name; the built-in is not used here
-    InvalidResponse,  # what answers is no Redis
-    RedisClusterException,
     RedisError,
-    TimeoutError,  # noqa: A004 - as above
 )
 
 from service.errors import ServiceUnavailable
 from service.runtime import deadline
-from service.stores.meter import OK, UNAVAILABLE, Meter, Observe, ignore
+from service.runtime.background import settled
+from service.stores.meter import Meter, Observe, ignore
 from service.stores.redis import client
+from service.stores.redis.call import RedisCall
 from service.stores.redis.commands import EVALSHA, MGET, Command
-from service.stores.redis.refusals import code_of, is_mistake, keeps_keys_apart
+from service.stores.redis.refusals import keeps_keys_apart
 from service.stores.redis.scripts import STOP_VALUES, Script, ScriptCall, chain_scripts
 
-UNREACHABLE = (ConnectionError, TimeoutError, ClusterError, InvalidResponse, RedisClusterException, OSError)
 PROBE = "limit:probe"  # a key to see what can be done; deploy/redis/latch.acl allows its prefix
 PING = Script("ping", repeatable=True)
 ANSWERS = 16  # that a survey of a server may wait for, each as long as an operation may take
 
 Node = Callable[..., Awaitable[Any]]  # takes a command and its arguments
+SlotCall = tuple[Sequence[str], Sequence[str]]  # keys of one slot, and the arguments that go with them
 
 log = logging.getLogger(__name__)
-
-
-class RedisCall:
-    """An operation that is under way. Whoever began it must await it, once; several may be begun before that.
-
-    Raises ServiceUnavailable where Redis cannot be reached or cannot serve.
-    """
-
-    __slots__ = ("_answer", "_began", "_meter", "_name", "_read")
-
-    def __init__(self, name: str, answer: "asyncio.Future[Any]", meter: Meter) -> None:
-        self._name = name
-        self._answer = answer
-        self._meter = meter
-        self._read: Callable[[Any], Any] | None = None
-        self._began = perf_counter()
-        meter.enter()
-
-    def then(self, read: Callable[[Any], Any]) -> Self:
-        """Have the answer made of what Redis says."""
-        self._read = read
-        return self
-
-    def cancel(self) -> None:
-        """Nobody awaits it after all. It may be done all the same."""
-        self._answer.cancel()
-        self._meter.leave()
-
-    def __await__(self) -> Generator[Any, None, Any]:
-        outcome = ""
-        try:
-            answer = yield from self._answer
-            outcome = OK
-        except ServiceUnavailable:
-            outcome = UNAVAILABLE
-            raise
-        except UNREACHABLE as error:
-            outcome = UNAVAILABLE
-            log.warning("redis cannot be reached: %s", type(error).__name__)
-            raise ServiceUnavailable from error
-        except RedisError as error:
-            if is_mistake(error):
-                raise
-            outcome = UNAVAILABLE
-            log.warning("redis cannot serve %s: %s", self._name, code_of(error))
-            raise ServiceUnavailable from error
-        finally:
-            self._meter.leave()
-            if outcome:  # a caller who went away and a bug of ours say nothing about the store
-                self._meter.observe(self._name, outcome, perf_counter() - self._began)
-        return self._read(answer) if self._read else answer
 
 
 class Connection:
     """What the stores speak to Redis through. Each method but `ask` begins an operation and returns that.
 
     `url` is a redis-py URL, `timeout` is in seconds and holds for each operation as a whole; `observe` is told of every
-    operation. `redis` is redis-py's client, for what is asked now and then.
+    operation. `redis` is redis-py's client, for what is asked now and then. `joins`: as far as is known, one command
+    takes keys of several slots.
     """
 
     def __init__(self, url: str, *, timeout: float, observe: Observe = ignore) -> None:
@@ -104,7 +50,7 @@ class Connection:
         self._pipeline = client.pipeline(self.redis, timeout=timeout)
         self.meter = Meter(self._pipeline.count, observe)
         self._timeout = timeout
-        self._joins = self._pipeline.joins
+        self.joins = self._pipeline.joins
 
     def read(self, command: str, *arguments: str) -> RedisCall:
         """One command that changes nothing, repeated after a broken connection."""
@@ -125,20 +71,40 @@ class Connection:
         All of it is one atomic operation and one round trip, but where Redis keeps keys apart, as a Cluster does: there
         each is one by itself. Whichever fails, those before it have been run.
         """
-        if self._joins and len(steps) > 1:
+        if self.joins and len(steps) > 1:
             try:
                 return list(await self.run(*chain_scripts(steps)))
             except ServiceUnavailable as error:
-                if not isinstance(error.__cause__, RedisError) or not keeps_keys_apart(error.__cause__):
-                    raise
-                log.warning("redis keeps keys apart, as a Cluster does: what could go in one step takes several")
-                self._joins = False
+                self._learn(error)
         answers: list[Any] = []
         for step in steps:
             answers.append(await self.run(*step))
             if answers[-1] in STOP_VALUES:
                 break
         return answers
+
+    async def run_of_slots(self, script: Script, shared: Sequence[bytes], slots: Sequence[SlotCall]) -> list[Any]:
+        """What a script returns, a list, for keys of several slots; `shared` comes before the arguments."""
+        if self.joins:
+            keys, arguments = ([part for slot in slots for part in slot[n]] for n in (0, 1))
+            try:
+                return list(await self.run(script, keys, [*shared, *arguments]))
+            except ServiceUnavailable as error:
+                self._learn(error)
+        calls = (self.run(script, keys, [*shared, *arguments]) for keys, arguments in slots)
+        return [answer for answers in await settled(*calls) for answer in answers]
+
+    async def values_of_slots(self, slots: Sequence[Sequence[str]]) -> list[bytes | None]:
+        """The values of keys of several slots, in their order."""
+        groups = [[key for keys in slots for key in keys]] if self.joins and slots else slots
+        return [value for values in await settled(*(self.values(*keys) for keys in groups)) for value in values]
+
+    def _learn(self, error: ServiceUnavailable) -> None:
+        """That keys are kept apart, if this says so. Raises it else."""
+        if not (isinstance(error.__cause__, RedisError) and keeps_keys_apart(error.__cause__)):
+            raise error
+        log.warning("redis keeps keys apart, as a Cluster does: what could go in one step takes several")
+        self.joins = False
 
     def write(self, command: str, key: str, *arguments: str) -> RedisCall:
         """One command that must not be done twice."""
