@@ -10,6 +10,7 @@ from typing import Any
 
 from service.entities import EndReason
 from service.errors import ServiceUnavailable
+from service.runtime.background import settled
 from service.selections import Login
 from service.stores import session_records
 from service.stores.found_sessions import FoundSessions, Place, by_slot
@@ -95,6 +96,14 @@ class SessionWalk:
         ]
         ended = await self._connection.run_of_slots(END_MANY, [session_records.tombstone(reason, now)], calls)
         return [place for place, was_live in zip((p for slot in slots for p in slot), ended, strict=True) if was_live]
+
+    async def delete(self, places: Sequence[Place]) -> int:
+        """End these as a `DEL` by hand does, in an eighth of a server's time: nothing is left that says why.
+
+        Returns how many there were.
+        """
+        keys = [[session_key(*place) for place in slot] for slot in self._slots(places)]
+        return sum(await settled(*(self._connection.delete(*names) for names in keys)))
 
 
 def _keys(place: Place) -> tuple[str, str]:

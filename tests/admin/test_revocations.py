@@ -291,7 +291,7 @@ async def test_of_very_many_the_job_s_own_events_tell(
     console: Console, devices: list[Device], database: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(revoking, "TOLD_APART", 1)
-    await ended(console, {"users": [1]})
+    assert (await ended(console, {"users": [1]}))["ended"] == 2
     assert await trail(database, "session_revoked") == []
     await console.stop()
     [finished] = await trail(database, "revocation_ended")

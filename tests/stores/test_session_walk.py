@@ -92,6 +92,17 @@ async def test_those_end_that_are_live_and_say_why(walk: SessionWalk, store: Ses
     assert (await find(store, rest[-1])).session == rest[-1].session
 
 
+async def test_very_many_end_as_by_hand_and_leave_nothing(
+    walk: SessionWalk, store: SessionStore, logins: list[Login]
+) -> None:
+    one, two, *rest = logins
+    assert await walk.delete([place_of(one), place_of(two), (7, one.id)]) == 2
+    for login in (one, two):
+        assert await find(store, login) == TokenLookup()
+    assert (await find(store, rest[-1])).session == rest[-1].session
+    assert await walk.delete([]) == 0
+
+
 async def test_one_of_several_of_a_user_leaves_the_other(
     walk: SessionWalk, store: SessionStore, logins: list[Login]
 ) -> None:
