@@ -6,9 +6,9 @@ looks or ends again from the start: what has come back with another master is fo
 
 import logging
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from functools import partial
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 from service.audit_events import NewEvent
 from service.entities import Clock, EndReason
@@ -17,6 +17,7 @@ from service.revocation_trail import RevocationTrail
 from service.runtime import deadline
 from service.runtime.background import settled
 from service.runtime.pace import Pace
+from service.runtime.patience import Patience
 from service.selections import Revocation, Selection, State
 from service.stores.directory import Directory
 from service.stores.events import EventStore
@@ -28,9 +29,7 @@ BATCH, OF_MANY = 100, 400  # sessions that are ended at once: about a millisecon
 USERS = 200  # whose lists are read at once
 LOOKED_AT, ENDED = 28_000, 60_000  # sessions in a second, at most: less than half a core's work
 NOTE_EVERY = 1.0  # seconds between two notes of how far it is
-PATIENCE = 12.0  # seconds without a store, after which it fails; less than the lease of its note
-PAUSE = 0.5  # seconds before the next try
-TRIES = 5  # to get through without a store that went away
+WITHOUT_STORE = 12.0  # seconds, after which it fails; less than the lease of its note
 TOLD_APART = 50_000  # sessions that have an event each, and leave a tombstone; of more the job's own events tell
 
 AWAY, BUG = (
@@ -39,7 +38,6 @@ AWAY, BUG = (
 )
 
 log = logging.getLogger(__name__)
-Answer = TypeVar("Answer")
 Watch = Callable[[Revocation, int], None]  # is told of each step: where the job is, and how many it has just ended
 
 
@@ -78,8 +76,7 @@ class Revoking:
         self._watch = watch
         self._found = stores.walk.nothing_found()
         self._is_unwanted = False
-        self._was_away = False
-        self._away_since: float | None = None
+        self._patience = Patience(WITHOUT_STORE, self._heed)
         self._noted_at = 0.0
 
     @property
@@ -114,7 +111,7 @@ class Revoking:
 
     async def _find(self) -> None:
         pace = Pace(LOOKED_AT)
-        await self._until_undisturbed(partial(self._look, pace))
+        await self._patience.until_undisturbed(partial(self._look, pace))
         for _ in self._found.sorted_out():
             await pace.keep(0)
         self.now = self.now._replace(matched=self._found.count)
@@ -145,13 +142,13 @@ class Revoking:
 
     async def _end(self) -> None:
         end = self._end_each if self._found.count <= TOLD_APART else self._delete_all
-        await self._until_undisturbed(partial(end, Pace(ENDED)))
+        await self._patience.until_undisturbed(partial(end, Pace(ENDED)))
 
     async def _end_each(self, pace: Pace) -> None:
         """Once through all that were found, each batch with the events of the one before it."""
         for batch in self._found.batches(BATCH):
             ending = partial(self._stores.walk.end, batch, EndReason.REVOKED, self._clock())
-            _, ended = await settled(self._trail.write(), self._patiently(ending))
+            _, ended = await settled(self._trail.write(), self._patience.lend(ending))
             self._trail.note(ended)
             await self._step(len(ended))
             await pace.keep(len(batch))
@@ -159,35 +156,12 @@ class Revoking:
     async def _delete_all(self, pace: Pace) -> None:
         """The same for very many, as by `DEL`: with events and tombstones a million would cost checks far more."""
         for batch in self._found.batches(OF_MANY):
-            await self._step(await self._patiently(partial(self._stores.walk.delete, batch)))
+            await self._step(await self._patience.lend(partial(self._stores.walk.delete, batch)))
             await pace.keep(len(batch))
-
-    async def _until_undisturbed(self, go_through: Callable[[], Awaitable[None]]) -> None:
-        """Once more where a store was away meanwhile: another may have taken its place, which knows less."""
-        for _ in range(TRIES):
-            self._was_away = False
-            await self._patiently(go_through)
-            if not self._was_away:
-                return
-        raise ServiceUnavailable
-
-    async def _patiently(self, work: Callable[[], Awaitable[Answer]]) -> Answer:
-        """What `work` returns, tried again and again for as long as PATIENCE lasts without a step."""
-        while True:
-            try:
-                return await work()
-            except ServiceUnavailable:
-                self._was_away = True
-                now = time.monotonic()
-                self._away_since = self._away_since or now
-                if now - self._away_since > PATIENCE:
-                    raise
-                self._heed()
-                await deadline.sleep(PAUSE)
 
     async def _step(self, ended: int = 0) -> None:
         """It has got on. Raises Stopped where it is to go no further."""
-        self._away_since = None
+        self._patience.renew()
         self.now = self.now._replace(ended=self.now.ended + ended)
         self._watch(self.now, ended)
         if time.monotonic() - self._noted_at > NOTE_EVERY:

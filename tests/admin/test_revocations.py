@@ -10,6 +10,7 @@ from service import revoking
 from service.audit_events import EventFilter
 from service.errors import ServiceUnavailable
 from service.roles import Role
+from service.runtime import patience
 from service.stores.events import EventStore
 from service.stores.session_walk import SessionWalk
 from tests.admin.conftest import Console, StartConsole
@@ -411,7 +412,7 @@ async def test_redis_away_for_a_moment_is_waited_for_and_looked_through_again(
         return await end(walk, places, *rest)
 
     monkeypatch.setattr(revoking, "BATCH", 1)
-    monkeypatch.setattr(revoking, "PAUSE", 0.01)
+    monkeypatch.setattr(patience, "PAUSE", 0.01)
     monkeypatch.setattr(SessionWalk, "end", away_once)
     job = await ended(console, {"everyone": True}, headers=REASON)
     assert (job["state"], job["ended"], calls) == ("done", 4, 9)  # one failed, and four of them once more
@@ -431,8 +432,8 @@ async def test_redis_away_for_long_is_a_failure_that_says_how_far_it_got(
         return await end(walk, places, *rest)
 
     monkeypatch.setattr(revoking, "BATCH", 1)
-    monkeypatch.setattr(revoking, "PATIENCE", 0.05)
-    monkeypatch.setattr(revoking, "PAUSE", 0.02)
+    monkeypatch.setattr(revoking, "WITHOUT_STORE", 0.05)
+    monkeypatch.setattr(patience, "PAUSE", 0.02)
     monkeypatch.setattr(SessionWalk, "end", away_after_two)
     job = await ended(console, {"everyone": True}, headers=REASON)
     assert (job["state"], job["matched"], job["ended"]) == ("failed", 4, 2)
