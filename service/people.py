@@ -13,7 +13,7 @@ from service.limits import Limits
 from service.number_names import NumberNames
 from service.stores.codes import CodeStore, key_names
 from service.stores.directory import LAST_ID, Directory
-from service.stores.sessions import session_id_in
+from service.stores.session_keys import session_id_in
 from service.trail import Trail
 from service.users import Users
 

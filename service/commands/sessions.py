@@ -28,7 +28,8 @@ from service.sessions import Sessions
 from service.stores.codes import CodeStore
 from service.stores.directory import Directory
 from service.stores.events import EventStore
-from service.stores.sessions import SessionStore, key_names
+from service.stores.session_keys import key_names
+from service.stores.sessions import SessionStore
 from service.stores.users import UserStore
 from service.trail import Trail
 from service.users import Users

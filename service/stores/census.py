@@ -15,7 +15,8 @@ from typing import NamedTuple
 from service.activity import Estimate
 from service.runtime.background import settled
 from service.stores.redis.connection import Connection, Node
-from service.stores.sessions import SessionStore, user_of
+from service.stores.session_keys import user_of
+from service.stores.sessions import SessionStore
 
 DRAWS = 10_000  # in all: a standard error of 2 %, where a fourth of the keys are such lists
 AT_ONCE = 100  # in one script: others wait less than a millisecond for it

@@ -17,7 +17,7 @@ from service.stores.found_sessions import FoundSessions, Place, by_slot
 from service.stores.redis.cluster import ClusterClient
 from service.stores.redis.connection import Connection
 from service.stores.redis.scripts import Script
-from service.stores.sessions import session_key, sessions_key
+from service.stores.session_keys import session_key, sessions_key
 
 STEP = 2000  # keys that one SCAN looks at: less than a millisecond of a server's time
 END_MANY = Script("end_sessions", repeatable=True)

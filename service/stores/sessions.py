@@ -5,12 +5,11 @@
     sessions:{<user_id>}                 the ids of the user's live sessions, with commas, the last refreshed last
     barred:{<user_id>}                   for some minutes after the user was disabled
 
-A token is live only while all three say so; hence deleting any of them is enough, at once. The keys are spelled here
-and nowhere else. What cannot be read (an operator's typo, a foreign value) counts as not there. Ending a session frees
+A token is live only while all three say so; hence deleting any of them is enough, at once. `session_keys.py` spells
+them. What cannot be read (an operator's typo, a foreign value) counts as not there. Ending a session frees
 memory before it takes any, and so goes through on a Redis that is full.
 """
 
-import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -18,6 +17,7 @@ from service.entities import AccessRecord, EndReason, Session
 from service.stores import session_records
 from service.stores.redis.connection import Connection, milliseconds
 from service.stores.redis.scripts import Script, ScriptCall
+from service.stores.session_keys import blocked_key, keys_of, session_key, sessions_key, token_key
 
 OPEN = Script("open_session", repeatable=True)
 # Repeating a swap that went through finds a changed record, which the caller must handle in any case.
@@ -25,9 +25,7 @@ REFRESH = Script("refresh_session", repeatable=True)
 END = Script("end_session", repeatable=True)
 END_ALL = Script("end_all_sessions", repeatable=True)
 UNBLOCK = Script("unblock_logins", repeatable=True)
-_WITH_SESSION = re.compile(r"(?:(?:session|token):\{[0-9]+\}:)?([0-9a-f]{16})(?::[^:]+)?", re.ASCII)
 BLOCKED = 600.0  # seconds; longer than any login takes
-LIST = re.compile(rb"sessions:\{([1-9][0-9]{0,18})\}")
 
 
 class TokenLookup(NamedTuple):
@@ -65,7 +63,7 @@ class SessionStore:
     async def find(self, user_id: int, session_id: str, key_suffix: str) -> TokenLookup:
         """The three keys of one token in one round trip: one MGET. There is no session unless it is also listed."""
         token, session, listed = await self._connection.values(
-            _token_key(user_id, session_id, key_suffix), session_key(user_id, session_id), sessions_key(user_id)
+            token_key(user_id, session_id, key_suffix), session_key(user_id, session_id), sessions_key(user_id)
         )
         if session is None:
             return TokenLookup()
@@ -85,7 +83,7 @@ class SessionStore:
         now = session.created_at
         opening: ScriptCall = (
             OPEN,
-            [*_keys(session, key_suffix), _blocked_key(session.user_id)],
+            [*keys_of(session, key_suffix), blocked_key(session.user_id)],
             [
                 session.session_id,
                 session_records.dump_session(session),
@@ -111,7 +109,7 @@ class SessionStore:
         now = session.refreshed_at
         answer = await self._connection.run(
             REFRESH,
-            _keys(session, key_suffix),
+            keys_of(session, key_suffix),
             [
                 session.session_id,
                 raw,
@@ -139,14 +137,14 @@ class SessionStore:
 
         With `block_logins` none is opened for a while: not even for a login that had passed the database before.
         """
-        keys = [sessions_key(user_id), session_key(user_id, ""), _blocked_key(user_id)]
+        keys = [sessions_key(user_id), session_key(user_id, ""), blocked_key(user_id)]
         blocked = milliseconds(BLOCKED) if block_logins else 0
         ended = await self._connection.run(END_ALL, keys, [session_records.tombstone(reason, now), keep, blocked])
         return [session_id.decode(errors="replace") for session_id in ended]
 
     async def unblock_logins(self, user_id: int) -> None:
         """Open sessions of this user again."""
-        await self._connection.run(UNBLOCK, [_blocked_key(user_id)], [])
+        await self._connection.run(UNBLOCK, [blocked_key(user_id)], [])
 
     async def of_user(self, user_id: int) -> list[Session]:
         """The user's live sessions, in no order that is promised. Two round trips: the list, then the records."""
@@ -160,46 +158,3 @@ class SessionStore:
             for session_id, value in zip(ids, values, strict=True)
         )
         return [session for session in found if session]
-
-
-def _token_key(user_id: int, session_id: str, key_suffix: str) -> str:
-    return f"token:{{{user_id}}}:{session_id}:{key_suffix}"
-
-
-def session_key(user_id: int | str, session_id: str) -> str:
-    """The key of a session's record."""
-    return f"session:{{{user_id}}}:{session_id}"
-
-
-def sessions_key(user_id: int) -> str:
-    """The key of the list of a user's sessions."""
-    return f"sessions:{{{user_id}}}"
-
-
-def _blocked_key(user_id: int) -> str:
-    return f"barred:{{{user_id}}}"
-
-
-def user_of(key: bytes) -> int | None:
-    """Whose list of sessions this key is; None for any other key."""
-    found = LIST.fullmatch(key)
-    return int(found[1]) if found else None
-
-
-def key_names(session: Session) -> tuple[str, str]:
-    """What an operator deletes to end this session, and to end all of the user's."""
-    return session_key(session.user_id, session.session_id), sessions_key(session.user_id)
-
-
-def session_id_in(text: str) -> str | None:
-    """The session id that this is, or that the name of such a key has in it."""
-    found = _WITH_SESSION.fullmatch(text)
-    return found[1] if found else None
-
-
-def _keys(session: Session, key_suffix: str) -> list[str]:
-    return [
-        session_key(session.user_id, session.session_id),
-        sessions_key(session.user_id),
-        _token_key(session.user_id, session.session_id, key_suffix),
-    ]
