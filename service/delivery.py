@@ -13,10 +13,11 @@ from service.captchas import Captcha
 from service.code_issuer import Code, CodeIssuer
 from service.codes import FIXED_STAYS, NO_NUMBER
 from service.conversion import Closed, ConversionGuard
-from service.entities import CodeSent, Purpose, TextMessage, User
+from service.entities import CodeSent, Purpose, User
 from service.errors import CaptchaRequired, InvalidRequest, ServiceUnavailable, SmsUnavailable, TooManyRequests
 from service.events import TEST_CODE, Event, Events
 from service.limits import Limits, Reservation
+from service.messages import TextMessage
 from service.runtime import deadline
 from service.runtime.background import settled
 from service.senders import Sender, takes

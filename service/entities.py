@@ -161,41 +161,6 @@ class CodeSent:
     resend_after: int
 
 
-@dataclass(frozen=True, slots=True)
-class TextMessage:
-    """One SMS, as a sender gets it. The parts are apart, for providers that take a template and its parameters.
-
-    `minutes` is how long the code is good for, rounded down, and never less than 1.
-    """
-
-    mobile: str
-    code: str
-    text: str
-    minutes: int
-    purpose: Purpose = Purpose.LOGIN
-
-    @property
-    def kind(self) -> str:
-        """What its templates are named after."""
-        return self.purpose
-
-
-@dataclass(frozen=True, slots=True)
-class Notice:
-    """One SMS that tells something and carries no code. Providers that take no text have a template for it."""
-
-    mobile: str
-    text: str
-
-    @property
-    def kind(self) -> str:
-        """What its templates are named after."""
-        return "notice"
-
-
-Message = TextMessage | Notice
-
-
 def id_in(text: str) -> int | None:
     """The user id that is written here, of 63 bits as databases have them."""
     return int(text) if text.isdecimal() and 0 < int(text) < 1 << 63 else None

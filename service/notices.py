@@ -4,8 +4,8 @@ import logging
 
 from config import Settings
 from service import mobiles
-from service.entities import Notice
 from service.errors import SmsUnavailable, TooManyRequests
+from service.messages import Notice
 from service.runtime import deadline
 from service.senders import Sender
 

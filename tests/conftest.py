@@ -33,10 +33,10 @@ from config import Settings
 from service.app import build
 from service.backing import connections
 from service.embedded.redis_server import EmbeddedRedis
-from service.entities import Message, Notice, TextMessage
 from service.errors import SmsUnavailable, TooManyRequests
 from service.http.protocol import BoundedProtocol
 from service.http.requests import App
+from service.messages import Message, Notice, TextMessage
 from service.number_names import NumberNames
 from service.senders import Failover
 from service.stores.database import Database

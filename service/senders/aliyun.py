@@ -15,8 +15,8 @@ from darabonba.exceptions import RetryError, UnretryableException
 from darabonba.runtime import RuntimeOptions
 
 from config import Settings
-from service.entities import Message, TextMessage
 from service.errors import SmsUnavailable, TooManyRequests
+from service.messages import Message, TextMessage
 
 OK = "OK"
 # One number gets too many: isv.BUSINESS_LIMIT_CONTROL, isv.BUSINESS_LIMIT_HOUR, BUSINESS_LIMIT_CONTROL_PHONE, ...

@@ -1,7 +1,7 @@
 """For development: the message goes to standard output, where the person who typed `make run` reads it."""
 
 from service import mobiles
-from service.entities import Message
+from service.messages import Message
 
 
 class ConsoleSender:

@@ -11,8 +11,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
-from service.entities import Message
 from service.errors import SmsUnavailable, TooManyRequests
+from service.messages import Message
 
 Takes = Callable[[str, str], bool]  # of a sender's name, and a kind of message
 # Of a sender's name, one of the outcomes below, the seconds, and why it failed if it did: never a number or a key.

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import orjson
 
-from service.entities import Message, TextMessage
 from service.errors import SmsUnavailable
+from service.messages import Message, TextMessage
 
 
 class FileSender:

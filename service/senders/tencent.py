@@ -17,8 +17,8 @@ from tencentcloud.sms.v20210111.models import SendSmsRequest, SendSmsResponse
 from tencentcloud.sms.v20210111.sms_client import SmsClient
 
 from config import Settings
-from service.entities import Message, TextMessage
 from service.errors import SmsUnavailable, TooManyRequests
+from service.messages import Message, TextMessage
 
 OK = "Ok"
 THREADS = 10  # as many as the SDK keeps connections for

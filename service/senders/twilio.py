@@ -12,8 +12,8 @@ from twilio.http.response import Response
 from twilio.rest import Client
 
 from config import Settings
-from service.entities import Message
 from service.errors import SmsUnavailable, TooManyRequests
+from service.messages import Message
 
 CREATED = 201
 SERVICE = "MG"  # how the SID of a Messaging Service begins

@@ -12,8 +12,8 @@ import orjson
 from standardwebhooks import Webhook
 
 from config import Settings
-from service.entities import Message, TextMessage
 from service.errors import SmsUnavailable, TooManyRequests
+from service.messages import Message, TextMessage
 
 CODE, NOTICE = "sms.code", "sms.notice"
 DEFAULT_WAIT, LONGEST_WAIT = 60, 86_400  # seconds, where the receiver says none or one that makes no sense

@@ -7,8 +7,8 @@ from typing import Any
 import httpx
 import pytest
 
-from service.entities import Notice
 from service.errors import ServiceUnavailable
+from service.messages import Notice
 from service.numbers import Numbers
 from service.roles import Role
 from service.stores.codes import CodeStore

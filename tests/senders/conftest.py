@@ -13,7 +13,7 @@ import pytest
 
 import config
 from config import Settings
-from service.entities import Notice, TextMessage
+from service.messages import Notice, TextMessage
 from service.observability import logs
 from service.senders.aliyun import AliyunSender
 from service.senders.failover import Sender

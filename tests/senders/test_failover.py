@@ -8,8 +8,9 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from service.entities import Message, Purpose
+from service.entities import Purpose
 from service.errors import SmsUnavailable, TooManyRequests
+from service.messages import Message
 from service.senders import close
 from service.senders.failover import Failover, Sender
 from tests.senders.conftest import HTML, MESSAGE, MOBILE, NAMES, NOTED, Make, Provider
