@@ -90,6 +90,7 @@ class PersonalData:
         try:
             ended = await self._sessions.end_all(user_id, EndReason.REVOKED, block_logins=True)
             limits = await self._limits.forget(mobile) if mobile else 0
+            await self._trail.announce(user_id, self._names.of(mobile) if mobile else None)
             users = await self._store.erase(user_id)
         except Exception:
             with suppress(ServiceUnavailable), deadline.cleanup_allowance():
