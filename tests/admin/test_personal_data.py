@@ -149,6 +149,13 @@ async def test_an_export_is_all_that_is_kept_of_one_person(stored: Any, caplog: 
     assert (record["operator"], record["remark"], record["user_id"]) == ("act", "court order 7", user_id)
 
 
+async def test_head_exports_nothing(console: Console, api: Api, caplog: pytest.LogCaptureFixture) -> None:
+    user_id = (await api.log_in())["user_id"]
+    refused = await console.as_role(Role.ACT, "HEAD", f"/users/{user_id}/export", headers=WHY)
+    assert (refused.status_code, set(refused.headers["Allow"].split(", "))) == (405, {"GET", "OPTIONS"})
+    assert "user_exported" not in [record.getMessage() for record in caplog.records]
+
+
 async def test_an_export_pages_through_all_events(stored: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     api, console, database = stored
     user_id = (await api.log_in())["user_id"]

@@ -1,8 +1,10 @@
 """`/admin/v1/users/<id>`: erase a person; `.../export`: all that is kept of one."""
 
 from sanic import Blueprint, HTTPResponse
+from sanic.exceptions import SanicException
 from sanic_ext import openapi
 
+from service.http.errors import STATUS
 from service.http.exports import pieces
 from service.http.guards import changes_state
 from service.http.operators import PATH
@@ -22,6 +24,13 @@ async def erase(request: Request, user_id: str) -> HTTPResponse:
     """Erase a person; what there was is told in counts."""
     erased = await request.app.ctx.personal_data.erase(payloads.user_id(user_id))
     return ok({"erased": erased._asdict()})
+
+
+@personal_data.head("/export", ctx_refuses=True)
+@openapi.exclude()
+async def refuse_head(_request: Request, **_: str) -> HTTPResponse:
+    """HEAD does what GET does, and would put into the trail an export that nobody was given."""
+    raise SanicException("HEAD exports nothing", status_code=STATUS["method_not_allowed"])
 
 
 @personal_data.get("/export", ctx_role=Role.ACT, ctx_reason=True)
