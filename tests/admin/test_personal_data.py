@@ -1,12 +1,16 @@
 """People erased and exported by operators: looked up in Redis, the database, the trail and the log."""
 
 import asyncio
+import itertools
 import json
+import time
 from collections.abc import Callable
 from typing import Any
 
+import httpx
 import pytest
 
+from service.audit_events import NewEvent
 from service.errors import ServiceUnavailable
 from service.roles import Role
 from service.stores.events import EventStore
@@ -168,6 +172,51 @@ async def test_an_export_pages_through_all_events(stored: Any, monkeypatch: pyte
     ids = [event["id"] for event in exported["events"] if event["kind"] != "user_exported"]
     assert sorted(ids) == sorted(row["id"] for row in of_user)
     assert len(ids) > 2
+
+
+@pytest.mark.parametrize("pages", [0, 1])
+async def test_an_export_that_breaks_off_is_never_taken_for_a_whole_one(
+    stored: Any, monkeypatch: pytest.MonkeyPatch, pages: int
+) -> None:
+    api, console, database = stored
+    user_id = (await api.log_in())["user_id"]
+    await events(database, lambda rows: len([row for row in rows if row["user_id"] == user_id]) > 1)
+    monkeypatch.setattr("service.personal_data.PAGE", 1)
+    find, asked = EventStore.find, itertools.count()
+
+    async def goes_away(*args: Any) -> Any:
+        if next(asked) >= pages:
+            raise ServiceUnavailable
+        return await find(*args)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(EventStore, "find", goes_away)
+        if pages:
+            with pytest.raises(httpx.RemoteProtocolError, match="incomplete"):
+                await console.as_role(Role.ACT, "GET", f"/users/{user_id}/export", headers=WHY)
+        else:
+            answer = await console.as_role(Role.ACT, "GET", f"/users/{user_id}/export", headers=WHY)
+            assert error(answer) == (503, "service_unavailable")
+    assert (await console.act("GET", f"/users/{user_id}/export", headers=WHY))["user_id"] == user_id
+
+
+async def test_each_page_of_an_export_has_the_time_that_a_request_has(
+    start: Start, start_console: StartConsole, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    api, console = await start(), await start_console(stores_timeout=0.5)
+    user_id = (await api.log_in())["user_id"]
+    async with opened(api.app.ctx.settings.database_location) as database:
+        await EventStore(database).add([NewEvent(time.time(), "refresh", user_id) for _ in range(8)])
+    find = EventStore.find
+
+    async def slowly(*args: Any) -> Any:
+        await asyncio.sleep(0.1)
+        return await find(*args)
+
+    monkeypatch.setattr("service.personal_data.PAGE", 1)
+    monkeypatch.setattr(EventStore, "find", slowly)
+    exported = await console.act("GET", f"/users/{user_id}/export", headers=WHY)
+    assert len(exported["events"]) >= 8
 
 
 @pytest.mark.parametrize("user_id", ["7", "0", "-1", "x", str(1 << 63)])
