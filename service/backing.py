@@ -93,5 +93,5 @@ def _audit_writer(settings: Settings, telemetry: Telemetry) -> tuple[AuditWriter
     _, apart = connections(settings)
     count = telemetry.metrics.audit_lost.labels
     lost = Lost(*(count(reason).inc for reason in Lost._fields))
-    store = EventStore(apart, NumberNames(settings.number_name_key))
+    store = EventStore(apart, NumberNames(settings.number_name_key).of)
     return AuditWriter(store, settings.audit_days, telemetry.metrics.observe_audit, lost), apart

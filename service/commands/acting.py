@@ -36,7 +36,7 @@ async def acting(settings: Settings, reason: str = "") -> AsyncIterator[tuple[Co
     """Redis, the database and events that bear the system user's name; they are in the audit trail when it ends."""
     connection, database = connections(settings)
     await database.open()
-    store = EventStore(database, NumberNames(settings.number_name_key))
+    store = EventStore(database, NumberNames(settings.number_name_key).of)
     writer = AuditWriter(store, settings.audit_days)
     ACTOR.set(Actor(getpass.getuser(), Role.OWNER, reason))
     try:

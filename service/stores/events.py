@@ -2,7 +2,7 @@
 
 # ruff: noqa: S608 - what is put into statements are names, marks and numbers of this file; values are passed apart
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from random import randrange
 from typing import Any, NamedTuple
@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 from service import mobiles
 from service.audit_events import AuditEvent, EventFilter, NewEvent
 from service.entities import NumberName
-from service.number_names import NumberNames
 from service.stores.database import Database
 from service.stores.event_rows import (
     COLUMNS,
@@ -25,6 +24,8 @@ from service.stores.event_rows import (
     span,
     text_of,
 )
+
+NameOf = Callable[[str], NumberName]
 
 REMEMBERED = timedelta(days=7)  # how long somebody who was erased is known by both ids; nothing is queued for so long
 
@@ -53,10 +54,10 @@ class Place(NamedTuple):
 class EventStore:
     """Writes, finds, anonymises and deletes events."""
 
-    def __init__(self, database: Database, names: NumberNames | None = None) -> None:
-        """`names` are due for whoever writes events that know a number alone."""
+    def __init__(self, database: Database, name_of: NameOf | None = None) -> None:
+        """`name_of` a number is due for whoever writes events that know a number alone."""
         self._database = database
-        self._names = names
+        self._name_of = name_of
 
     async def add(self, events: Sequence[NewEvent]) -> None:
         """Write up to MOST events with one statement: all of them or none. Raises ServiceUnavailable."""
@@ -160,13 +161,13 @@ class EventStore:
     async def _scrub_numbers(self, events: Sequence[NewEvent], found: Sequence[dict[str, Any]]) -> None:
         """Those that knew a number alone, of whoever had it then: it was theirs up to the moment of the erasing."""
         erased = [(row["number"], moment_in(row["at"]), row["alias"]) for row in found if row["number"]]
-        if not (erased and self._names):
+        if not (erased and self._name_of):
             return
         which = OF_NUMBER.format(at=self._mark(2), kind=self._mark(3), mask=self._mark(4))
         statement = SCRUB.format(alias=self._mark(1), ids=which)
         for event in events:
             if event.mobile and event.user_id is None:
-                name, at = self._names.of(event.mobile), moment_of(event)
+                name, at = self._name_of(event.mobile), moment_of(event)
                 values = [self._moment(at), event.kind, mobiles.mask(event.mobile)]
                 for alias in [alias for number, until, alias in erased if number == name and at <= until][:1]:
                     await self._database.rows(statement, [alias, *values])

@@ -30,7 +30,7 @@ def database(migrated: Database) -> Database:
 
 @pytest.fixture
 def events(database: Database) -> EventStore:
-    return EventStore(database, NAMES)
+    return EventStore(database, NAMES.of)
 
 
 @pytest.fixture
