@@ -31,10 +31,10 @@ REMEMBERED = timedelta(days=7)  # how long somebody who was erased is known by b
 
 SCRUB = "UPDATE events SET user_id = {alias}, mobile = NULL, ip = NULL, device = NULL WHERE id IN ({ids}) RETURNING id"
 OF_USER = "SELECT id FROM events WHERE user_id = {user_id} LIMIT {most}"
-# Codes sent before the first login: no user was known then, but the number's mask and the address are the same.
 # Of one that knew a number alone: it may by now bear the id of whoever got the number next.
 OF_NUMBER = "SELECT id FROM events WHERE at = {at} AND kind = {kind} AND mobile = {mask}"
 ERASED = "NOT EXISTS (SELECT 1 FROM users WHERE users.id = forgotten.user_id)"  # and not only announced
+# Codes sent before the first login: no user was known then, but the number's mask and the address are the same.
 BEFORE_LOGIN = """
     SELECT event.id FROM
         (SELECT DISTINCT ip, mobile FROM events WHERE user_id = {user_id} AND ip IS NOT NULL AND mobile IS NOT NULL) own
