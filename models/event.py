@@ -53,11 +53,15 @@ class Event(Model):
 
 
 class Forgotten(Model):
-    """A user who was erased of late, and the id that their events have now: for events that were still queued."""
+    """A user who was erased of late, and the id that their events have now: for events that were still queued.
+
+    `number` is the name of their number (HMAC), by which events are known that tell no user.
+    """
 
     user_id = fields.BigIntField(primary_key=True, generated=False)
     alias = fields.BigIntField()
     at = fields.DatetimeField()
+    number = fields.CharField(max_length=32, null=True)
 
     class Meta:
         """A row lives for a week."""

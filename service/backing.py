@@ -7,6 +7,7 @@ from service.entities import Clock
 from service.events import Events
 from service.health import Health
 from service.limits import Limits
+from service.number_names import NumberNames
 from service.observability import logs
 from service.observability.audit_writer import AuditWriter, Lost
 from service.observability.telemetry import Telemetry
@@ -92,4 +93,5 @@ def _audit_writer(settings: Settings, telemetry: Telemetry) -> tuple[AuditWriter
     _, apart = connections(settings)
     count = telemetry.metrics.audit_lost.labels
     lost = Lost(*(count(reason).inc for reason in Lost._fields))
-    return AuditWriter(EventStore(apart), settings.audit_days, telemetry.metrics.observe_audit, lost), apart
+    store = EventStore(apart, NumberNames(settings.number_name_key).of)
+    return AuditWriter(store, settings.audit_days, telemetry.metrics.observe_audit, lost), apart

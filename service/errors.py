@@ -19,7 +19,8 @@ ServiceError
 └── ServiceUnavailable    service_unavailable
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 
 class ServiceError(Exception):
@@ -180,3 +181,13 @@ class ServiceUnavailable(ServiceError):
     code = "service_unavailable"
     message = "The service is temporarily unavailable. Please try again."
     retry_after = 1
+
+
+@contextmanager
+def noting(what: str) -> Iterator[None]:
+    """Add to a failure of the block what was done all the same: a note, which operators are told."""
+    try:
+        yield
+    except (MobileTaken, ServiceUnavailable) as error:
+        error.add_note(what)
+        raise

@@ -3,13 +3,12 @@
 Whoever has the old number, or a device that logged in with it, is out: before the number is another, and once after.
 """
 
-from collections.abc import Container, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Container, Sequence
 from typing import NamedTuple, NoReturn
 
 from service.codes import FIXED_STAYS
 from service.entities import EndReason, User
-from service.errors import InvalidRequest, MobileTaken, NotFound, ServiceUnavailable
+from service.errors import InvalidRequest, MobileTaken, NotFound, ServiceUnavailable, noting
 from service.events import Event, Events
 from service.notices import Notices
 from service.number_names import NumberNames
@@ -84,9 +83,9 @@ class Numbers:
 
     async def _give(self, user: User, mobile: str, holder: User | None) -> list[User]:
         """The user, and who has lost the number. Sessions end first: what breaks down then has let nobody in."""
-        with _told("The number is as it was; sessions may have ended."):
+        with noting("The number is as it was; sessions may have ended."):
             await self._end_sessions([user, holder] if holder else [user])
-        with _told("Every session has ended; look at the user before you repeat it."):
+        with noting("Every session has ended; look at the user before you repeat it."):
             return await self._store.give(user, mobile, holder) or await self._has_changed(user)
 
     async def _has_changed(self, user: User) -> NoReturn:
@@ -97,7 +96,7 @@ class Numbers:
     async def _shut_out(self, people: Sequence[User], numbers: Sequence[str | None]) -> None:
         """Whoever is logging in just now: a login whose code is forgotten opens nothing; what it has opened ends."""
         what = "The number is changed; end every session once more, for logins that were under way."
-        with _told(what), deadline.cleanup_allowance():
+        with noting(what), deadline.cleanup_allowance():
             await settled(*(self._codes.forget(self._names.of(number)) for number in numbers if number))
             await self._end_sessions(people)
 
@@ -106,13 +105,3 @@ class Numbers:
 
     async def _tell(self, old: str | None) -> bool:
         return old is not None and await self._notices.number_changed(old)
-
-
-@contextmanager
-def _told(what: str) -> Iterator[None]:
-    """Say what was done all the same where the block fails."""
-    try:
-        yield
-    except (MobileTaken, ServiceUnavailable) as error:
-        error.add_note(what)
-        raise

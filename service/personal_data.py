@@ -9,7 +9,7 @@ from contextlib import suppress
 
 from service.audit_events import AuditEvent, EventFilter
 from service.entities import EndReason, Session, User
-from service.errors import NotFound, ServiceUnavailable
+from service.errors import NotFound, ServiceUnavailable, noting
 from service.events import Event, Events
 from service.kept import Erased, Kept
 from service.limits import Limits
@@ -68,28 +68,23 @@ class PersonalData:
         """
         user, _ = await self._find(user_id)
         mobile = user.mobile if user else None
-        try:
+        with noting(f"user {user_id} is not erased, though sessions may have ended: erase once more"):
             codes = await self._codes.forget(self._names.of(mobile)) if mobile else 0
             erased = await self.remove(user_id, mobile)
-        except ServiceUnavailable as error:
-            error.add_note(f"user {user_id} is not erased, though sessions may have ended: erase once more")
-            raise
         self.note(user_id)
-        try:
+        with noting(f"user {user_id} is erased, but still stands in the audit trail: erase that id once more"):
             events = await self._trail.forget(user_id)
-        except ServiceUnavailable as error:
-            error.add_note(f"user {user_id} is erased, but still stands in the audit trail: erase that id once more")
-            raise
         return erased._replace(codes=codes, events=events)
 
     async def remove(self, user_id: int, mobile: str | None) -> Erased:
-        """End the sessions, forget what the number has spent, delete the row, in that order.
+        """End the sessions, forget what the number has spent, announce it to the trail, delete the row, in that order.
 
         Where it fails, whoever logs in again is let in. The codes and the events stay.
         """
         try:
             ended = await self._sessions.end_all(user_id, EndReason.REVOKED, block_logins=True)
             limits = await self._limits.forget(mobile) if mobile else 0
+            await self._trail.announce(user_id, self._names.of(mobile) if mobile else None)
             users = await self._store.erase(user_id)
         except Exception:
             with suppress(ServiceUnavailable), deadline.cleanup_allowance():

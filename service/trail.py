@@ -5,12 +5,14 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from service.audit_events import AuditEvent, EventFilter
-from service.entities import Clock
+from service.entities import Clock, NumberName
 from service.errors import InvalidRequest
 from service.stores.events import EventStore, Place
 
 START = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
+# For requests that meet an erasing, and clocks that differ; in that time a number is nobody else's.
+UNDER_WAY = timedelta(seconds=1)
 
 
 class Trail:
@@ -32,12 +34,19 @@ class Trail:
         """Whose session this is or was; None where its login is not kept (`AUDIT_DAYS`), or the user was erased."""
         return await self._store.user_of_session(session_id)
 
+    async def announce(self, user_id: int, number: NumberName | None) -> None:
+        """Say who is about to be erased, and their number: events of it that are still queued then are theirs too."""
+        await self._store.announce(user_id, self._soon(), number)
+
     async def forget(self, user_id: int) -> int:
         """Put an id that says nothing for this user, and take address, device and number from their events.
 
         Returns how many events there were. Those that a worker has still queued are seen to when it writes them.
         """
-        return await self._store.forget(user_id, datetime.fromtimestamp(self._clock(), UTC))
+        return await self._store.forget(user_id, self._soon())
+
+    def _soon(self) -> datetime:
+        return datetime.fromtimestamp(self._clock(), UTC) + UNDER_WAY
 
 
 def _cursor(last: AuditEvent) -> str:

@@ -2,7 +2,7 @@
 
 from service import mobiles
 from service.entities import EndReason, User, UserStatus, id_in
-from service.errors import InvalidToken, NotFound, ServiceUnavailable
+from service.errors import InvalidToken, NotFound, noting
 from service.events import Event, Events
 from service.sessions import Sessions
 from service.stores.users import UserStore
@@ -54,11 +54,8 @@ class Users:
         """
         await self._store.set_status(user.id, UserStatus.DISABLED)
         self._events.record(Event.USER_DISABLED, user_id=user.id, mobile=user.mobile, reason=EndReason.DISABLED.value)
-        try:
+        with noting(f"user {user.id} can log in no more, but still has every session: disable once more"):
             return await self._sessions.end_all(user.id, EndReason.DISABLED, block_logins=True)
-        except ServiceUnavailable as error:
-            error.add_note(f"user {user.id} can log in no more, but still has every session: disable once more")
-            raise
 
     async def enable(self, user: User) -> None:
         """Let the user log in again. The sessions that were ended stay ended."""

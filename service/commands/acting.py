@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from config import Settings
 from service.backing import connections
 from service.events import ACTOR, Events
+from service.number_names import NumberNames
 from service.observability import audit
 from service.observability.audit_writer import AuditWriter
 from service.roles import Actor, Role
@@ -35,7 +36,8 @@ async def acting(settings: Settings, reason: str = "") -> AsyncIterator[tuple[Co
     """Redis, the database and events that bear the system user's name; they are in the audit trail when it ends."""
     connection, database = connections(settings)
     await database.open()
-    writer = AuditWriter(EventStore(database), settings.audit_days)
+    store = EventStore(database, NumberNames(settings.number_name_key).of)
+    writer = AuditWriter(store, settings.audit_days)
     ACTOR.set(Actor(getpass.getuser(), Role.OWNER, reason))
     try:
         yield connection, database, Events(audit.write_line, writer.follow)

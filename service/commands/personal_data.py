@@ -5,8 +5,8 @@ import os
 import sys
 import time
 from argparse import ArgumentParser, Namespace
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, nullcontext
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, nullcontext
 from pathlib import Path
 from typing import TextIO
 
@@ -65,20 +65,30 @@ async def _erase(data: PersonalData, user_id: int, chosen: Namespace) -> int:
 
 
 async def _export(data: PersonalData, user_id: int, chosen: Namespace) -> int:
-    kept = await data.export(user_id)
     with _file(chosen.out) if chosen.out else nullcontext(sys.stdout) as file:
+        kept = await data.export(user_id)
         async for piece in pieces(kept, data.events_of(user_id)):
             file.write(piece.decode())
         file.write("\n")
     return DONE
 
 
-def _file(path: Path) -> TextIO:
-    """A new one, so that it is never written to what others can read. Raises SettingsError."""
+@contextmanager
+def _file(path: Path) -> Iterator[TextIO]:
+    """A new one, so that it is never written to what others can read; gone where the block fails. Raises SettingsError.
+
+    It is there before anything is read: what cannot be written down is no export, and no event.
+    """
     try:
-        return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, OWNERS_ALONE), "w", encoding="utf-8")
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, OWNERS_ALONE)
     except OSError as error:
         raise SettingsError(f"--out {path}: {error.strerror}") from error
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            yield file
+    except BaseException:
+        path.unlink()
+        raise
 
 
 async def _user_id(users: UserStore, who: str) -> int:

@@ -31,6 +31,14 @@ async def pieces(kept: Kept, pages: AsyncIterator[Sequence[AuditEvent]]) -> Asyn
     yield b"]}"
 
 
+async def enveloped(data: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """The same as an answer."""
+    yield b'{"message":"ok","data":' + await anext(data)
+    async for piece in data:
+        yield piece
+    yield b"}"
+
+
 def described(session: Session) -> dict[str, Any]:
     """A session as its user and operators see it."""
     return {

@@ -140,7 +140,9 @@ class AuditWriter:
     async def _write(self, batch: list[NewEvent]) -> None:
         """Write these, once: where the last try was cut off, it may have been committed all the same."""
         try:
-            if not (self._doubtful and await self._store.has(batch[0])):
+            if self._doubtful and await self._store.has(batch[0]):
+                await self._store.scrub_written(batch)
+            else:
                 self._doubtful = batch
                 await self._store.add(batch)
         except ServiceUnavailable:

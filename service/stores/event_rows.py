@@ -102,10 +102,15 @@ def moment_of(event: NewEvent) -> datetime:
     return datetime.fromtimestamp(event.at, UTC)
 
 
-def span(rows: Sequence[tuple[Any, ...]]) -> tuple[datetime, datetime]:
-    """The first and the last moment of some rows."""
-    moments = [row[0] for row in rows]
-    return min(moments), max(moments)
+def moment_in(value: datetime | str) -> datetime:
+    """A moment as the database has returned it: SQLite has texts."""
+    return value if isinstance(value, datetime) else datetime.fromisoformat(value)
+
+
+def span(events: Sequence[NewEvent]) -> tuple[datetime, datetime]:
+    """The first and the last moment of some events."""
+    moments = [event.at for event in events]
+    return datetime.fromtimestamp(min(moments), UTC), datetime.fromtimestamp(max(moments), UTC)
 
 
 def text_of(moment: datetime) -> str:
@@ -127,5 +132,4 @@ def _second(seconds: int) -> str:
 
 def event_of(row: dict[str, Any]) -> AuditEvent:
     """The event of a row with an id and these COLUMNS."""
-    at = row["at"]
-    return AuditEvent(**{**row, "at": at if isinstance(at, datetime) else datetime.fromisoformat(at)})
+    return AuditEvent(**{**row, "at": moment_in(row["at"])})

@@ -2,12 +2,14 @@
 
 # ruff: noqa: S608 - what is put into statements are names, marks and numbers of this file; values are passed apart
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from random import randrange
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from service import mobiles
 from service.audit_events import AuditEvent, EventFilter, NewEvent
+from service.entities import NumberName
 from service.stores.database import Database
 from service.stores.event_rows import (
     COLUMNS,
@@ -16,16 +18,22 @@ from service.stores.event_rows import (
     clean,
     event_of,
     insertion,
+    moment_in,
     moment_of,
     row_of,
     span,
     text_of,
 )
 
+NameOf = Callable[[str], NumberName]
+
 REMEMBERED = timedelta(days=7)  # how long somebody who was erased is known by both ids; nothing is queued for so long
 
 SCRUB = "UPDATE events SET user_id = {alias}, mobile = NULL, ip = NULL, device = NULL WHERE id IN ({ids}) RETURNING id"
 OF_USER = "SELECT id FROM events WHERE user_id = {user_id} LIMIT {most}"
+# Of one that knew a number alone: it may by now bear the id of whoever got the number next.
+OF_NUMBER = "SELECT id FROM events WHERE at = {at} AND kind = {kind} AND mobile = {mask}"
+ERASED = "NOT EXISTS (SELECT 1 FROM users WHERE users.id = forgotten.user_id)"  # and not only announced
 # Codes sent before the first login: no user was known then, but the number's mask and the address are the same.
 BEFORE_LOGIN = """
     SELECT event.id FROM
@@ -46,14 +54,16 @@ class Place(NamedTuple):
 class EventStore:
     """Writes, finds, anonymises and deletes events."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, name_of: NameOf | None = None) -> None:
+        """`name_of` a number is due for whoever writes events that know a number alone."""
         self._database = database
+        self._name_of = name_of
 
     async def add(self, events: Sequence[NewEvent]) -> None:
         """Write up to MOST events with one statement: all of them or none. Raises ServiceUnavailable."""
         rows = [row_of(event) for event in events]
         await self._database.rows(*insertion(rows, postgres=self._database.is_postgres))
-        await self._scrub_forgotten(*span(rows))
+        await self.scrub_written(events)
 
     async def has(self, event: NewEvent) -> bool:
         """Whether an event has been written: one whose statement was cut off may have been, with all of its batch."""
@@ -93,19 +103,26 @@ class EventStore:
         [user_id] = [row["user_id"] for row in await self._database.rows(statement, [session_id])] or [None]
         return user_id if user_id and user_id > 0 else None
 
+    async def announce(self, user_id: int, now: datetime, number: NumberName | None = None) -> int:
+        """Say whose events are to be forgotten, up to `now`, once their row is gone: so no writer can miss it.
+
+        Returns the id that they get. Below 0 there is no user; it fits the numbers of JavaScript.
+        """
+        marks = ", ".join(map(self._mark, (1, 2, 3, 4)))
+        statement = f"""
+            INSERT INTO forgotten (user_id, alias, at, number) VALUES ({marks}) ON CONFLICT (user_id) DO UPDATE
+            SET at = excluded.at, number = coalesce(excluded.number, forgotten.number) RETURNING alias
+        """
+        values = [user_id, -randrange(1, 1 << 53), self._moment(now), number]  # noqa: S311 - it is no secret
+        [row] = await self._database.rows(statement, values)
+        return int(row["alias"])
+
     async def forget(self, user_id: int, now: datetime) -> int:
         """Put another id for a user's, in what stands here and in what is still queued anywhere.
 
-        Returns how many events were changed. Below 0 there is no user; it fits the numbers of JavaScript.
+        Returns how many events were changed.
         """
-        marks = ", ".join(map(self._mark, (1, 2, 3)))
-        statement = f"""
-            INSERT INTO forgotten (user_id, alias, at) VALUES ({marks})
-            ON CONFLICT (user_id) DO UPDATE SET at = excluded.at RETURNING alias
-        """
-        values = [user_id, -randrange(1, 1 << 53), self._moment(now)]  # noqa: S311 - it is no secret
-        [row] = await self._database.rows(statement, values)
-        return await self._scrub(user_id, row["alias"])
+        return await self._scrub(user_id, await self.announce(user_id, now))
 
     async def sweep(self, until: datetime) -> int:
         """Delete up to MOST of the events before `until`, the oldest first. Returns how many.
@@ -120,18 +137,40 @@ class EventStore:
         """See to those whose events a worker had written, and could not anonymise before it ended; let old ones go."""
         statement = f"DELETE FROM forgotten WHERE at < {self._mark(1)} RETURNING user_id"
         await self._database.rows(statement, [self._moment(now - REMEMBERED)])
-        for row in await self._database.rows("SELECT user_id, alias FROM forgotten", []):
+        for row in await self._database.rows(f"SELECT user_id, alias FROM forgotten WHERE {ERASED}", []):
             await self._scrub(row["user_id"], row["alias"])
 
-    async def _scrub_forgotten(self, first: datetime, last: datetime) -> None:
+    async def scrub_written(self, events: Sequence[NewEvent]) -> None:
         """After these were written: `forget` first says whom, then changes what it finds, so one of both sees them.
 
-        The plus keeps SQLite from reading the events before it has found anybody forgotten.
+        Numbers are looked at only where somebody was erased since the first of these. The plus keeps SQLite from
+        reading the events before it has found anybody forgotten.
         """
-        written = f"SELECT user_id FROM events WHERE at >= {self._mark(1)} AND at <= {self._mark(2)}"
-        statement = f"SELECT user_id, alias FROM forgotten WHERE +user_id IN ({written})"
-        for row in await self._database.rows(statement, [self._moment(first), self._moment(last)]):
-            await self._scrub(row["user_id"], row["alias"])
+        first, last = map(self._mark, (1, 2))
+        theirs = f"+user_id IN (SELECT user_id FROM events WHERE at >= {first} AND at <= {last})"
+        statement = f"""
+            SELECT user_id, alias, at, number, {theirs} AS is_theirs FROM forgotten
+            WHERE ({theirs} OR (number IS NOT NULL AND at >= {first})) AND {ERASED} ORDER BY at
+        """
+        found = await self._database.rows(statement, [self._moment(moment) for moment in span(events)])
+        for row in found:
+            if row["is_theirs"]:
+                await self._scrub(row["user_id"], row["alias"])
+        await self._scrub_numbers(events, found)
+
+    async def _scrub_numbers(self, events: Sequence[NewEvent], found: Sequence[dict[str, Any]]) -> None:
+        """Those that knew a number alone, of whoever had it then: it was theirs up to the moment of the erasing."""
+        erased = [(row["number"], moment_in(row["at"]), row["alias"]) for row in found if row["number"]]
+        if not (erased and self._name_of):
+            return
+        which = OF_NUMBER.format(at=self._mark(2), kind=self._mark(3), mask=self._mark(4))
+        statement = SCRUB.format(alias=self._mark(1), ids=which)
+        for event in events:
+            if event.mobile and event.user_id is None:
+                name, at = self._name_of(event.mobile), moment_of(event)
+                values = [self._moment(at), event.kind, mobiles.mask(event.mobile)]
+                for alias in [alias for number, until, alias in erased if number == name and at <= until][:1]:
+                    await self._database.rows(statement, [alias, *values])
 
     async def _scrub(self, user_id: int, alias: int) -> int:
         changed = 0

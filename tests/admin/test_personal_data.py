@@ -1,12 +1,16 @@
 """People erased and exported by operators: looked up in Redis, the database, the trail and the log."""
 
 import asyncio
+import itertools
 import json
+import time
 from collections.abc import Callable
 from typing import Any
 
+import httpx
 import pytest
 
+from service.audit_events import NewEvent
 from service.errors import ServiceUnavailable
 from service.roles import Role
 from service.stores.events import EventStore
@@ -14,7 +18,7 @@ from service.stores.sessions import SessionStore
 from service.stores.users import UserStore
 from tests.admin.conftest import Console, StartConsole
 from tests.client import MOBILE, Api, error
-from tests.conftest import LIMITS, Start
+from tests.conftest import LIMITS, NAMES, Clock, Start
 from tests.stores.conftest import opened
 
 pytestmark = pytest.mark.slow
@@ -36,6 +40,11 @@ async def events(database: Any, until: Callable[[list[Any]], bool]) -> list[Any]
 
 def kinds(rows: list[Any]) -> set[str]:
     return {row["kind"] for row in rows}
+
+
+def hers_of(rows: list[Any]) -> list[Any]:
+    """Those of somebody who was erased."""
+    return [row for row in rows if (row["user_id"] or 0) < 0]
 
 
 async def erase(console: Console, user_id: int) -> Any:
@@ -62,34 +71,36 @@ async def stored(request: pytest.FixtureRequest, start: Start, start_console: St
         yield api, console, database
 
 
-async def test_of_an_erased_person_nothing_is_left_anywhere(stored: Any, redis: Any) -> None:
+async def test_of_an_erased_person_nothing_is_left_anywhere(stored: Any, redis: Any, clock: Clock) -> None:
     api, console, database = stored
+    clock.now = time.time()  # events bear the machine's
     tokens = await api.log_in(**{"X-Device-Name": DEVICE})
     await api.log_in()
     assert error(await api.post_login(MOBILE, "000000")) == (400, "invalid_code")
     await api.new_code()
     user_id = tokens["user_id"]
     await api.log_in(OTHER)
-    assert MOBILE in await contents(redis)
+    name = NAMES.of(MOBILE)
+    assert name in await contents(redis)
     answer = await erase(console, user_id)
     assert answer.status_code == 200, answer.text
     counts = answer.json()["data"]["erased"]
     assert (counts["users"], counts["sessions"], counts["codes"]) == (1, 2, 1)
     assert counts["limits"] > 0
     assert error(await api.check(tokens["token"])) == (401, "session_ended")
-    rows = await events(
-        database, lambda rows: "user_erased" in kinds(rows) and all(r["user_id"] != user_id for r in rows)
-    )
-    hers = [row for row in rows if (row["user_id"] or 0) < 0]
-    assert {"login", "session_revoked", "user_erased"} <= kinds(hers)
+    due = {"code_sent", "login", "login_refused", "session_revoked", "user_erased"}
+    rows = await events(database, lambda rows: due <= kinds(hers_of(rows)))
+    hers = hers_of(rows)
+    assert due <= kinds(hers)
+    assert user_id not in {row["user_id"] for row in rows}
+    assert not [row for row in rows if row["mobile"] == "138****8000"]
     assert len({row["user_id"] for row in hers}) == 1
     assert not any(row[name] for row in hers for name in ("mobile", "ip", "device"))
     assert {(row["operator"], row["reason"]) for row in hers if row["kind"] == "user_erased"} == {
         ("act", "court order 7")
     }
     left = await contents(redis)
-    assert MOBILE not in left
-    assert DEVICE not in left
+    assert not [kept for kept in (MOBILE, name, DEVICE) if kept in left]
     assert [row["mobile"] for row in await database.rows("SELECT mobile FROM users", [])] == [OTHER]
     assert [row for row in rows if row["mobile"] == "139****9000" and row["ip"]]
     assert error(await erase(console, user_id)) == (404, "not_found")
@@ -149,6 +160,13 @@ async def test_an_export_is_all_that_is_kept_of_one_person(stored: Any, caplog: 
     assert (record["operator"], record["remark"], record["user_id"]) == ("act", "court order 7", user_id)
 
 
+async def test_head_exports_nothing(console: Console, api: Api, caplog: pytest.LogCaptureFixture) -> None:
+    user_id = (await api.log_in())["user_id"]
+    refused = await console.as_role(Role.ACT, "HEAD", f"/users/{user_id}/export", headers=WHY)
+    assert (refused.status_code, set(refused.headers["Allow"].split(", "))) == (405, {"GET", "OPTIONS"})
+    assert "user_exported" not in [record.getMessage() for record in caplog.records]
+
+
 async def test_an_export_pages_through_all_events(stored: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     api, console, database = stored
     user_id = (await api.log_in())["user_id"]
@@ -161,6 +179,51 @@ async def test_an_export_pages_through_all_events(stored: Any, monkeypatch: pyte
     ids = [event["id"] for event in exported["events"] if event["kind"] != "user_exported"]
     assert sorted(ids) == sorted(row["id"] for row in of_user)
     assert len(ids) > 2
+
+
+@pytest.mark.parametrize("pages", [0, 1])
+async def test_an_export_that_breaks_off_is_never_taken_for_a_whole_one(
+    stored: Any, monkeypatch: pytest.MonkeyPatch, pages: int
+) -> None:
+    api, console, database = stored
+    user_id = (await api.log_in())["user_id"]
+    await events(database, lambda rows: len([row for row in rows if row["user_id"] == user_id]) > 1)
+    monkeypatch.setattr("service.personal_data.PAGE", 1)
+    find, asked = EventStore.find, itertools.count()
+
+    async def goes_away(*args: Any) -> Any:
+        if next(asked) >= pages:
+            raise ServiceUnavailable
+        return await find(*args)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(EventStore, "find", goes_away)
+        if pages:
+            with pytest.raises(httpx.RemoteProtocolError, match="incomplete"):
+                await console.as_role(Role.ACT, "GET", f"/users/{user_id}/export", headers=WHY)
+        else:
+            answer = await console.as_role(Role.ACT, "GET", f"/users/{user_id}/export", headers=WHY)
+            assert error(answer) == (503, "service_unavailable")
+    assert (await console.act("GET", f"/users/{user_id}/export", headers=WHY))["user_id"] == user_id
+
+
+async def test_each_page_of_an_export_has_the_time_that_a_request_has(
+    start: Start, start_console: StartConsole, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    api, console = await start(), await start_console(stores_timeout=0.5)
+    user_id = (await api.log_in())["user_id"]
+    async with opened(api.app.ctx.settings.database_location) as database:
+        await EventStore(database).add([NewEvent(time.time(), "refresh", user_id) for _ in range(8)])
+    find = EventStore.find
+
+    async def slowly(*args: Any) -> Any:
+        await asyncio.sleep(0.1)
+        return await find(*args)
+
+    monkeypatch.setattr("service.personal_data.PAGE", 1)
+    monkeypatch.setattr(EventStore, "find", slowly)
+    exported = await console.act("GET", f"/users/{user_id}/export", headers=WHY)
+    assert len(exported["events"]) >= 8
 
 
 @pytest.mark.parametrize("user_id", ["7", "0", "-1", "x", str(1 << 63)])
@@ -180,6 +243,7 @@ async def test_without_redis_nobody_is_erased(api: Api, start_console: StartCons
 @pytest.mark.parametrize(
     ("where", "method", "told"),
     [
+        (EventStore, "announce", "is not erased, though sessions may have ended"),
         (UserStore, "erase", "is not erased, though sessions may have ended"),
         (EventStore, "forget", "is erased, but still stands in the audit trail"),
     ],
@@ -199,7 +263,7 @@ async def test_an_erasing_that_breaks_off_tells_what_was_done_and_is_repeated_to
         answer = await erase(console, user_id)
     assert error(answer) == (503, "service_unavailable")
     assert told in answer.json()["message"]
-    if where is UserStore:
+    if method != "forget":
         await api.log_in()  # who is not erased is let in
     assert (await erase(console, user_id)).status_code == 200
     rows = await events(database, lambda rows: all(row["user_id"] != user_id for row in rows))

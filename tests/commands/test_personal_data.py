@@ -28,8 +28,15 @@ def test_export_prints_all_or_writes_a_file_for_its_owner_alone(latch: Service, 
     assert out.stat().st_mode & 0o777 == 0o600
     again = run_here(command, latch.data_dir)
     assert (again.returncode, "File exists" in again.stderr) == (2, True)
-    [event, *_] = listed_soon(latch.data_dir, f"--user {mobile} --kind user_exported", 1)
+    [event, other] = listed_soon(latch.data_dir, f"--user {mobile} --kind user_exported", 1)
+    assert other["id"] < event["id"]  # the two that were given, and not the third
     assert (event["operator"], event["reason"]) == (getpass.getuser(), "court order")
+
+
+def test_no_file_is_left_where_nothing_was_exported(latch: Service, tmp_path: Path) -> None:
+    out = tmp_path / "nobody.json"
+    assert run_here(f"export 999999 --reason x --out {out}", latch.data_dir).returncode == 1
+    assert not out.exists()
 
 
 def test_erase_asks_and_tells_counts(latch: Service, mobile: str) -> None:

@@ -17,7 +17,8 @@ from tests.stores.conftest import opened
 
 pytestmark = pytest.mark.slow
 
-LATEST = "0004_users_without_a_number"
+REBUILDING = "0004_users_without_a_number"  # SQLite's table is made anew by it
+LATER = sorted(file.stem for file in Path("models/migrations").glob("0*.py") if file.stem > REBUILDING)
 INSERT = (
     "INSERT INTO users (mobile, name, status, created_at, last_login) VALUES ({mobile}, {name}, 'active', {now}, {now})"
 )
@@ -28,23 +29,23 @@ _packages = itertools.count()
 
 
 @pytest.fixture
-def without_the_latest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    """The name of a package of all migrations but the latest."""
+def earlier_ones(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The name of a package of the migrations before REBUILDING."""
     folder = tmp_path / f"earlier_{next(_packages)}"
     folder.mkdir()
     for file in Path("models/migrations").glob("*.py"):
-        if not file.stem.startswith(LATEST):
+        if file.stem not in {REBUILDING, *LATER}:
             shutil.copy(file, folder)
     monkeypatch.syspath_prepend(tmp_path)
     return folder.name
 
 
 @pytest.fixture
-async def earlier(url: str, without_the_latest: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Database]:
-    """A database that lacks the latest migration, with three people in it, of whom the newest is gone again."""
+async def earlier(url: str, earlier_ones: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Database]:
+    """A database as it was before REBUILDING, with three people in it, of whom the newest is gone again."""
     async with opened(url) as database:
         with monkeypatch.context() as patch:
-            patch.setitem(database.config["apps"][APP], "migrations", without_the_latest)
+            patch.setitem(database.config["apps"][APP], "migrations", earlier_ones)
             await database.migrate()
         for mobile, name in PEOPLE:
             await add(database, mobile, name)
@@ -66,7 +67,7 @@ async def test_people_stay_as_they_are_and_may_then_be_without_a_number(earlier:
     assert [row["id"] for row in before] == [1, 2]
     with pytest.raises(IntegrityError):
         await add(earlier, None, "nobody")
-    assert await earlier.migrate() == [LATEST]
+    assert await earlier.migrate() == [REBUILDING, *LATER]
     assert await people(earlier) == before
     for name in ("one", "two"):  # of whom neither is in the other's way
         await add(earlier, None, name)
@@ -99,14 +100,14 @@ async def test_what_an_operator_has_added_stays(earlier: Database) -> None:
 async def test_a_migration_that_breaks_off_leaves_all_as_it_was_and_is_done_again(
     earlier: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    before, migration = await people(earlier), import_module(f"models.migrations.{LATEST}")
+    before, migration = await people(earlier), import_module(f"models.migrations.{REBUILDING}")
     for place in range(len(migration.COPY) + 1):
         with monkeypatch.context() as patch:
             patch.setattr(migration, "COPY", (*migration.COPY[:place], "SELECT 1 FROM nowhere"))
             with pytest.raises(ServiceUnavailable):
                 await earlier.migrate()
         assert await people(earlier) == before
-        assert await earlier.pending() == [LATEST]
+        assert await earlier.pending() == [REBUILDING, *LATER]
         with pytest.raises(IntegrityError):
             await add(earlier, None, "nobody")
     await earlier.migrate()

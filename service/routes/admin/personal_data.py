@@ -1,13 +1,16 @@
 """`/admin/v1/users/<id>`: erase a person; `.../export`: all that is kept of one."""
 
 from sanic import Blueprint, HTTPResponse
+from sanic.exceptions import SanicException
 from sanic_ext import openapi
 
-from service.http.exports import pieces
+from service.http.errors import STATUS
+from service.http.exports import enveloped, pieces
 from service.http.guards import changes_state
 from service.http.operators import PATH
 from service.http.requests import Request
-from service.http.responses import Answer, ok
+from service.http.responses import ok
+from service.http.streaming import stream
 from service.roles import Role
 from service.routes.admin import payloads
 from service.routes.openapi import personal_data_documents
@@ -24,11 +27,17 @@ async def erase(request: Request, user_id: str) -> HTTPResponse:
     return ok({"erased": erased._asdict()})
 
 
+@personal_data.head("/export", ctx_refuses=True)
+@openapi.exclude()
+async def refuse_head(_request: Request, **_: str) -> HTTPResponse:
+    """HEAD does what GET does, and would put into the trail an export that nobody was given."""
+    raise SanicException("HEAD exports nothing", status_code=STATUS["method_not_allowed"])
+
+
 @personal_data.get("/export", ctx_role=Role.ACT, ctx_reason=True)
 @openapi.definition(**personal_data_documents.EXPORT)
-async def export(request: Request, user_id: str) -> HTTPResponse:
-    """All that is kept of a person. Events are made into JSON a page at a time, so that nobody else waits long."""
-    context = request.app.ctx
-    kept = await context.personal_data.export(payloads.user_id(user_id))
-    parts = [piece async for piece in pieces(kept, context.personal_data.events_of(kept.user_id))]
-    return Answer(b"".join((b'{"message":"ok","data":', *parts, b"}")))
+async def export(request: Request, user_id: str) -> None:
+    """All that is kept of a person. A page of events is in memory at a time, and nobody else waits long."""
+    data = request.app.ctx.personal_data
+    kept = await data.export(payloads.user_id(user_id))
+    await stream(request, enveloped(pieces(kept, data.events_of(kept.user_id))))

@@ -53,7 +53,8 @@ ERASE = told(
 EXPORT = told(
     "people",
     "Export a person",
-    "All that is kept, the number whole, without secrets and names of operators; the audit trail has it.",
+    "All that is kept, the number whole, without secrets and names of operators; the audit trail has it. It is sent "
+    "while it is read; where a store goes away amid that the connection is cut, and what came is no JSON.",
     success(
         {
             "user_id": schemas.USER_ID,
