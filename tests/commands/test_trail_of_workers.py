@@ -26,6 +26,7 @@ pytestmark = pytest.mark.slow
 
 BOUND = 1.0  # seconds of events that a killed process loses at most (docs/audit.md)
 BEFORE, AFTER = 2.5, 2.0  # seconds of work on either side of the kill
+NIGHT = 0.2  # seconds: of refusals that come by the dozen in half a second some stand in the log alone
 PEOPLE = 4  # at once, each with numbers of their own
 COLUMNS = "kind, user_id, session_id, operator, reason"
 Act = tuple[str, int | None, str | None, str | None, str | None]  # these COLUMNS of the event that it should leave
@@ -47,7 +48,7 @@ class Person:
         self._mobiles = (f"13{number}{each:08d}" for each in count())
 
     def live(self, until_set: threading.Event) -> None:
-        while not until_set.is_set():
+        while not until_set.wait(NIGHT):
             self._day(next(self._mobiles))
 
     def _day(self, mobile: str) -> None:
