@@ -4,6 +4,7 @@ pytest-sanic's plugin runs coroutine tests and makes `sanic_client`; its TestSer
 and stopping are replaced here by Sanic's own.
 """
 
+import ast
 import asyncio
 import gc
 import itertools
@@ -17,6 +18,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import certifi
@@ -28,6 +30,7 @@ from pytest_sanic import utils as pytest_sanic_utils
 from redis import utils as redis_utils
 from sanic import Sanic
 from sanic.server.protocols.http_protocol import HttpProtocol
+from sanic_routing import router as routing
 
 from config import Settings
 from service.app import build
@@ -58,6 +61,13 @@ _authority.write(Path(certifi.where()).read_bytes().partition(END)[0] + END)
 _authority.flush()
 os.environ["SSL_CERT_FILE"] = _authority.name
 vars(redis_utils).update(get_lib_version=cache(redis_utils.get_lib_version))  # which is read anew for each connection
+# Each app renders its routes to source five times, which all apps have in common: what comes of one source is kept.
+vars(routing).update(
+    ast=SimpleNamespace(
+        parse=cache(ast.parse), unparse=cache(ast.unparse), fix_missing_locations=cache(ast.fix_missing_locations)
+    ),
+    compile=cache(compile),
+)
 
 
 def pytest_xdist_auto_num_workers() -> int:

@@ -141,12 +141,14 @@ def from_now_on(steps: list[tuple[str, str]]) -> list[tuple[str, str]]:
     return [(own(command), own(printed)) for command, printed in steps]
 
 
+@pytest.mark.slow
 def test_many_at_once(alone: Person) -> None:
     [steps] = blocks("Many at once")
     alone.follows(from_now_on(steps))
     assert alone.is_live() == (False, False)
 
 
+@pytest.mark.slow
 def test_an_outage_of_trust(alone: Person) -> None:
     everyone, restored = blocks("An outage of trust: log everyone out")
     alone.follows(everyone)
@@ -160,6 +162,7 @@ def test_an_outage_of_trust(alone: Person) -> None:
     assert response.json()["data"]["mobile"] == person.mobile
 
 
+@pytest.mark.slow
 def test_a_number_that_is_locked_out(folder: Path) -> None:
     with Service(folder, **AS_SHIPPED) as service:
         for steps in blocks("A number that is locked out"):

@@ -213,6 +213,7 @@ WEIGHTS = [25, 25, 3, 15, 4, 28]
 STEPS = 150
 
 
+@pytest.mark.slow
 @settings(max_examples=700, deadline=None)
 @given(seed=st.integers(0, 2**32), stores=st.booleans(), grace=st.sampled_from([WINDOW / 2, WINDOW]))
 def test_an_honest_client_is_never_taken_for_a_thief(seed: int, stores: bool, grace: float) -> None:  # noqa: FBT001

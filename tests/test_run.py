@@ -146,6 +146,7 @@ def test_a_data_dir_whose_socket_path_is_too_long_is_told(folder: Path) -> None:
     assert "107" in second.stderr or "103" in second.stderr
 
 
+@pytest.mark.slow
 def test_bad_settings_stop_the_start_with_their_names_and_no_secret(folder: Path) -> None:
     result = run("", folder, PORT="ninety", ACCESS_TTL=-1, CODE_PEPPER="short-secret", SMS_SENDER="pigeon")
     assert result.returncode == 2
@@ -254,6 +255,7 @@ def test_an_odd_folder_name_is_no_trouble(folder: Path) -> None:
     assert (odd / "latch.sqlite3").stat().st_mode & 0o077 == 0
 
 
+@pytest.mark.slow
 def test_check_is_content_with_the_embedded_stores_running_or_not(folder: Path, latch: Service) -> None:
     result = run("check", folder)
     assert (result.returncode, result.stderr) == (0, "")
@@ -291,6 +293,7 @@ def shape(value: Any) -> Any:
     return {name: shape(inner) for name, inner in value.items()} if isinstance(value, dict) else type(value).__name__
 
 
+@pytest.mark.slow
 def test_the_transcript_of_the_readme_is_what_happens(folder: Path) -> None:
     assert len(transcript()) == 9
     with Service(folder, SMS_SENDER="console", **AS_SHIPPED) as service:

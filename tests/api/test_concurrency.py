@@ -2,6 +2,8 @@
 
 import asyncio
 
+import pytest
+
 from service.entities import TokenPair
 from service.runtime import deadline
 from tests.client import Api, error
@@ -46,6 +48,7 @@ async def test_bursts_of_refreshes_hour_after_hour_never_log_a_client_out(api: A
     assert await api.is_live(tokens["token"])
 
 
+@pytest.mark.slow
 async def test_a_refresh_that_races_with_a_log_out_never_brings_the_session_back(api: Api) -> None:
     for _ in range(30):
         tokens = await api.log_in()

@@ -106,6 +106,7 @@ async def test_a_request_waits_no_longer_for_many_operations_than_for_one(
     assert not await redis.keys("sessions:*")
 
 
+@pytest.mark.slow
 async def test_the_time_of_the_provider_is_not_that_of_the_stores(
     start: Start, outbox: Outbox, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -107,6 +107,7 @@ async def coded(api: Api, mobile: str, *headers: str) -> tuple[str, str]:
     return login({"mobile": mobile, "code": code}, MINE.strip(), *headers)
 
 
+@pytest.mark.slow
 async def test_a_check_is_answered_the_same_way_whole_in_pieces_and_by_sanic(api: Api, short: list[RawRequest]) -> None:
     seen = short
     tokens, other = await api.log_in(), await api.log_in("13900139000")

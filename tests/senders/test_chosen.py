@@ -46,6 +46,7 @@ def test_what_a_missing_sdk_asks_for_is_what_the_project_names() -> None:
     assert {name: list(PACKAGES[name]) for name in SDKS} == {name: extras[name] for name in SDKS}
 
 
+@pytest.mark.slow
 def test_no_sdk_is_imported_unless_it_is_chosen() -> None:
     code = "import sys, run; print([name for name in sys.modules if name.startswith(('alibaba', 'tencent', 'twilio'))])"
     done = subprocess.run(
