@@ -7,6 +7,7 @@ Secrets are `SecretStr`, so that no repr, log or traceback can print them.
 import os
 import re
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
@@ -153,6 +154,11 @@ def load(**overrides: object) -> Settings:
     if complaints:
         raise SettingsError("\n".join(complaints))
     return settings
+
+
+def named(file: str) -> Path:
+    """A file that is named in a command: `./latch` says where that was typed, and works in its own folder."""
+    return Path(os.environ.get("LATCH_TYPED_IN", "")) / file
 
 
 def doubts() -> list[str]:

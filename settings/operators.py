@@ -7,6 +7,7 @@ from pydantic import BaseModel, Field, field_validator
 
 _ADDRESS = re.compile(r"(https?)://([a-z0-9.-]+)(?::[0-9]{1,5})?/?", re.ASCII | re.IGNORECASE)
 _DEFAULT_PORTS = {"http": 80, "https": 443}
+PORT = 8001
 
 
 class OperatorSettings(BaseModel):
@@ -14,7 +15,7 @@ class OperatorSettings(BaseModel):
 
     admin_host: str = Field("127.0.0.1", min_length=1, description="address of the private listener, for operators")
     admin_port: int = Field(
-        8001, ge=0, le=65535, description="TCP port of the private listener; 0: none, and `/metrics` is on `PORT`"
+        PORT, ge=0, le=65535, description="TCP port of the private listener; 0: none, and `/metrics` is on `PORT`"
     )
     console_url: str = Field(
         "",
@@ -39,8 +40,8 @@ class OperatorSettings(BaseModel):
 
     @property
     def console_address(self) -> str:
-        """CONSOLE_URL, or what it is where nothing is set."""
-        return self.console_url or f"http://localhost:{self.admin_port}"
+        """CONSOLE_URL, or what it is where nothing is set; with ADMIN_PORT=0 where `latch admin` would be by itself."""
+        return self.console_url or f"http://localhost:{self.admin_port or PORT}"
 
     @property
     def console_host(self) -> str:

@@ -43,3 +43,14 @@ def test_without_its_packages_it_says_how_to_get_them(bare: Path) -> None:
     assert done.returncode == 2
     assert done.stderr == f"latch: what it needs is not installed; type: make -C {bare} install\n"
     assert done.stdout == ""
+
+
+def test_a_file_is_looked_for_where_the_command_was_typed(bare: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    here = tmp_path_factory.mktemp("here")
+    (here / "people.txt").write_text("7\n")
+    with_packages = f"{Path(sys.executable).parent}:{os.defpath}"
+    words = ("revoke", "--yes", "--reason", "a test")
+    found = typed(bare / "latch", *words, "--users", "people.txt", cwd=here, path=with_packages)
+    assert (found.returncode, found.stdout) == (1, "users 1: ended 0 of 0 sessions\n")
+    missing = typed(bare / "latch", *words, "--users", "others.txt", cwd=here, path=with_packages)
+    assert "cannot be read: FileNotFoundError" in missing.stderr

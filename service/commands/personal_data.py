@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager, contextmanager, nullcontext
 from pathlib import Path
 from typing import TextIO
 
-from config import Settings, SettingsError
+from config import Settings, SettingsError, named
 from service import mobiles
 from service.backing import limits_of
 from service.commands.acting import acting, add_reason
@@ -39,7 +39,7 @@ def add_options(parser: ArgumentParser, name: str) -> None:
     if name == "erase":
         parser.add_argument("--yes", action="store_true", help="do not ask")
     else:
-        parser.add_argument("--out", type=Path, metavar="FILE", help="a new file, for its owner alone")
+        parser.add_argument("--out", type=named, metavar="FILE", help="a new file, for its owner alone")
 
 
 def run(settings: Settings, chosen: Namespace) -> int:

@@ -8,13 +8,12 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from config import Settings
+from config import Settings, named
 from service.backing import revocation_stores
 from service.commands.acting import acting
 from service.commands.output import DONE, FAILED, is_confirmed, say
@@ -88,7 +87,7 @@ def _lines(file: str, *, yes: bool) -> list[str]:
         text = sys.stdin.read()
     else:
         try:
-            text = Path(file).read_text(encoding="utf-8")
+            text = named(file).read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
             raise InvalidRequest({"--users": f"cannot be read: {type(error).__name__}"}) from error
     return [line.strip() for line in text.splitlines() if line.strip()]
