@@ -13,13 +13,17 @@ from redis.crc import key_slot
 
 from service.entities import EndReason, LoginMark, PastLogin
 from service.errors import ServiceUnavailable
+from service.selections import Revocation
 from service.stores import budgets, conversions, cooldowns
 from service.stores.code_values import CodeLease
 from service.stores.codes import CodeStore, owner
 from service.stores.limits import LimitStore
+from service.stores.operator_links import OperatorLinks
 from service.stores.redis.connection import PING, PROBE, Connection
 from service.stores.redis.probes import ALL_COMMANDS
 from service.stores.redis.scripts import LUA
+from service.stores.revocations import RevocationStore
+from service.stores.session_walk import SessionWalk
 from service.stores.sessions import SessionStore
 from tests import topologies
 from tests.client import MOBILE
@@ -269,6 +273,11 @@ async def test_every_script_touches_one_slot_alone(
     await steps.start(NAME, NOW)
     await steps.undo(NAME, NOW)
     await conversions.ConversionStore(connection).add_sent("1380013", NOW)
+    await SessionWalk(connection).end([(USER, login.id), (USER + 1, login.id)], EndReason.REVOKED, NOW)
+    jobs = RevocationStore(connection)
+    await jobs.note(Revocation("a" * 16, "everyone", "ada", NOW, dry_run=False))
+    await jobs.stop("a" * 16)
+    await OperatorLinks(connection).spend("ada", "digest")
     for script in (PING, ALL_COMMANDS):
         await connection.run(script, [PROBE], [])
     assert {name for name, _ in touched} == {path.stem for path in LUA.glob("*.lua")}
