@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +16,7 @@ import httpx
 import pytest
 
 from tests.client import MOBILE
+from tests.commands.test_workers import listens
 from tests.gateways.programs import program, wait_for
 from tests.processes import AS_SHIPPED, PATIENCE, ROOT, Service, free_port, run_here
 
@@ -62,6 +64,11 @@ def backend(port: int) -> Iterator[None]:
         [sys.executable, str(EXAMPLE / "backend.py"), str(port)], stderr=subprocess.DEVNULL
     ) as process:
         try:
+            deadline = time.monotonic() + PATIENCE
+            while not listens(port):
+                assert process.poll() is None
+                assert time.monotonic() < deadline
+                time.sleep(0.05)
             yield
         finally:
             process.terminate()

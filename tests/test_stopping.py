@@ -90,6 +90,11 @@ def until_stopping(service: Service) -> None:
     pytest.fail("still ready")
 
 
+def all_are_stopping(log: str) -> bool:
+    """Whether each worker that lives has been told."""
+    return log.count("Stopping worker [") == log.count("Worker ready [") - log.count("has died (")
+
+
 def to_the_main_process(service: Service, stop: signal.Signals) -> None:
     service.process.send_signal(stop)
 
@@ -115,6 +120,7 @@ def stop_in_the_middle(
     with request_in_flight(service, provider) as sending:
         send(service, stop)
         until_stopping(service)
+        until(lambda: all_are_stopping(service.text()), service)
         refused = []
         for _ in range(3):
             send(service, stop)
