@@ -130,6 +130,11 @@ async def test_in_clear_finds_a_number_in_each_of_its_forms() -> None:
         assert form in in_clear(f"code:{{{form}}}")
 
 
+async def settled(redis: Any) -> dict[str, Any]:
+    """All but who is active, which is written now and then."""
+    return {key: value for key, value in (await everything(redis)).items() if not key.startswith("active:")}
+
+
 async def test_the_keys_that_an_operator_is_told_are_all_of_the_number_and_in_one_slot(
     start: Start, redis: Any, clock: Clock, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -140,11 +145,12 @@ async def test_the_keys_that_an_operator_is_told_are_all_of_the_number_and_in_on
         await api.code_for(purpose, MOBILE, token)
     assert error(await api.post_login(MOBILE, "none")) == (400, "invalid_request")
     assert error(await api.change_mobile(token, {"mobile": NEW, "code": "000000", "current_code": "111111"}))[0] == 400
-    before = await everything(redis)
+    await api.app.ctx.codes.settle()  # a code that was used is counted a moment later
+    before = await settled(redis)
     async with sessions.opened(api.app.ctx.settings) as does:
         assert await does.list_keys(MOBILE, as_json=False) == 0
     told = capsys.readouterr().out.splitlines()
-    assert await everything(redis) == before
+    assert await settled(redis) == before
     assert set(told) == {key for key in before if NAMES.of(MOBILE) in key}
     assert len({key_slot(key.encode()) for key in told}) == 1
     await redis.delete(*told)
