@@ -21,7 +21,7 @@ from service.commands.output import DONE, FAILED, is_confirmed, named, say, tabl
 from service.embedded.running import running_redis
 from service.entities import EndReason, Session, User, UserStatus, id_in
 from service.errors import NotFound, ServiceUnavailable
-from service.http.responses import timestamp
+from service.http import exports
 from service.number_names import NumberNames
 from service.people import People
 from service.sessions import Sessions
@@ -174,15 +174,7 @@ def _ended(user_id: int, ids: Sequence[str], *, as_json: bool, did_more: bool = 
 
 
 def _described(session: Session) -> dict[str, str]:
-    return {
-        "id": session.session_id,
-        "device": session.device.name,
-        "ip": session.device.ip,
-        "created_at": timestamp(session.created_at),
-        "refreshed_at": timestamp(session.refreshed_at),
-        "expires_at": timestamp(session.expires_at),
-        "key": key_names(session)[0],
-    }
+    return {**exports.described(session), "key": key_names(session)[0]}
 
 
 def _count(sessions: Sequence[object]) -> str:

@@ -1,6 +1,6 @@
-"""Carries together what callers ask for at the same time: what comes while one batch is under way goes in the next.
+"""Coalesces concurrent calls into batches: calls that arrive while a batch is in flight are sent as the next one.
 
-A caller who comes when nothing is under way waits for nobody. Each has a time limit of its own, and hears exactly one
+A caller who comes when none is in flight waits for nobody. Each has a time limit of its own, and hears exactly one
 answer: that to what it asked, or a failure. One that goes away, or whose time is up, is left out of what has not been
 sent yet, and hinders nobody. Knows neither Redis nor SQL.
 """
