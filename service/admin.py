@@ -15,6 +15,7 @@ from service.now import Now
 from service.number_names import NumberNames
 from service.numbers import Numbers
 from service.observability import logs
+from service.operator_sessions import OperatorSessions
 from service.operators import Keys, Operators
 from service.people import People
 from service.personal_data import PersonalData
@@ -34,6 +35,7 @@ from service.stores.directory import Directory
 from service.stores.events import EventStore
 from service.stores.numbers import NumberStore
 from service.stores.operator_links import OperatorLinks
+from service.stores.operator_sessions import OperatorSessionStore
 from service.stores.operators import KeyStore, OperatorStore
 from service.stores.redis.connection import Connection
 from service.stores.sessions import SessionStore
@@ -101,8 +103,9 @@ def _join(context: Context, connection: Connection, database: Database, clock: C
     context.numbers = Numbers(
         context.users, NumberStore(database), context.sessions, codes, names, notices, settings.fixed_codes, events
     )
-    links = OperatorLinks(connection)
-    context.operators = Operators(OperatorStore(database), links, settings.console_address, events, clock)
+    links, operators = OperatorLinks(connection), OperatorStore(database)
+    context.operator_sessions = OperatorSessions(OperatorSessionStore(connection), operators, events, clock)
+    context.operators = Operators(operators, links, settings.console_address, events, clock)
     context.keys = Keys(KeyStore(database), events, clock)
     context.personal_data = PersonalData(
         UserStore(database), context.sessions, limits, codes, names, context.trail, events

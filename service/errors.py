@@ -5,6 +5,8 @@ ServiceError
 ├── InvalidCode           invalid_code
 ├── InvalidToken          invalid_token
 ├── InvalidKey            invalid_token, of an operator
+├── NotLoggedIn           not_logged_in, of an operator
+├── LoginFailed           login_failed, of an operator
 ├── InvalidClient         invalid_client
 ├── InvalidRefreshToken   invalid_refresh_token
 ├── SessionEnded          session_ended, with a reason
@@ -67,6 +69,20 @@ class InvalidKey(InvalidToken):
     """As `InvalidToken`, for an API key of the private listener."""
 
     message = "The API key is missing or not valid."
+
+
+class NotLoggedIn(ServiceError):
+    """No live session of an operator stands behind what a browser has sent, or it has sent nothing."""
+
+    code = "not_logged_in"
+    message = "Please log in to the console."
+
+
+class LoginFailed(ServiceError):
+    """An operator's link or passkey is not good: one and the same answer, so that it tells a guesser nothing."""
+
+    code = "login_failed"
+    message = "That did not work. Please try again, or ask for a new link."
 
 
 class InvalidClient(ServiceError):

@@ -70,7 +70,7 @@ ORDER = (
     {"conversion", "personal_data", "users"},
     {"limits", "repeats", "sessions", "trail"},
     {"health", "issuer", "operators"},
-    {"rotation"},
+    {"operator_sessions", "rotation"},
     {"code_keys", "kept", "number_names", "tokens", "events", "sms_text"},
     MADE_OF_VALUES,
     VALUE_FILES,

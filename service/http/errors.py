@@ -31,6 +31,8 @@ STATUS = {
     "session_ended": 401,  # 403 on a refresh, see REFRESH_STATUS
     "invalid_refresh_token": 403,
     "user_disabled": 403,
+    "not_logged_in": 403,  # of a browser, for which RFC 9110 knows no challenge: a 401 would need one
+    "login_failed": 403,
     "forbidden": 403,
     "captcha_required": 403,
     "mobile_taken": 409,

@@ -28,6 +28,15 @@ class OperatorStore:
         """Whether there is one of this name."""
         return bool(await self._database.query(lambda: self.table.exists(name=name)))
 
+    async def named(self, name: str) -> Operator | None:
+        """The one of this name."""
+        row = await self._database.query(lambda: self.table.get_or_none(name=name))
+        return _operator(row) if row else None
+
+    async def note_use(self, name: str, now: datetime) -> None:
+        """Keep the moment of the last use."""
+        await self._database.query(lambda: self.table.filter(name=name).update(last_used_at=now))
+
     async def remove(self, name: str) -> bool:
         """False where there is none of this name."""
         return bool(await self._database.query(lambda: self.table.filter(name=name).delete()))
@@ -58,10 +67,6 @@ class KeyStore(OperatorStore):
         """The key of this digest."""
         row = await self._database.query(lambda: KeyRow.get_or_none(digest=digest))
         return _operator(row) if row else None
-
-    async def note_use(self, name: str, now: datetime) -> None:
-        """Keep the moment of its last use."""
-        await self._database.query(lambda: KeyRow.filter(name=name).update(last_used_at=now))
 
 
 def _operator(row: Any) -> Operator:
