@@ -6,6 +6,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 BENCH  := .bench-venv
 DOCS   := .docs-venv
+LOCALES := service/locales
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
 BOTH   := --extra embedded --extra postgres
 SMS    := --extra aliyun --extra tencent --extra twilio
@@ -14,7 +15,7 @@ TRACES := --extra otel
 SHARED := sanic|sanic-routing|uvloop|httptools|multidict|ujson|hiredis|asyncpg
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test test-slow test-all check fmt coverage settings docs migrate migration doctor bench bench-short lock clean
+.PHONY: help install run test test-slow test-all check fmt coverage settings locales docs migrate migration doctor bench bench-short lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,6 +48,15 @@ fmt: $(VENV)/dev.stamp ## format and mend what can be mended
 
 settings: $(VENV)/run.stamp ## write docs/settings.md and .env.example from the settings
 	@$(BIN)/python -m settings
+
+locales: $(VENV)/dev.stamp ## gather the texts for translation, and make what is read of the translations
+	@$(BIN)/pybabel -q extract --mapping-file pyproject.toml --no-location --sort-output --add-comments Translators: \
+		--output-file $(LOCALES)/latch.pot service
+	@# No guesses: a text that was changed is one that is not translated yet.
+	@$(BIN)/pybabel -q update --domain latch --input-file $(LOCALES)/latch.pot --output-dir $(LOCALES) --width 120 \
+		--no-fuzzy-matching --ignore-obsolete --ignore-pot-creation-date
+	@rm $(LOCALES)/latch.pot
+	@$(BIN)/pybabel -q compile --domain latch --directory $(LOCALES)
 
 docs: $(DOCS)/docs.stamp ## make the site of docs/ in site/; a link that leads nowhere stops it
 	@$(DOCS)/bin/zensical build --strict --clean

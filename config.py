@@ -87,6 +87,9 @@ class Settings(
         description="request headers that those apps may send, with commas between, beside `Authorization`, "
         "`Content-Type` and Latch's own `X-` headers",
     )
+    default_language: Literal["en", "zh-CN"] = Field(
+        "en", description="language of the operators' console where a browser asks for none that there is"
+    )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = Field(
         "INFO", description="least level logged"
     )

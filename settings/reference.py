@@ -27,6 +27,7 @@ HEADINGS = {
     "ClientSettings": "Clients",
     "OperatorSettings": "Operators",
     "trusted_proxies": "Clients",
+    "default_language": "Language",
     "log_level": "Logs and traces",
 }
 INTRODUCTIONS = {
@@ -43,6 +44,7 @@ INTRODUCTIONS = {
     "Captcha": "When it is worth one: [the captcha](captcha.md).",
     "Clients": "[Introspection](introspection.md); [gateways](forward-auth.md). Proxies: [deployment](deployment.md).",
     "Operators": "The private listener, and who may ask it: [operators](operators.md).",
+    "Language": "By choice, else by `Accept-Language`, else this.",
     "Logs and traces": "What is logged: [the audit trail](audit.md). What is traced: [metrics](metrics.md).",
 }
 PAGE = """# Settings

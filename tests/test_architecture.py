@@ -23,7 +23,8 @@ SOURCES = [
 # Which rooms a room may import from, besides itself. `service` is the files directly in it, by the order below.
 VALUE_FILES = {"activity", "addresses", "audit_events", "entities", "errors", "kept", "mobiles", "names", "roles"}
 MADE_OF_VALUES = {"messages", "selections"}
-VALUES = {f"service.{name}" for name in VALUE_FILES | MADE_OF_VALUES}
+TEXTS = {"languages"}
+VALUES = {f"service.{name}" for name in VALUE_FILES | MADE_OF_VALUES | TEXTS}
 STORES = {"service.stores", "service.stores.redis"}
 ROOMS: dict[str, set[str]] = {
     "settings": set(),
@@ -74,6 +75,7 @@ ORDER = (
     {"code_keys", "kept", "number_names", "tokens", "events", "sms_text"},
     MADE_OF_VALUES,
     VALUE_FILES,
+    TEXTS,
 )
 # The sentence on the door: all but the first five know no asyncio, Redis or HTTP, and no library but the standard one.
 WIRING = {"admin", "app", "backing", "context", "sanic_app"}
@@ -86,12 +88,13 @@ OF_USE_CASES = {
     "service.senders",
 } | STORES
 BEHIND_THE_DOOR = {"asyncio", "threading", "socket", "ssl", "http", "sqlite3", "selectors", "concurrent"}
-PURE = VALUE_FILES | MADE_OF_VALUES | {"code_keys", "number_names", "rotation", "sms_text", "tokens"}
+PURE = VALUE_FILES | MADE_OF_VALUES | TEXTS | {"code_keys", "number_names", "rotation", "sms_text", "tokens"}
 # Outside libraries that belong to one place.
 PLACES = {
     "altcha": ("service/captchas/altcha.py",),
     "sanic": ("service/http/", "service/routes/", "service/app.py", "service/sanic_app.py"),
     "sanic_ext": ("service/routes/", "service/sanic_app.py"),
+    "jinja2": ("service/http/localized.py", "service/routes/console/"),
     "redis": ("service/stores/redis/", "service/stores/", "service/embedded/redis_server.py"),
     "tortoise": ("service/stores/", "models/"),
     "asyncpg": ("service/stores/",),
