@@ -7,7 +7,7 @@ from service import senders
 from service.backing import Backing, health_of, limits_of, revocation_stores
 from service.context import Context
 from service.entities import Clock
-from service.http import middleware, operators
+from service.http import localized, middleware, operators
 from service.http.fastpath import FastRoutes
 from service.http.requests import App
 from service.notices import Notices
@@ -20,7 +20,10 @@ from service.operators import Keys, Operators
 from service.people import People
 from service.personal_data import PersonalData
 from service.revocations import Revocations
+from service.routes import console
 from service.routes.admin import BLUEPRINTS
+from service.routes.console import pages
+from service.routes.console.page_errors import PageErrorHandler
 from service.routes.openapi import admin_documents
 from service.runtime.admission import DRAIN_GRACE
 from service.runtime.periodic import Periodic
@@ -52,11 +55,14 @@ def build(settings: Settings, *, name: str = NAME, clock: Clock = time.time, sen
     """A Sanic app that connects when its server starts. It has its own proxies before it, and no CORS."""
     pool = min(POOL, settings.database_pool_size)
     own = {"trusted_proxies": settings.admin_trusted_proxies, "cors_origins": (), "database_pool_size": pool}
-    app = blank(settings.model_copy(update=own), name, admin_documents.ABOUT)
+    app = blank(settings.model_copy(update=own), name, admin_documents.ABOUT, pages.TEMPLATES)
+    app.error_handler = PageErrorHandler()
+    pages.prepare(app)
     app.ext.openapi.add_security_scheme(admin_documents.KEY, "http", scheme="bearer")
-    app.blueprint(BLUEPRINTS)
+    app.blueprint((*BLUEPRINTS, *console.BLUEPRINTS))
     app.ctx.fast_routes = FastRoutes(())
     middleware.attach(app)
+    localized.attach(app)
     operators.attach(app)
     _attach_lifecycle(app, clock, sender or senders.chosen(settings, app.ctx.telemetry.sms))
     return app

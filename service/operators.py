@@ -124,9 +124,9 @@ class Keys(_Register):
         return Actor(found.name, found.role)
 
     def refuse(self, actor: Actor, needed: Role) -> NoReturn:
-        """The role of a key does not reach. Raises Forbidden."""
+        """The role does not reach. Raises Forbidden."""
         self._events.record(Event.OPERATOR_REFUSED, reason="role")
-        raise Forbidden(f"This takes the role {needed.value}; the key {actor.name} has {actor.role.value}.")
+        raise Forbidden(f"This takes the role {needed.value}; {actor.name} has {actor.role.value}.")
 
     async def _note_use(self, key: Operator) -> None:
         """A database that takes no writes just now keeps nobody from looking."""

@@ -1,6 +1,7 @@
 """A Sanic app without routes and stores: what the public one (`app.py`) and the private one (`admin.py`) share."""
 
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -10,6 +11,7 @@ from sanic_ext import Extend
 from sanic_ext.config import PRIORITY
 from sanic_ext.extensions.http.extension import HTTPExtension
 from sanic_ext.extensions.openapi.extension import OpenAPIExtension
+from sanic_ext.extensions.templating.extension import TemplatingExtension
 
 from config import Settings
 from service.backing import BESIDES_SMS
@@ -30,8 +32,11 @@ SLOWEST_ANSWER = 30.0  # seconds that a request gets; more where so many senders
 OWN_HEADERS = ("authorization", "content-type", "x-device-id", "x-device-name", "x-request-id")
 
 
-def blank(settings: Settings, name: str, about: documents.About) -> App:
-    """A Sanic app without routes and without stores: what the public one and the private one have in common."""
+def blank(settings: Settings, name: str, about: documents.About, templates: Path | None = None) -> App:
+    """A Sanic app without routes and without stores: what the public one and the private one have in common.
+
+    `templates`: the folder of those that pages are made of, if it has pages.
+    """
     app: App = Sanic(
         name,
         config=Config(_sanic_config(settings, about)),
@@ -49,7 +54,11 @@ def blank(settings: Settings, name: str, about: documents.About) -> App:
     shed = app.ctx.telemetry.shed
     app.ctx.admission = AdmissionController(settings.max_in_flight, lambda: app.ctx.background.orphaned, shed)
     config = _extension_config(settings, about)
-    Extend(app, extensions=[OpenAPIExtension, HTTPExtension], built_in_extensions=False, config=config)
+    extensions: list[Any] = [OpenAPIExtension, HTTPExtension]
+    if templates:
+        config |= {"templating_path_to_templates": templates, "templating_enable_async": False}
+        extensions.append(TemplatingExtension)
+    Extend(app, extensions=extensions, built_in_extensions=False, config=config)
     _compile_signals_once(app)
     return app
 

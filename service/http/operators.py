@@ -11,7 +11,8 @@ from sanic.exceptions import SanicException
 from service import addresses
 from service.errors import InvalidKey, InvalidRequest
 from service.events import ACTOR
-from service.http import devices
+from service.http import console, devices
+from service.http.console import is_page
 from service.http.overload import SPARED
 from service.http.requests import App, Request, bearer
 from service.http.responses import timestamp
@@ -43,18 +44,21 @@ def described(operator: Operator) -> dict[str, str | None]:
 async def admit(request: Request) -> None:
     """Let a request through to its route.
 
-    Raises InvalidKey, Forbidden, InvalidRequest where a reason is due, and 421 where another host is asked for.
+    Raises InvalidKey, NotLoggedIn, Forbidden, InvalidRequest where a reason is due, and 421 where another host is asked
+    for.
     """
     ACTOR.set(None)
     if not _is_for_us(request):
         raise SanicException("misdirected", status_code=MISDIRECTED)
     route = request.route
-    if route is None or not f"/{route.path}".startswith(f"{PATH}/"):
+    if route is None or not (is_page(request) or f"/{route.path}".startswith(f"{PATH}/")):
         return
-    actor = await _actor(request)
+    said = _said_of(request)
+    actor = await (console.visitor(request, said) if is_page(request) else _actor(request))
+    if actor is None:
+        return
     ACTOR.set(actor)
     request.ctx.client = actor.name  # for the log
-    said = _said_of(request)
     needed = getattr(said, "role", Role.OWNER)
     if not actor.role.reaches(needed):
         request.app.ctx.keys.refuse(actor, needed)

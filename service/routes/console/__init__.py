@@ -1,0 +1,18 @@
+"""The console: pages for operators, a file per screen. They call the use cases that the API's routes call, no other."""
+
+from sanic_ext import openapi as documents
+
+from service.routes.console.find import find
+from service.routes.console.language import language
+from service.routes.console.static import static
+
+BLUEPRINTS = (find, language, static)
+
+
+def hide() -> None:
+    """Leave the pages out of the API's description."""
+    for blueprint in BLUEPRINTS:
+        documents.exclude(bp=blueprint)
+
+
+hide()

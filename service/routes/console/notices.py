@@ -1,0 +1,23 @@
+"""What a page says at its head of what has just been done. The address carries a word, and at most a number."""
+
+from service.http.requests import Request
+from service.languages import N_, gettext
+
+DIGITS = 18
+# One thing, and several; the same where nothing is counted.
+TEXTS = {
+    "ended": (N_("The session has ended: its device is out."), N_("%(n)s sessions have ended: their devices are out.")),
+    "disabled": (N_("The account is disabled, and out of every device."),) * 2,
+    "enabled": (N_("The account may log in again."),) * 2,
+    "unlocked": (N_("Tries, codes and cool-down of the number are forgotten."),) * 2,
+}
+
+
+def told(request: Request) -> str:
+    """The sentence that the address asks for; empty where it asks for none."""
+    word, count = request.args.get("done", ""), request.args.get("n", "")
+    number = int(count) if count.isascii() and count.isdigit() and len(count) <= DIGITS else 0
+    if word not in TEXTS:
+        return ""
+    one, several = TEXTS[word]
+    return gettext(one if number == 1 else several) % {"n": number}

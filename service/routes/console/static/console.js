@@ -1,0 +1,22 @@
+// What pages do besides: a press on "/" goes to the box, and what is pressed twice is sent once.
+"use strict";
+
+document.addEventListener("keydown", (press) => {
+  const box = document.querySelector("[data-find]");
+  if (press.key === "/" && box && !/^(INPUT|TEXTAREA|SELECT)$/.test(document.activeElement.tagName)) {
+    press.preventDefault();
+    box.focus();
+  }
+});
+
+document.addEventListener("submit", (sent) => {
+  const form = sent.target;
+  if (form.method !== "post") return;
+  if (form.dataset.sent) {
+    sent.preventDefault();
+    sent.stopImmediatePropagation();
+    return;
+  }
+  form.dataset.sent = "yes";
+  setTimeout(() => delete form.dataset.sent, 5000); // an answer that does not come keeps nobody from trying again
+}, true);
