@@ -87,7 +87,7 @@ def _written(node: nodes.Node, passed_on: list[str]) -> Iterator[str]:
 def _literals(node: nodes.Node) -> Iterator[str]:
     """All literals in an expression, but for what gettext translates, comparisons and keys."""
     if isinstance(node, nodes.Const):
-        yield str(node.value)
+        yield from (node.value,) if isinstance(node.value, str) else ()
     elif isinstance(node, nodes.Getattr | nodes.Getitem):
         yield from _literals(node.node)
     elif not isinstance(node, nodes.Compare | nodes.Test):

@@ -98,6 +98,7 @@ def test_a_text_of_its_own_is_found(environment: Environment, source: str, text:
         "{% if x == 'Disabled' %}{{ x['Some key'] }}{% endif %}{% include '_row.html' %}{% extends 'page.html' %}",
         "<a href=\"{{ url_for('console.events', kind='login') }}\">{{ x.strftime('%H:%M') }}</a>",
         "{{ x | join(', ') }}{% if x is divisibleby 2 %}{% endif %}{{ x | attr('name') }}",
+        "{% macro row(open=False) %}{% endmacro %}{{ row(open=True) }}",
         "<input type=hidden name=csrf value=abc><script src='/static/console.js'></script>",
         "<tr class=\"{{ 'live' if x else 'dead' }} {{ x or 'none' }}\">{{ button(_('End'), 'wide danger') }}</tr>",
         "<p {% if x %}class='a b'{% else %}hidden{% endif %}></p>",
