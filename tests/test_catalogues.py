@@ -12,8 +12,9 @@ from babel.messages.pofile import read_po
 
 from service.languages import DOMAIN, LOCALES, Language
 from tests.processes import ROOT
-from tests.texts import faults
+from tests.texts import faults, unmarked
 
+CONSOLE = ROOT / "service" / "routes" / "console"
 FOREIGN = [language for language in Language if language is not Language.ENGLISH]
 HEAD = 'msgid ""\nmsgstr ""\n"Content-Type: text/plain; charset=utf-8\\n"\n"Plural-Forms: nplurals=1; plural=0;\\n"\n\n'
 
@@ -85,3 +86,35 @@ def test_a_fault_is_found(entry: str, fault: str) -> None:
 )
 def test_a_faithful_translation_has_none(entry: str) -> None:
     assert faults(read_po(io.BytesIO(f"{HEAD}{entry}\n".encode()))) == []
+
+
+def test_no_route_of_the_console_says_what_no_translator_has_seen() -> None:
+    found = {path.name: unmarked(path.read_text("utf-8")) for path in CONSOLE.rglob("*.py")}
+    assert {name: texts for name, texts in found.items() if texts} == {}
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "X = 'Please wait.'",
+        "def f(x):\n    return f'Ended by {x}', 1",
+        "page(text='was not found.')",
+        "X = {'a': '会话'}",
+    ],
+)
+def test_a_sentence_that_is_not_marked_is_found(source: str) -> None:
+    assert len(unmarked(source)) == 1
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        '"""What a page says."""',
+        "X = N_('Please wait.')",
+        "X = _('Ended by %(who)s') % {'who': x}",
+        "X = languages.ngettext('One device.', 'Some devices.', n)",
+        """X = "default-src 'none'; script-src 'self'", 'Content-Type', 'text/html; charset=utf-8', 'find.html'""",
+    ],
+)
+def test_what_is_marked_or_no_sentence_is_let_through(source: str) -> None:
+    assert unmarked(source) == []

@@ -1,5 +1,6 @@
 """What must be true of a text and its translation: whatever is filled in on one side is filled in on the other."""
 
+import ast
 import io
 import re
 from collections.abc import Iterator, Sequence
@@ -8,6 +9,8 @@ from gettext import GNUTranslations
 from babel.messages import Catalog, Message
 from babel.messages.mofile import write_mo
 
+MARKS = {"_", "N_", "gettext", "ngettext", "pgettext", "npgettext"}
+_SENTENCE = re.compile(r"^\W*[A-Z][a-z]+ [a-z]|[a-z]{2,} [a-z]{2,}[.!?…]$|[\u3400-\u9fff]")
 _PLACEHOLDERS = re.compile(r"%\(\w+\)[a-z]|%%|\{\w*\}")
 
 
@@ -56,3 +59,13 @@ def faults_of(message: Message) -> Iterator[str]:
 def texts(given: str | Sequence[str] | None) -> Sequence[str]:
     """One text, or all of its forms."""
     return (given,) if isinstance(given, str) else given or ("",)
+
+
+def unmarked(source: str) -> list[str]:
+    """What reads as a sentence in a Python file, is no docstring, and is not marked for translation."""
+    nodes = list(ast.walk(ast.parse(source)))
+    calls = (node for node in nodes if isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1] in MARKS)
+    fine = {inner for call in calls for inner in ast.walk(call)}
+    fine |= {node.value for node in nodes if isinstance(node, ast.Expr)}
+    literals = (node.value for node in nodes if isinstance(node, ast.Constant) and node not in fine)
+    return [text for text in literals if isinstance(text, str) and _SENTENCE.search(text)]
