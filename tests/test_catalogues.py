@@ -1,0 +1,120 @@
+"""Every text in the code stands in every catalogue, translated, and what is read is what was translated."""
+
+import io
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from babel.messages.pofile import read_po
+
+from service.languages import DOMAIN, LOCALES, Language
+from tests.processes import ROOT
+from tests.texts import faults, unmarked
+
+CONSOLE = ROOT / "service" / "routes" / "console"
+FOREIGN = [language for language in Language if language is not Language.ENGLISH]
+HEAD = 'msgid ""\nmsgstr ""\n"Content-Type: text/plain; charset=utf-8\\n"\n"Plural-Forms: nplurals=1; plural=0;\\n"\n\n'
+
+
+def catalogue_in(folder: Path, language: Language, ending: str) -> Path:
+    return folder / language.replace("-", "_") / "LC_MESSAGES" / f"{DOMAIN}.{ending}"
+
+
+@pytest.fixture(scope="module")
+def anew(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The catalogues after `make locales`, which finds what is in the code now."""
+    make = shutil.which("make")
+    if make is None:
+        pytest.skip("no make here")
+    folder = tmp_path_factory.mktemp("anew") / "locales"
+    shutil.copytree(LOCALES, folder)
+    made = [f"--old-file=.venv/{stamp}.stamp" for stamp in ("run", "dev")]  # what is installed already is not made here
+    command = [make, "--silent", *made, "locales", f"LOCALES={folder}", f"BIN={Path(sys.executable).parent}"]
+    environment = {name: value for name, value in os.environ.items() if name not in {"MAKEFLAGS", "MAKELEVEL"}}
+    subprocess.run(command, cwd=ROOT, env=environment, check=True, timeout=60)
+    return folder
+
+
+@pytest.mark.parametrize("language", FOREIGN)
+def test_make_locales_has_nothing_to_add(anew: Path, language: Language) -> None:
+    for ending in ("po", "mo"):
+        written = catalogue_in(anew, language, ending).read_bytes()
+        assert written == catalogue_in(LOCALES, language, ending).read_bytes(), f"{ending}: type make locales"
+
+
+@pytest.mark.parametrize("language", FOREIGN)
+def test_every_text_in_the_code_is_translated(anew: Path, language: Language) -> None:
+    with catalogue_in(anew, language, "po").open("rb") as file:
+        assert faults(read_po(file)) == []
+
+
+def test_there_is_a_catalogue_for_each_language_and_no_other() -> None:
+    folders = {path.name for path in LOCALES.iterdir() if path.is_dir()}
+    assert folders == {language.replace("-", "_") for language in FOREIGN}
+
+
+@pytest.mark.parametrize(
+    ("entry", "fault"),
+    [
+        ('msgid "End"\nmsgstr ""', "'End': not translated"),
+        ('#, fuzzy\nmsgid "End"\nmsgstr "结束"', "'End': a guess"),
+        ('msgid "%(n)s left"\nmsgstr "剩余 %(m)s"', "'%(n)s left': other placeholders in '剩余 %(m)s'"),
+        ('msgid "%(n)s left"\nmsgstr "剩余"', "'%(n)s left': other placeholders in '剩余'"),
+        ('msgid "{code} is it"\nmsgstr "{kode}"', "'{code} is it': other placeholders in '{kode}'"),
+        ('msgid "50 %% of it"\nmsgstr "一半"', "'50 %% of it': other placeholders in '一半'"),
+        ('msgid "Half"\nmsgstr "50 %"', "'Half': a per cent sign alone in '50 %'"),
+        ('msgid "One"\nmsgid_plural "%(n)s"\nmsgstr[0] "几"', "'One': other placeholders in '几'"),
+        ('msgid "One"\nmsgid_plural "%(n)s"\nmsgstr[0] ""', "'One': not translated"),
+    ],
+)
+def test_a_fault_is_found(entry: str, fault: str) -> None:
+    assert faults(read_po(io.BytesIO(f"{HEAD}{entry}\n".encode()))) == [fault]
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        'msgid "End"\nmsgstr "结束"',
+        'msgctxt "verb"\nmsgid "%(a)s to %(b)s"\nmsgstr "%(b)s，%(a)s"',
+        'msgid "{code} for {minutes} min"\nmsgstr "{minutes} 分钟内有效：{code}"',
+        'msgid "One"\nmsgid_plural "%(n)s"\nmsgstr[0] "%(n)s 个"',
+        'msgid "50 %% of %(n)d"\nmsgstr "%(n)d 的 50%%"',
+    ],
+)
+def test_a_faithful_translation_has_none(entry: str) -> None:
+    assert faults(read_po(io.BytesIO(f"{HEAD}{entry}\n".encode()))) == []
+
+
+def test_no_route_of_the_console_says_what_no_translator_has_seen() -> None:
+    found = {path.name: unmarked(path.read_text("utf-8")) for path in CONSOLE.rglob("*.py")}
+    assert {name: texts for name, texts in found.items() if texts} == {}
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "X = 'Please wait.'",
+        "def f(x):\n    return f'Ended by {x}', 1",
+        "page(text='was not found.')",
+        "X = {'a': '会话'}",
+    ],
+)
+def test_a_sentence_that_is_not_marked_is_found(source: str) -> None:
+    assert len(unmarked(source)) == 1
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        '"""What a page says."""',
+        "X = N_('Please wait.')",
+        "X = _('Ended by %(who)s') % {'who': x}",
+        "X = languages.ngettext('One device.', 'Some devices.', n)",
+        """X = "default-src 'none'; script-src 'self'", 'Content-Type', 'text/html; charset=utf-8', 'find.html'""",
+    ],
+)
+def test_what_is_marked_or_no_sentence_is_let_through(source: str) -> None:
+    assert unmarked(source) == []
