@@ -4,9 +4,11 @@ import time
 
 from config import Settings
 from service import senders
+from service.authenticators.openid import OpenIdProvider
 from service.backing import Backing, health_of, limits_of, revocation_stores
 from service.context import Context
 from service.entities import Clock
+from service.events import Events
 from service.http import middleware, operators
 from service.http.fastpath import FastRoutes
 from service.http.requests import App
@@ -15,6 +17,7 @@ from service.now import Now
 from service.number_names import NumberNames
 from service.numbers import Numbers
 from service.observability import logs
+from service.openid_logins import OpenIdLogins
 from service.operators import Keys, Operators
 from service.people import People
 from service.personal_data import PersonalData
@@ -33,6 +36,7 @@ from service.stores.database import Database
 from service.stores.directory import Directory
 from service.stores.events import EventStore
 from service.stores.numbers import NumberStore
+from service.stores.openid_states import OpenIdStates
 from service.stores.operator_links import OperatorLinks
 from service.stores.operators import KeyStore, OperatorStore
 from service.stores.redis.connection import Connection
@@ -83,6 +87,8 @@ def _attach_lifecycle(app: App, clock: Clock, sender: Sender) -> None:
         await app.ctx.background.drain(DRAIN_GRACE)
         await senders.close(sender)
         await app.ctx.census.stop()
+        if app.ctx.openid:
+            await app.ctx.openid.close()
         await backing.close()
         await telemetry.stop()
         logs.loop_ends()
@@ -103,6 +109,7 @@ def _join(context: Context, connection: Connection, database: Database, clock: C
     )
     links = OperatorLinks(connection)
     context.operators = Operators(OperatorStore(database), links, settings.console_address, events, clock)
+    context.openid = _openid(settings, connection, events, clock)
     context.keys = Keys(KeyStore(database), events, clock)
     context.personal_data = PersonalData(
         UserStore(database), context.sessions, limits, codes, names, context.trail, events
@@ -112,6 +119,12 @@ def _join(context: Context, connection: Connection, database: Database, clock: C
     context.health = health_of(settings, connection, database)
     census = SessionCensus(connection, sessions)
     context.now = Now(ActivityStore(connection), census, context.health, settings.sms_sender, clock)
+
+
+def _openid(settings: Settings, connection: Connection, events: Events, clock: Clock) -> OpenIdLogins | None:
+    if not settings.oidc_issuer:
+        return None
+    return OpenIdLogins(OpenIdProvider(settings, clock), OpenIdStates(connection), settings.oidc_rules, events)
 
 
 def _census(now: Now) -> Periodic:
