@@ -21,6 +21,7 @@ from settings.fields import SECRET_MIN_LENGTH, Seconds, listed
 from settings.keys import KeySettings
 from settings.limits import LimitSettings
 from settings.misspelt import misspelt
+from settings.openid import OpenIdSettings
 from settings.operators import OperatorSettings
 from settings.sms import SmsSettings
 from settings.stores import StoreSettings, public
@@ -33,6 +34,7 @@ class SettingsError(Exception):
 
 
 class Settings(
+    OpenIdSettings,
     OperatorSettings,
     ClientSettings,
     CaptchaSettings,

@@ -4,9 +4,11 @@ import time
 
 from config import Settings
 from service import senders
+from service.authenticators.openid import OpenIdProvider
 from service.backing import Backing, health_of, limits_of, revocation_stores
 from service.context import Context
 from service.entities import Clock
+from service.events import Events
 from service.http import localized, middleware, operators
 from service.http.fastpath import FastRoutes
 from service.http.requests import App
@@ -15,6 +17,7 @@ from service.now import Now
 from service.number_names import NumberNames
 from service.numbers import Numbers
 from service.observability import logs
+from service.openid_logins import OpenIdLogins
 from service.operator_sessions import OperatorSessions
 from service.operators import Keys, Operators
 from service.people import People
@@ -37,6 +40,7 @@ from service.stores.database import Database
 from service.stores.directory import Directory
 from service.stores.events import EventStore
 from service.stores.numbers import NumberStore
+from service.stores.openid_states import OpenIdStates
 from service.stores.operator_links import OperatorLinks
 from service.stores.operator_sessions import OperatorSessionStore
 from service.stores.operators import KeyStore, OperatorStore
@@ -91,6 +95,8 @@ def _attach_lifecycle(app: App, clock: Clock, sender: Sender) -> None:
         await app.ctx.background.drain(DRAIN_GRACE)
         await senders.close(sender)
         await app.ctx.census.stop()
+        if app.ctx.openid:
+            await app.ctx.openid.close()
         await backing.close()
         await telemetry.stop()
         logs.loop_ends()
@@ -112,6 +118,7 @@ def _join(context: Context, connection: Connection, database: Database, clock: C
     links, operators = OperatorLinks(connection), OperatorStore(database)
     context.operator_sessions = OperatorSessions(OperatorSessionStore(connection), operators, events, clock)
     context.operators = Operators(operators, links, settings.console_address, events, clock)
+    context.openid = _openid(settings, connection, events, clock)
     context.keys = Keys(KeyStore(database), events, clock)
     context.personal_data = PersonalData(
         UserStore(database), context.sessions, limits, codes, names, context.trail, events
@@ -121,6 +128,12 @@ def _join(context: Context, connection: Connection, database: Database, clock: C
     context.health = health_of(settings, connection, database)
     census = SessionCensus(connection, sessions)
     context.now = Now(ActivityStore(connection), census, context.health, settings.sms_sender, clock)
+
+
+def _openid(settings: Settings, connection: Connection, events: Events, clock: Clock) -> OpenIdLogins | None:
+    if not settings.oidc_issuer:
+        return None
+    return OpenIdLogins(OpenIdProvider(settings, clock), OpenIdStates(connection), settings.oidc_rules, events)
 
 
 def _census(now: Now) -> Periodic:

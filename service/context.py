@@ -15,6 +15,7 @@ from service.logins import Logins
 from service.now import Now
 from service.numbers import Numbers
 from service.observability.telemetry import Telemetry
+from service.openid_logins import OpenIdLogins
 from service.operator_sessions import OperatorSessions
 from service.operators import Keys, Operators
 from service.people import People
@@ -48,6 +49,7 @@ class Context:
     logins: Logins
     numbers: Numbers  # on the private listener alone
     now: Now  # on the private listener alone
+    openid: OpenIdLogins | None  # on the private listener alone; None: there is no provider
     operators: Operators
     operator_sessions: OperatorSessions  # on the private listener alone
     people: People

@@ -1,18 +1,14 @@
 """The backends that may introspect, and where clients find the service."""
 
 import re
-from ipaddress import ip_address
 from typing import Annotated
 
 from pydantic import BaseModel, Field, SecretStr, field_validator
 from pydantic_settings import NoDecode
 
-from settings.fields import SECRET_MIN_LENGTH, listed, long_enough
+from settings.fields import SECRET_MIN_LENGTH, is_web_address, listed, long_enough
 
 _NAMED_KEY = re.compile(r"(?:([a-z][a-z0-9-]{0,31})=)?(.{32,})", re.DOTALL)
-_PUBLIC_URL = re.compile(
-    r"(https?)://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?((?:/[A-Za-z0-9._~-]+)*)/?", re.ASCII
-)
 
 
 class ClientSettings(BaseModel):
@@ -45,8 +41,7 @@ class ClientSettings(BaseModel):
     @classmethod
     def _check_public_url(cls, url: str) -> str:
         """The address without a slash at its end: an issuer is compared character by character."""
-        found = _PUBLIC_URL.fullmatch(url)
-        if url and not (found and (found[1] == "https" or _is_loopback(found[2].strip("[]")))):
+        if url and not is_web_address(url):
             raise ValueError(
                 "should be an https address like https://login.example.com, with neither query nor fragment; "
                 "http only on localhost"
@@ -63,10 +58,3 @@ def _named(setting: str) -> tuple[str, bytes]:
     found = _NAMED_KEY.fullmatch(setting)
     name, key = (found[1] or "", found[2]) if found else ("", setting)
     return name, key.encode()
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host.lower() == "localhost" or host.lower().endswith(".localhost")

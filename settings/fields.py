@@ -1,6 +1,7 @@
 """What the settings are made of: types with bounds, and lists with commas between."""
 
 import re
+from ipaddress import ip_address
 from typing import Annotated
 
 from pydantic import Field, SecretStr
@@ -8,6 +9,10 @@ from pydantic import Field, SecretStr
 SECRET_MIN_LENGTH = 16
 OFF = "off"
 PLACEHOLDERS = {"{code}", "{minutes}"}  # of a message's text or template
+
+_WEB_ADDRESS = re.compile(
+    r"(https?)://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?((?:/[A-Za-z0-9._~-]+)*)/?", re.ASCII
+)
 
 Seconds = Annotated[int, Field(ge=1)]
 
@@ -27,3 +32,16 @@ def placeholders(template: str) -> set[str]:
 def long_enough(secret: SecretStr) -> bool:
     """Whether a secret is missing or as long as one of ours should be."""
     return not secret.get_secret_value() or len(secret.get_secret_value()) >= SECRET_MIN_LENGTH
+
+
+def is_web_address(url: str) -> bool:
+    """Whether it is an https address, with neither query nor fragment; http only on this machine."""
+    found = _WEB_ADDRESS.fullmatch(url)
+    return bool(found and (found[1] == "https" or _is_loopback(found[2].strip("[]"))))
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost" or host.lower().endswith(".localhost")

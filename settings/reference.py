@@ -26,6 +26,7 @@ HEADINGS = {
     "CaptchaSettings": "Captcha",
     "ClientSettings": "Clients",
     "OperatorSettings": "Operators",
+    "OpenIdSettings": "Operators",
     "trusted_proxies": "Clients",
     "default_language": "Language",
     "log_level": "Logs and traces",

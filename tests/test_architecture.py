@@ -36,6 +36,7 @@ ROOMS: dict[str, set[str]] = {
     "service.stores": {"config", "settings", "models", "service.runtime", "service.stores.redis", *VALUES},
     "service.senders": {"config", *VALUES},
     "service.captchas": {"config", *VALUES},
+    "service.authenticators": {"config", "settings", *VALUES},
     "service.embedded": {"config"},
     "service.observability": {"config", "service.events", "service.runtime", "service.senders", *STORES, *VALUES},
     "service.http": {"service.context", "service.events", "service.observability", "service.runtime", *VALUES},
@@ -55,7 +56,7 @@ ROOMS: dict[str, set[str]] = {
         "service.embedded",
         "service.http",
     }
-    | {"service.observability", "service.runtime", "service.senders", *STORES},
+    | {"service.authenticators", "service.observability", "service.runtime", "service.senders", *STORES},
     "run": {"config", "service.commands", "service.embedded", "service.observability", "service.errors"},
 }
 # The files directly in `service`, each above those that it may import; those of one row know nothing of each other.
@@ -70,7 +71,7 @@ ORDER = (
     {"code_issuer", "codes", "notices"},
     {"conversion", "personal_data", "users"},
     {"limits", "repeats", "sessions", "trail"},
-    {"health", "issuer", "operators"},
+    {"health", "issuer", "openid_logins", "operators"},
     {"operator_sessions", "rotation"},
     {"code_keys", "kept", "number_names", "tokens", "events", "sms_text"},
     MADE_OF_VALUES,
@@ -82,6 +83,7 @@ WIRING = {"admin", "app", "backing", "context", "sanic_app"}
 OF_USE_CASES = {
     "config",
     "settings",
+    "service.authenticators",
     "service.captchas",
     "service.observability",
     "service.runtime",
@@ -92,6 +94,8 @@ PURE = VALUE_FILES | MADE_OF_VALUES | TEXTS | {"code_keys", "number_names", "rot
 # Outside libraries that belong to one place.
 PLACES = {
     "altcha": ("service/captchas/altcha.py",),
+    "authlib": ("service/authenticators/",),
+    "joserfc": ("service/authenticators/",),
     "sanic": ("service/http/", "service/routes/", "service/app.py", "service/sanic_app.py"),
     "sanic_ext": ("service/routes/", "service/sanic_app.py"),
     "jinja2": ("service/http/localized.py", "service/routes/console/"),
@@ -103,7 +107,7 @@ PLACES = {
     "ua_parser": ("service/http/devices.py",),
     "pydantic": ("config.py", "settings/", "service/embedded/pepper.py"),
     "limits": ("service/stores/", "settings/limits.py"),
-    "httpx": ("service/captchas/", "service/senders/"),
+    "httpx": ("service/authenticators/", "service/captchas/", "service/senders/"),
     "standardwebhooks": ("service/senders/webhook.py",),
     "alibabacloud_dysmsapi20170525": ("service/senders/aliyun.py",),
     "alibabacloud_tea_openapi": ("service/senders/aliyun.py",),

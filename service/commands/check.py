@@ -7,6 +7,7 @@ from config import Settings, SettingsError, doubts
 from service import mobiles, senders, sms_text
 from service.backing import connections
 from service.commands.check_database import of_database, of_url
+from service.commands.check_openid import of_openid
 from service.commands.check_redis import of_redis
 from service.commands.findings import Finding, Level
 from service.embedded.running import running_redis
@@ -43,8 +44,9 @@ async def diagnose(settings: Settings, *, redis_alone: bool = False) -> list[Fin
 
 
 async def findings(settings: Settings, connection: Connection, database: Database) -> list[Finding]:
-    """Everything worth saying about the settings, Redis and the database."""
-    return [*of_settings(settings), *await of_redis(settings, connection), *await of_database(settings, database)]
+    """Everything worth saying about the settings, Redis, the database and the OpenID provider."""
+    stores = [*await of_redis(settings, connection), *await of_database(settings, database)]
+    return [*of_settings(settings), *stores, *await of_openid(settings)]
 
 
 def of_settings(settings: Settings) -> list[Finding]:
