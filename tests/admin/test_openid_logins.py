@@ -25,6 +25,8 @@ from service.errors import Forbidden, ServiceUnavailable
 from service.events import Attempt, Details, Event, Events
 from service.openid_logins import BEGIN_AGAIN, DENIED, LONGEST, NOBODY, STATE_LIFE, UNVERIFIED, Beginning, OpenIdLogins
 from service.roles import Role
+from service.routes.admin.filters import LONGEST_OPERATOR
+from service.stores.event_rows import LENGTHS
 from service.stores.openid_states import OpenIdStates
 from service.stores.redis.connection import Connection
 from settings.openid import ROLES
@@ -187,6 +189,15 @@ async def test_nobody_comes_in_whom_no_rule_fits(make: Make, rules: str) -> None
 
 def test_the_roles_of_the_settings_are_those_there_are() -> None:
     assert tuple(Role) == ROLES
+
+
+def test_a_name_is_no_longer_than_the_audit_trail_holds_and_finds() -> None:
+    assert min(LENGTHS["operator"], LONGEST_OPERATOR) >= LONGEST
+
+
+async def test_the_longest_name_is_still_one(make: Make, provider: OpenIdServer) -> None:
+    provider.person["email"] = address = f"{'a' * (LONGEST - len('@example.com'))}@example.com"
+    assert await (await make()).log_in() == (address, Role.LOOK)
 
 
 async def test_a_log_in_is_finished_once(logins: Logins) -> None:
