@@ -72,7 +72,7 @@ class OpenIdLogins:
         if error in TROUBLE:
             log.warning("OpenID provider: sends people back with %s", error)
             raise ServiceUnavailable(AWAY)
-        if error or not code:
+        if error or not (code and code.isascii() and code.isprintable()):  # RFC 6749 appendix A.11
             raise Forbidden(DENIED)
         with deadline.paused():
             person = await self._provider.identify(code, begun.nonce, begun.verifier)

@@ -49,6 +49,7 @@ class OpenIdServer:
     in_userinfo_alone: set[str] = field(default_factory=set)
     userinfo: dict[str, Any] = field(default_factory=dict)  # what is said there, where it is not what it should be
     changes: dict[str, Any] = field(default_factory=dict)
+    token_changes: dict[str, Any] = field(default_factory=dict)  # what the token endpoint says otherwise
     discovery: dict[str, Any] = field(default_factory=dict)
     algorithm: str = "RS256"
     key: Key = field(default_factory=first_key)
@@ -77,8 +78,8 @@ class OpenIdServer:
             return documents[path](request)
         server = _Server(self)
         if path == "/token":
-            tokens: Reply = server.create_token_response(request)
-            return tokens
+            status, body, headers = server.create_token_response(request)
+            return status, json.dumps({**json.loads(body), **self.token_changes}).encode(), headers
         grant = server.get_consent_grant(request, self.person)
         back: Reply = server.create_authorization_response(request, grant_user=self.person, grant=grant)
         return back

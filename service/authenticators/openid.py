@@ -81,7 +81,7 @@ class OpenIdProvider:
         with _told():
             endpoints = await self._endpoints.get()
             tokens = await self._exchange(endpoints, code, verifier)
-            access_token = str(tokens.get("access_token", ""))
+            access_token = _readable(tokens.get("access_token"))
             expected = Expected(self._issuer, self._client_id, nonce, access_token)
             claims = await self._judged(tokens.get("id_token"), expected)
             return self._person(claims, await self._told_apart(endpoints, claims, access_token))
@@ -149,6 +149,11 @@ def _told() -> Iterator[None]:
     except Refused as refusal:
         log.warning("OpenID provider: %s", refusal)
         raise Forbidden(NOT_VOUCHED) from refusal
+
+
+def _readable(token: object) -> str:
+    """A token as RFC 6750 has it, or nothing: what is no ASCII goes into no header."""
+    return token if isinstance(token, str) and token.isascii() else ""
 
 
 def _names(found: object) -> frozenset[str]:

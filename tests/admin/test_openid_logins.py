@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import json
 import logging
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -17,12 +18,15 @@ from config import Settings
 from service.authenticators import discovery
 from service.authenticators.openid import AWAY, NOT_VOUCHED, OpenIdProvider
 from service.backing import connections
+from service.commands import check
 from service.commands.check_openid import of_openid
 from service.commands.findings import Finding, Level
 from service.errors import Forbidden, ServiceUnavailable
 from service.events import Attempt, Details, Event, Events
 from service.openid_logins import BEGIN_AGAIN, DENIED, LONGEST, NOBODY, STATE_LIFE, UNVERIFIED, Beginning, OpenIdLogins
 from service.roles import Role
+from service.routes.admin.filters import LONGEST_OPERATOR
+from service.stores.event_rows import LENGTHS
 from service.stores.openid_states import OpenIdStates
 from service.stores.redis.connection import Connection
 from settings.openid import ROLES
@@ -187,6 +191,15 @@ def test_the_roles_of_the_settings_are_those_there_are() -> None:
     assert tuple(Role) == ROLES
 
 
+def test_a_name_is_no_longer_than_the_audit_trail_holds_and_finds() -> None:
+    assert min(LENGTHS["operator"], LONGEST_OPERATOR) >= LONGEST
+
+
+async def test_the_longest_name_is_still_one(make: Make, provider: OpenIdServer) -> None:
+    provider.person["email"] = address = f"{'a' * (LONGEST - len('@example.com'))}@example.com"
+    assert await (await make()).log_in() == (address, Role.LOOK)
+
+
 async def test_a_log_in_is_finished_once(logins: Logins) -> None:
     begun = await logins.use_case.begin()
     back = await logins.visit(begun)
@@ -270,10 +283,11 @@ async def test_trouble_of_the_provider_is_no_refusal(logins: Logins) -> None:
     assert logins.recorded == []
 
 
-async def test_a_made_up_code_is_refused(logins: Logins) -> None:
+@pytest.mark.parametrize(("code", "said"), [("made-up", NOT_VOUCHED), ("\udcff", DENIED), ("a\nb", DENIED)])
+async def test_a_made_up_code_is_refused(logins: Logins, code: str, said: str) -> None:
     begun = await logins.use_case.begin()
     back = await logins.visit(begun)
-    assert await logins.refuses(logins.use_case.finish(begun.cookie, back["state"], "made-up")) == NOT_VOUCHED
+    assert await logins.refuses(logins.use_case.finish(begun.cookie, back["state"], code)) == said
 
 
 async def test_a_code_that_was_put_into_the_log_in_of_another_is_refused(logins: Logins) -> None:
@@ -489,8 +503,24 @@ async def test_the_secret_goes_as_the_provider_takes_it(
     assert await logins.log_in()
 
 
+@pytest.mark.parametrize("id_token", ["", "..", "e30.e30.", "text", "\u212a.a.b", 7, None, ["a.b.c"], "W10.W10.W10"])
+async def test_what_is_no_id_token_is_refused(logins: Logins, provider: OpenIdServer, id_token: object) -> None:
+    provider.replies[TOKEN] = (200, json.dumps({"access_token": "\u212a", "id_token": id_token}).encode(), [])
+    assert await logins.refused() == NOT_VOUCHED
+
+
+async def test_an_access_token_that_is_none_asks_nobody(logins: Logins, provider: OpenIdServer) -> None:
+    provider.token_changes = {"access_token": "\u212a"}
+    provider.changes = {"at_hash": None}
+    provider.in_userinfo_alone = {"email"}
+    assert await logins.refused() == UNVERIFIED
+
+
+OTHERS = [ELSEWHERE, HUGE, (200, b"<html>", []), (200, b"[]", []), (429, b"{}", [])]
+
+
 @pytest.mark.parametrize("path", [DISCOVERY, TOKEN, KEYS, USERINFO])
-@pytest.mark.parametrize("reply", [BROKEN, ELSEWHERE, HUGE, (200, b"<html>", []), (200, b"[]", []), (429, b"{}", [])])
+@pytest.mark.parametrize("reply", [BROKEN, *(pytest.param(reply, marks=pytest.mark.slow) for reply in OTHERS)])
 async def test_a_provider_that_does_not_do_its_part_says_nothing_about_the_person(
     logins: Logins, provider: OpenIdServer, path: str, reply: Reply
 ) -> None:
@@ -547,11 +577,20 @@ async def test_a_discovery_document_that_does_not_fit_is_told_to_check_and_in_th
     assert (finding.level, finding.away, why in finding.text) == (Level.BAD, False, True)
 
 
+async def test_without_redis_nobody_is_refused(make: Make, provider: OpenIdServer) -> None:
+    logins = await make(redis_url="redis://127.0.0.1:1")
+    with pytest.raises(ServiceUnavailable):
+        await logins.use_case.begin()
+    with pytest.raises(ServiceUnavailable):
+        await logins.use_case.finish("cookie", "state", "code")
+    assert (logins.recorded, TOKEN in provider.asked) == ([], False)
+
+
 async def test_check_says_whether_the_provider_answers(
     logins: Logins, provider: OpenIdServer, make_settings: Callable[..., Settings]
 ) -> None:
     place = f"OpenID provider at {provider.url}"
-    assert await of_openid(logins.settings) == [Finding(Level.GOOD, f"{place} answers")]
+    assert Finding(Level.GOOD, f"{place} answers") in await check.diagnose(logins.settings)
     provider.replies[DISCOVERY] = BROKEN
     text = f"{place}: discovery: status 500; operators log in with passkeys alone"
     assert await of_openid(logins.settings) == [Finding(Level.WARN, text, away=True)]

@@ -18,6 +18,7 @@ from service.stores import budgets, conversions, cooldowns
 from service.stores.code_values import CodeLease
 from service.stores.codes import CodeStore, owner
 from service.stores.limits import LimitStore
+from service.stores.openid_states import OpenIdStates
 from service.stores.operator_links import OperatorLinks
 from service.stores.redis.connection import PING, PROBE, Connection
 from service.stores.redis.probes import ALL_COMMANDS
@@ -278,6 +279,7 @@ async def test_every_script_touches_one_slot_alone(
     await jobs.note(Revocation("a" * 16, "everyone", "ada", NOW, dry_run=False))
     await jobs.stop("a" * 16)
     await OperatorLinks(connection).spend("ada", "digest")
+    await OpenIdStates(connection).take("digest")
     for script in (PING, ALL_COMMANDS):
         await connection.run(script, [PROBE], [])
     assert {name for name, _ in touched} == {path.stem for path in LUA.glob("*.lua")}
