@@ -27,6 +27,7 @@ from service.commands import (
     admin,
     check,
     events,
+    messages,
     migrate,
     now,
     numbers,
@@ -97,6 +98,11 @@ COMMANDS: tuple[tuple[str, Command, str], ...] = (
     ("export", personal_data.run, "print all that is kept of a person, as JSON"),
     ("erase", personal_data.run, "erase a person: sessions, row, codes, limits; events bear an id that says nothing"),
     ("now", now.run, "who is online, what has happened in the last hour, and which stores and senders work"),
+    (
+        "messages",
+        messages.run,
+        "what becomes of messages by sender, of codes by prefix, and what the guard does and why",
+    ),
     ("events", events.run, "what has happened, newest first: the audit trail"),
 )
 
@@ -115,7 +121,7 @@ def _parser() -> argparse.ArgumentParser:
             numbers.add_options(sub)
         elif command is personal_data.run:
             personal_data.add_options(sub, name)
-        elif command is now.run:
+        elif command in {now.run, messages.run}:
             sub.add_argument("--json", action="store_true", help="for scripts")
         elif command is events.run:
             events.add_options(sub)

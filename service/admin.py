@@ -4,7 +4,7 @@ import time
 
 from config import Settings
 from service import senders
-from service.backing import Backing, health_of, limits_of, revocation_stores
+from service.backing import Backing, health_of, limits_of, message_figures_of, revocation_stores
 from service.context import Context
 from service.entities import Clock
 from service.http import middleware, operators
@@ -111,7 +111,10 @@ def _join(context: Context, connection: Connection, database: Database, clock: C
     context.revocations = Revocations(jobs, events, context.background, clock, watch)
     context.health = health_of(settings, connection, database)
     census = SessionCensus(connection, sessions)
-    context.now = Now(ActivityStore(connection), census, context.health, settings.sms_sender, clock)
+    context.message_figures = message_figures_of(settings, connection, clock)
+    context.now = Now(
+        ActivityStore(connection), census, context.health, context.message_figures, settings.sms_sender, clock
+    )
 
 
 def _census(now: Now) -> Periodic:

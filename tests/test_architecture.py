@@ -21,8 +21,20 @@ SOURCES = [
 ]
 
 # Which rooms a room may import from, besides itself. `service` is the files directly in it, by the order below.
-VALUE_FILES = {"activity", "addresses", "audit_events", "entities", "errors", "kept", "mobiles", "names", "roles"}
-MADE_OF_VALUES = {"messages", "selections"}
+VALUE_FILES = {
+    "activity",
+    "addresses",
+    "audit_events",
+    "conversion_rule",
+    "entities",
+    "errors",
+    "kept",
+    "message_counts",
+    "mobiles",
+    "names",
+    "roles",
+}
+MADE_OF_VALUES = {"messages", "pictures", "selections"}
 VALUES = {f"service.{name}" for name in VALUE_FILES | MADE_OF_VALUES}
 STORES = {"service.stores", "service.stores.redis"}
 ROOMS: dict[str, set[str]] = {
@@ -66,7 +78,7 @@ ORDER = (
     {"accounts", "authorizations", "delivery", "logins", "now", "numbers", "people", "revocations"},
     {"revoking"},
     {"revocation_trail"},
-    {"code_issuer", "codes", "notices"},
+    {"code_issuer", "codes", "message_figures", "notices"},
     {"conversion", "personal_data", "users"},
     {"limits", "repeats", "sessions", "trail"},
     {"health", "issuer", "operators"},

@@ -36,6 +36,7 @@ ROUTES = {
     ("GET", "/events"): Role.LOOK,
     ("POST", "/explain"): Role.LOOK,
     ("GET", "/now"): Role.LOOK,
+    ("GET", "/messages"): Role.LOOK,
     ("GET", "/operators"): Role.OWNER,
     ("POST", "/operators"): Role.OWNER,
     ("POST", "/operators/<name>/link"): Role.OWNER,
