@@ -27,6 +27,7 @@ from service.commands import (
     admin,
     check,
     events,
+    find,
     messages,
     migrate,
     now,
@@ -88,6 +89,7 @@ COMMANDS: tuple[tuple[str, Command, str], ...] = (
     ("admin", admin.run, "serve operators alone, for a service with ADMIN_PORT=0 or on another machine"),
     ("migrate", migrate.run, "bring the database up to date"),
     ("check", check.run, "check settings, connections, Redis' persistence and eviction policy, migrations"),
+    ("find", find.run, "whom a number, a user id, a session id, the start of a name or a token is about"),
     ("sessions", sessions.run, "list a user's sessions, with the keys that end them"),
     ("revoke", sessions.run, "end a user's sessions, or those of many"),
     ("disable", sessions.run, "let a user log in no more, and end every session"),
@@ -123,6 +125,8 @@ def _parser() -> argparse.ArgumentParser:
             personal_data.add_options(sub, name)
         elif command in {now.run, messages.run}:
             sub.add_argument("--json", action="store_true", help="for scripts")
+        elif command is find.run:
+            find.add_options(sub)
         elif command is events.run:
             events.add_options(sub)
     operators.add_to(commands)

@@ -10,6 +10,7 @@ from service.entities import Clock
 from service.http import middleware, operators
 from service.http.fastpath import FastRoutes
 from service.http.requests import App
+from service.lookup import Lookup
 from service.notices import Notices
 from service.now import Now
 from service.number_names import NumberNames
@@ -97,6 +98,7 @@ def _join(context: Context, connection: Connection, database: Database, clock: C
     names = NumberNames(settings.number_name_key)
     context.trail = Trail(EventStore(database), clock)
     context.people = People(Directory(database), context.users, context.trail, limits, codes, names, events)
+    context.lookup = Lookup(context.people, context.users, context.sessions)
     notices = Notices(settings, sender)
     context.numbers = Numbers(
         context.users, NumberStore(database), context.sessions, codes, names, notices, settings.fixed_codes, events

@@ -12,6 +12,7 @@ from service.delivery import Delivery
 from service.events import Events
 from service.health import Health
 from service.logins import Logins
+from service.lookup import Lookup
 from service.message_figures import MessageFigures
 from service.now import Now
 from service.numbers import Numbers
@@ -46,6 +47,7 @@ class Context:
     health: Health
     keys: Keys  # this one, operators and people on the private listener alone
     logins: Logins
+    lookup: Lookup  # on the private listener alone
     message_figures: MessageFigures  # on the private listener alone
     numbers: Numbers  # on the private listener alone
     now: Now  # on the private listener alone

@@ -88,7 +88,7 @@ def sees(walk: Walk, ada: dict[str, Any]) -> None:
     """What the role look is there for."""
     ada_id = ada["user_id"]
     found = walk.goes("POST", "/users/search", json={"q": ADA})
-    assert found.keys() == {"users", "next"}
+    assert found.keys() == {"by", "users", "next", "explained"}
     [user] = found["users"]
     assert (user.keys(), user["id"], user["name"], user["mobile"], user["sessions"]) == (
         USER,
@@ -98,7 +98,7 @@ def sees(walk: Walk, ada: dict[str, Any]) -> None:
         2,
     )
     assert error(walk.ask(Role.LOOK, "POST", "/users/search", json={"q": ada["session_id"]})) == (403, "forbidden")
-    for wanted in (ada["session_id"], str(ada_id), ADA):
+    for wanted in (ada["session_id"], str(ada_id), ADA, ada["token"]):
         by_any = walk.ask(Role.ACT, "POST", "/users/search", json={"q": wanted}).json()["data"]["users"]
         assert by_any == [user], wanted
     assert walk.goes("GET", "/users/<user_id>", ada_id) == user

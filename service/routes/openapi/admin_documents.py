@@ -4,7 +4,7 @@ from typing import Any
 
 from sanic_ext.extensions.openapi.definitions import Parameter, RequestBody, Response
 
-from service.entities import UserStatus
+from service.entities import By, UserStatus
 from service.errors import Forbidden, InvalidKey, InvalidRequest, NotFound, ServiceError, ServiceUnavailable
 from service.events import Event
 from service.http.operators import REASON
@@ -61,13 +61,29 @@ def told(
     return operation(tag, summary, description, answer, (*errors, *_ALWAYS), refused=refused, secured=KEY, **more)
 
 
+_EXPLANATION = {
+    "live": {"type": "boolean"},
+    "kind": text("access token", description="empty where it is not live"),
+    "user_id": schemas.nullable(42),
+    "session_id": schemas.nullable(schemas.EXAMPLE_SESSION),
+    "why": text("", description="empty where it is live"),
+}
 SEARCH = told(
     "people",
     "Find people",
-    "By number, user id, session id (or the name of a key of the session) or start of a name; without `q` the newest. "
+    "By number, user id, session id (or the name of a key of the session), token or start of a name; without `q` the "
+    "newest. `by` is what `q` was taken for, `explained` what `explain` says of a token. "
     "A session is found by its login in the audit trail, so not with `AUDIT_DAYS=0`. Names that are "
-    "their user's number are found by the whole number alone. The role look finds by whole numbers only.",
-    success({"users": {"type": "array", "items": record(USER)}, "next": schemas.nullable("41")}, "fifty at most"),
+    "their user's number are found by the whole number alone. The role look finds by whole numbers and tokens only.",
+    success(
+        {
+            "by": {"type": "string", "enum": list(By)},
+            "users": {"type": "array", "items": record(USER)},
+            "next": schemas.nullable("41"),
+            "explained": {**record(_EXPLANATION), "nullable": True},
+        },
+        "fifty at most",
+    ),
     (InvalidRequest,),
     body=schemas.json_body(
         {"q": text("13800138000"), "cursor": text("41", description="the `next` of an answer")},
@@ -174,16 +190,7 @@ EXPLAIN = told(
     "sessions",
     "Explain a token",
     "Whether it is live, whose it is, and if not, why.",
-    success(
-        {
-            "live": {"type": "boolean"},
-            "kind": text("access token", description="empty where it is not live"),
-            "user_id": schemas.nullable(42),
-            "session_id": schemas.nullable(schemas.EXAMPLE_SESSION),
-            "why": text("", description="empty where it is live"),
-        },
-        "what there is to say",
-    ),
+    success(_EXPLANATION, "what there is to say"),
     (InvalidRequest,),
     body=schemas.json_body({"token": text(schemas.EXAMPLE_TOKEN)}),
 )
