@@ -27,6 +27,8 @@ from service.commands import (
     admin,
     check,
     events,
+    find,
+    messages,
     migrate,
     now,
     numbers,
@@ -87,6 +89,7 @@ COMMANDS: tuple[tuple[str, Command, str], ...] = (
     ("admin", admin.run, "serve operators alone, for a service with ADMIN_PORT=0 or on another machine"),
     ("migrate", migrate.run, "bring the database up to date"),
     ("check", check.run, "check settings, connections, Redis' persistence and eviction policy, migrations"),
+    ("find", find.run, "whom a number, a user id, a session id, the start of a name or a token is about"),
     ("sessions", sessions.run, "list a user's sessions, with the keys that end them"),
     ("revoke", sessions.run, "end a user's sessions, or those of many"),
     ("disable", sessions.run, "let a user log in no more, and end every session"),
@@ -97,6 +100,11 @@ COMMANDS: tuple[tuple[str, Command, str], ...] = (
     ("export", personal_data.run, "print all that is kept of a person, as JSON"),
     ("erase", personal_data.run, "erase a person: sessions, row, codes, limits; events bear an id that says nothing"),
     ("now", now.run, "who is online, what has happened in the last hour, and which stores and senders work"),
+    (
+        "messages",
+        messages.run,
+        "what becomes of messages by sender, of codes by prefix, and what the guard does and why",
+    ),
     ("events", events.run, "what has happened, newest first: the audit trail"),
 )
 
@@ -115,8 +123,10 @@ def _parser() -> argparse.ArgumentParser:
             numbers.add_options(sub)
         elif command is personal_data.run:
             personal_data.add_options(sub, name)
-        elif command is now.run:
+        elif command in {now.run, messages.run}:
             sub.add_argument("--json", action="store_true", help="for scripts")
+        elif command is find.run:
+            find.add_options(sub)
         elif command is events.run:
             events.add_options(sub)
     operators.add_to(commands)

@@ -59,13 +59,3 @@ class SenderState(NamedTuple):
     refused: int
     last_sent: Moment | None
     last_failed: Moment | None
-
-
-class Picture(NamedTuple):
-    """How it is now. None stands for what is not known; `minutes` are the last hour's, the oldest first."""
-
-    active: Active | None
-    sessions: Estimate | None
-    minutes: list[Minute] | None
-    stores: dict[str, bool]
-    senders: list[SenderState] | None

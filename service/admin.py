@@ -5,13 +5,14 @@ import time
 from config import Settings
 from service import senders
 from service.authenticators.openid import OpenIdProvider
-from service.backing import Backing, health_of, limits_of, revocation_stores
+from service.backing import Backing, health_of, limits_of, message_figures_of, revocation_stores
 from service.context import Context
 from service.entities import Clock
 from service.events import Events
 from service.http import localized, middleware, operators
 from service.http.fastpath import FastRoutes
 from service.http.requests import App
+from service.lookup import Lookup
 from service.notices import Notices
 from service.now import Now
 from service.number_names import NumberNames
@@ -111,6 +112,7 @@ def _join(context: Context, connection: Connection, database: Database, clock: C
     names = NumberNames(settings.number_name_key)
     context.trail = Trail(EventStore(database), clock)
     context.people = People(Directory(database), context.users, context.trail, limits, codes, names, events)
+    context.lookup = Lookup(context.people, context.users, context.sessions)
     notices = Notices(settings, sender)
     context.numbers = Numbers(
         context.users, NumberStore(database), context.sessions, codes, names, notices, settings.fixed_codes, events
@@ -127,7 +129,10 @@ def _join(context: Context, connection: Connection, database: Database, clock: C
     context.revocations = Revocations(jobs, events, context.background, clock, watch)
     context.health = health_of(settings, connection, database)
     census = SessionCensus(connection, sessions)
-    context.now = Now(ActivityStore(connection), census, context.health, settings.sms_sender, clock)
+    context.message_figures = message_figures_of(settings, connection, clock)
+    context.now = Now(
+        ActivityStore(connection), census, context.health, context.message_figures, settings.sms_sender, clock
+    )
 
 
 def _openid(settings: Settings, connection: Connection, events: Events, clock: Clock) -> OpenIdLogins | None:

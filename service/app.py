@@ -37,6 +37,7 @@ from service.stores.database import Database
 from service.stores.events import EventStore
 from service.stores.limits import LimitStore
 from service.stores.logins import LoginStore
+from service.stores.message_figures import MessageFigureStore
 from service.stores.redis.connection import Connection
 from service.stores.sessions import SessionStore
 from service.stores.users import UserStore
@@ -63,7 +64,8 @@ def build(settings: Settings, *, name: str = NAME, clock: Clock = time.time, sen
 def _attach_lifecycle(app: App, clock: Clock, sender: Sender) -> None:
     telemetry = app.ctx.telemetry
     backing = Backing(app.ctx.settings, telemetry)
-    activity = ActivityWriter(telemetry.activity, ActivityStore(backing.connection), clock)
+    figures = ActivityStore(backing.connection), MessageFigureStore(backing.connection)
+    activity = ActivityWriter(telemetry.activity, *figures, clock)
 
     @app.before_server_start
     async def start(app: App) -> None:
@@ -98,7 +100,8 @@ def _join(context: Context, connection: Connection, database: Database, clock: C
     limits = limits_of(settings, connection, events, clock)
     codes, sessions = CodeStore(connection), SessionStore(connection)
     logins = LoginStore(codes, LimitStore(connection, clock), sessions)
-    guard = ConversionGuard(settings, ConversionStore(connection), users, limits, clock)
+    note_code = context.telemetry.activity.note_code
+    guard = ConversionGuard(settings, ConversionStore(connection), users, limits, clock, note_code)
     context.codes = Codes(settings, codes, logins, limits, guard, events, clock)
     context.code_issuer = CodeIssuer(settings, codes, limits, clock)
     context.delivery = Delivery(settings, context.code_issuer, sender, limits, guard, context.captcha, events)

@@ -7,16 +7,20 @@ from service.entities import Clock
 from service.events import Events
 from service.health import Health
 from service.limits import Limits
+from service.message_figures import MessageFigures
 from service.number_names import NumberNames
 from service.observability import logs
 from service.observability.audit_writer import AuditWriter, Lost
 from service.observability.telemetry import Telemetry
 from service.revoking import Stores
+from service.stores.activity import ActivityStore
+from service.stores.conversions import ConversionStore
 from service.stores.cooldowns import CooldownStore
 from service.stores.database import Database
 from service.stores.directory import Directory
 from service.stores.events import EventStore
 from service.stores.limits import LimitStore
+from service.stores.message_figures import MessageFigureStore
 from service.stores.meter import Meter, ignore
 from service.stores.redis.connection import Connection
 from service.stores.revocations import RevocationStore
@@ -80,6 +84,12 @@ def limits_of(settings: Settings, connection: Connection, events: Events, clock:
     hold = len(settings.sms_sender) * settings.sms_timeout + BESIDES_SMS
     cooldowns = CooldownStore(connection, settings.cooldown_steps, hold)
     return Limits(settings, LimitStore(connection, clock), cooldowns, events, clock)
+
+
+def message_figures_of(settings: Settings, connection: Connection, clock: Clock) -> MessageFigures:
+    """What operators see of messages and codes."""
+    stores = ActivityStore(connection), MessageFigureStore(connection), ConversionStore(connection)
+    return MessageFigures(settings, *stores, clock)
 
 
 def revocation_stores(settings: Settings, connection: Connection, database: Database) -> Stores:

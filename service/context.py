@@ -12,6 +12,8 @@ from service.delivery import Delivery
 from service.events import Events
 from service.health import Health
 from service.logins import Logins
+from service.lookup import Lookup
+from service.message_figures import MessageFigures
 from service.now import Now
 from service.numbers import Numbers
 from service.observability.telemetry import Telemetry
@@ -47,6 +49,8 @@ class Context:
     health: Health
     keys: Keys  # this one, operators and people on the private listener alone
     logins: Logins
+    lookup: Lookup  # on the private listener alone
+    message_figures: MessageFigures  # on the private listener alone
     numbers: Numbers  # on the private listener alone
     now: Now  # on the private listener alone
     openid: OpenIdLogins | None  # on the private listener alone; None: there is no provider

@@ -5,20 +5,30 @@ Whoever earns by messages to numbers of his own does not log in. https://www.twi
 
 import logging
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from config import Settings
+from service.conversion_rule import Conversion, ConversionRule, HeldBy
 from service.entities import Clock
 from service.limits import PREFIX_DIGITS, Limits
+from service.message_counts import ASKED, SENT, USED
 from service.runtime.background import settled
 from service.stores.budgets import ALL
-from service.stores.conversions import Conversion, ConversionStore
+from service.stores.conversions import ConversionStore
 from service.stores.users import UserStore
 
 CONVERSION = "conversion"  # the name of its refusals among those of the limits
+GUARDED = "guarded"  # of CAPTCHA_WHEN: while the guard is closed
 MINUTE = 60  # seconds, from which to which the counts move on
 
+Note = Callable[[str, str], None]  # is told a prefix, and what becomes of a code: ASKED, SENT or USED
+
 log = logging.getLogger(__name__)
+
+
+def unwatched(_prefix: str, _what: str) -> None:
+    """Nobody is interested."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,13 +40,19 @@ class Closed:
 
 
 class ConversionGuard:
-    """Codes used divided by codes sent within an hour, per prefix and overall."""
+    """Codes used divided by codes sent within an hour, per prefix and overall. `note` is told of each code, too."""
 
     def __init__(
-        self, settings: Settings, store: ConversionStore, users: UserStore, limits: Limits, clock: Clock
+        self,
+        settings: Settings,
+        store: ConversionStore,
+        users: UserStore,
+        limits: Limits,
+        clock: Clock,
+        note: Note = unwatched,
     ) -> None:
-        self._least = settings.sms_min_conversion
-        self._min_sent = settings.sms_conversion_min_sent
+        self._rule = rule_of(settings)
+        self._note = note
         self._store = store
         self._users = users
         self._limits = limits
@@ -45,20 +61,15 @@ class ConversionGuard:
         self._warned: set[str] = set()
 
     async def closed(self, mobile: str) -> Closed | None:
-        """Why strangers of this number's prefix get no codes now, or None where they do. Asks nothing of the number.
-
-        When codes as a whole are not used, a prefix goes on only if its own are: an attack on the service must not
-        shut out those who do log in.
-        """
-        if not self._least:
+        """Why strangers of this number's prefix get no codes now, or None where they do. Asks nothing of the number."""
+        if not self._rule.least:
             return None
-        now = self._clock()
-        own, overall = await settled(self._store.of(mobile[:PREFIX_DIGITS], now), self._store.of(ALL, now))
-        if self._is_low(own):
-            return Closed(f"prefix {mobile[:PREFIX_DIGITS]}", own)
-        if self._is_low(overall) and not (own.used and self._converts(own)):
-            return Closed("all numbers", overall)
-        return None
+        now, prefix = self._clock(), mobile[:PREFIX_DIGITS]
+        own, overall = await settled(self._store.of(prefix, now), self._store.of(ALL, now))
+        held_by = self._rule.held_by(own, overall)
+        if held_by is HeldBy.PREFIX:
+            return Closed(f"prefix {prefix}", own)
+        return Closed("all numbers", overall) if held_by else None
 
     async def refuse_stranger(self, closed: Closed, mobile: str, ip: str) -> None:
         """Raise TooManyRequests where the owner of the number has never logged in.
@@ -75,26 +86,28 @@ class ConversionGuard:
         self._warn("no more codes without a captcha", closed)
         self._limits.note(CONVERSION)
 
+    def note_asked(self, mobile: str) -> None:
+        """Note a code that is asked for; it may be refused."""
+        self._note(mobile[:PREFIX_DIGITS], ASKED)
+
     async def note_sent(self, mobile: str) -> None:
         """Count a code that was sent."""
-        if self._least:
+        prefix = mobile[:PREFIX_DIGITS]
+        self._note(prefix, SENT)
+        if self._rule.least:
             now = self._clock()
-            await settled(*(self._store.add_sent(prefix, now) for prefix in (mobile[:PREFIX_DIGITS], ALL)))
+            await settled(*(self._store.add_sent(which, now) for which in (prefix, ALL)))
 
     def note_used(self, mobile: str) -> None:
         """Count a code that is used. It is done soon, and nobody waits for it."""
-        if self._least:
-            self._store.add_used((mobile[:PREFIX_DIGITS], ALL), self._clock())
+        prefix = mobile[:PREFIX_DIGITS]
+        self._note(prefix, USED)
+        if self._rule.least:
+            self._store.add_used((prefix, ALL), self._clock())
 
     async def settle(self) -> None:
         """Wait until all that was noted is counted."""
         await self._store.settle()
-
-    def _is_low(self, conversion: Conversion) -> bool:
-        return conversion.sent >= self._min_sent and not self._converts(conversion)
-
-    def _converts(self, conversion: Conversion) -> bool:
-        return conversion.used >= self._least * conversion.sent
 
     def _warn(self, consequence: str, closed: Closed) -> None:
         """Warn once a minute: an attack must not fill the log."""
@@ -105,3 +118,8 @@ class ConversionGuard:
             self._warned.add(closed.what)
             counts = (closed.conversion.sent, closed.conversion.used)
             log.warning("%s, %s: of %d sent within an hour %d were used", consequence, closed.what, *counts)
+
+
+def rule_of(settings: Settings) -> ConversionRule:
+    """The rule that SMS_MIN_CONVERSION and SMS_CONVERSION_MIN_SENT make."""
+    return ConversionRule(settings.sms_min_conversion, settings.sms_conversion_min_sent)

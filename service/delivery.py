@@ -12,7 +12,7 @@ from service import sms_text
 from service.captchas import Captcha
 from service.code_issuer import Code, CodeIssuer
 from service.codes import FIXED_STAYS, NO_NUMBER
-from service.conversion import Closed, ConversionGuard
+from service.conversion import GUARDED, Closed, ConversionGuard
 from service.entities import CodeSent, Purpose, User
 from service.errors import CaptchaRequired, InvalidRequest, ServiceUnavailable, SmsUnavailable, TooManyRequests
 from service.events import TEST_CODE, Event, Events
@@ -22,8 +22,6 @@ from service.runtime import deadline
 from service.runtime.background import settled
 from service.senders import Sender, takes
 from service.sms_text import Template
-
-GUARDED = "guarded"  # of CAPTCHA_WHEN: while the conversion guard is closed
 
 log = logging.getLogger(__name__)
 
@@ -74,6 +72,8 @@ class Delivery:
         """
         if caller:
             self._check_purpose(mobile, purpose, caller)
+        if mobile not in self._fixed:
+            self._guard.note_asked(mobile)
         _, closed = await settled(self._limits.check_address(mobile, ip), self._guard.closed(mobile))
         if self._captcha and (closed or not self._is_guarded):
             await self._verify(self._captcha, mobile, ip, captcha_token, closed)

@@ -137,6 +137,22 @@ class TokenPair(NamedTuple):
     session_id: str
 
 
+class By(StrEnum):
+    """What a text is taken for."""
+
+    NOTHING = "nothing"  # the newest people are asked for
+    NUMBER = "number"
+    TOKEN = "token"  # noqa: S105 - the name of what is looked for
+    USER_ID = "user_id"
+    SESSION_ID = "session_id"  # or the name of a key of the session in Redis
+    NAME = "name"  # or the start of one
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it can be had only from the person whom it finds: whoever merely looks may try no others out."""
+        return self in {By.NOTHING, By.NUMBER, By.TOKEN}
+
+
 @dataclass(frozen=True, slots=True)
 class Explanation:
     """What an operator is told of a token. `why` says why it is not live, and is empty where it is."""

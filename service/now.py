@@ -1,17 +1,19 @@
 """Use case: say who is online, what has happened in the last hour, and what works. Each part tells if it is unknown."""
 
-from collections import Counter
-from collections.abc import Awaitable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Sequence
 from typing import TypeVar
 
-from service.activity import SMS, Estimate, Minute, Moment, Picture, SenderState
+from service.activity import Estimate
 from service.entities import Clock
 from service.errors import ServiceUnavailable
 from service.health import Health
+from service.message_figures import MessageFigures, sender_states
+from service.pictures import Picture
 from service.runtime.background import settled
-from service.senders.failover import FAILED, REFUSED, SENT
 from service.stores.activity import ActivityStore
 from service.stores.census import SessionCensus
+
+FEW = 5  # prefixes that are told one by one
 
 Part = TypeVar("Part")
 
@@ -20,11 +22,18 @@ class Now:
     """The state of the service. `senders` are the names of those that are chosen, in turn."""
 
     def __init__(
-        self, store: ActivityStore, census: SessionCensus, health: Health, senders: Sequence[str], clock: Clock
+        self,
+        store: ActivityStore,
+        census: SessionCensus,
+        health: Health,
+        figures: MessageFigures,
+        senders: Sequence[str],
+        clock: Clock,
     ) -> None:
         self._store = store
         self._census = census
         self._health = health
+        self._figures = figures
         self._senders = senders
         self._clock = clock
         self._sessions: Estimate | None = None
@@ -37,11 +46,13 @@ class Now:
         """How it is now. A store that is away is part of the picture."""
         stores, last = await settled(self._health.readiness(), _known(self._store.last()))
         if last is None:  # nor is the rest known: one line in the log is enough
-            return Picture(None, self._sessions, None, stores, None)
+            return Picture(None, self._sessions, None, stores, None, None)
         now = self._clock()
-        active, minutes = await settled(_known(self._store.active(now)), _known(self._store.minutes(now)))
-        senders = None if minutes is None else list(_senders(self._senders, minutes, last))
-        return Picture(active, self._sessions, minutes, stores, senders)
+        active, minutes, codes = await settled(
+            _known(self._store.active(now)), _known(self._store.minutes(now)), _known(self._figures.codes(FEW))
+        )
+        senders = None if minutes is None else list(sender_states(self._senders, minutes, last))
+        return Picture(active, self._sessions, minutes, stores, senders, codes)
 
 
 async def _known(part: Awaitable[Part]) -> Part | None:
@@ -49,14 +60,3 @@ async def _known(part: Awaitable[Part]) -> Part | None:
         return await part
     except ServiceUnavailable:
         return None
-
-
-def _senders(names: Sequence[str], minutes: Sequence[Minute], last: Mapping[str, Moment]) -> Iterator[SenderState]:
-    total: Counter[str] = Counter()
-    for minute in minutes:
-        total.update(minute.below(SMS))
-    for name in names:
-        sent, failed = (last.get(f"{SMS}{name}:{outcome}") for outcome in (SENT, FAILED))
-        works = None if sent is failed is None else failed is None or (sent is not None and sent.at >= failed.at)
-        counts = {outcome: total[f"{name}:{outcome}"] for outcome in (SENT, FAILED, REFUSED)}
-        yield SenderState(name, works, **counts, last_sent=sent, last_failed=failed)

@@ -55,10 +55,7 @@ class PersonalData:
 
     async def events_of(self, user_id: int) -> AsyncIterator[Sequence[AuditEvent]]:
         """All events of a user, the newest first, PAGE at a time."""
-        cursor, is_first = "", True
-        while cursor or is_first:
-            is_first = False
-            found, cursor = await self._trail.find(EventFilter(user_id), cursor, PAGE)
+        async for found, _ in self._trail.pages(EventFilter(user_id), PAGE):
             yield found
 
     async def erase(self, user_id: int) -> Erased:

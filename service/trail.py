@@ -1,7 +1,7 @@
 """Use cases about the audit trail: find events, and forget whose they are. Writing it is `observability/`'s part."""
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime, timedelta
 
 from service.audit_events import AuditEvent, EventFilter
@@ -29,6 +29,19 @@ class Trail:
         """
         found = await self._store.find(wanted, _place(cursor) if cursor else None, limit + 1)
         return found[:limit], _cursor(found[limit - 1]) if len(found) > limit else ""
+
+    async def pages(
+        self, wanted: EventFilter, size: int, cursor: str = ""
+    ) -> AsyncIterator[tuple[Sequence[AuditEvent], str]]:
+        """All events that fit, so many at a time, each page with the cursor of the next; one page at least.
+
+        Raises InvalidRequest, ServiceUnavailable.
+        """
+        while True:
+            found, cursor = await self.find(wanted, cursor, size)
+            yield found, cursor
+            if not cursor:
+                return
 
     async def user_of_session(self, session_id: str) -> int | None:
         """Whose session this is or was; None where its login is not kept (`AUDIT_DAYS`), or the user was erased."""

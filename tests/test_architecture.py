@@ -21,8 +21,20 @@ SOURCES = [
 ]
 
 # Which rooms a room may import from, besides itself. `service` is the files directly in it, by the order below.
-VALUE_FILES = {"activity", "addresses", "audit_events", "entities", "errors", "kept", "mobiles", "names", "roles"}
-MADE_OF_VALUES = {"messages", "selections"}
+VALUE_FILES = {
+    "activity",
+    "addresses",
+    "audit_events",
+    "conversion_rule",
+    "entities",
+    "errors",
+    "kept",
+    "message_counts",
+    "mobiles",
+    "names",
+    "roles",
+}
+MADE_OF_VALUES = {"messages", "pictures", "selections"}
 TEXTS = {"languages"}
 VALUES = {f"service.{name}" for name in VALUE_FILES | MADE_OF_VALUES | TEXTS}
 STORES = {"service.stores", "service.stores.redis"}
@@ -65,10 +77,10 @@ ORDER = (
     {"app"},
     {"sanic_app"},
     {"backing", "context"},
-    {"accounts", "authorizations", "delivery", "logins", "now", "numbers", "people", "revocations"},
-    {"revoking"},
+    {"accounts", "authorizations", "delivery", "logins", "lookup", "now", "numbers", "revocations"},
+    {"people", "revoking"},
     {"revocation_trail"},
-    {"code_issuer", "codes", "notices"},
+    {"code_issuer", "codes", "message_figures", "notices"},
     {"conversion", "personal_data", "users"},
     {"limits", "repeats", "sessions", "trail"},
     {"health", "issuer", "openid_logins", "operators"},

@@ -1,6 +1,7 @@
 """`run.py events`: the audit trail, newest first."""
 
 import asyncio
+import sys
 import time
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from datetime import UTC, datetime
@@ -13,13 +14,14 @@ from service.commands.output import DONE, FAILED, say, table
 from service.entities import id_in
 from service.errors import InvalidRequest, NotFound
 from service.events import Event
+from service.http import event_csv
 from service.stores.database import Database
 from service.stores.events import EventStore
 from service.stores.users import UserStore
 from service.trail import Trail
 
 COLUMNS = ("AT", "EVENT", "USER", "IP", "DEVICE", "OPERATOR", "REASON", "SESSION", "REQUEST")
-MOST = 1_000
+MOST, FEW = 1_000, 50
 
 
 def add_options(parser: ArgumentParser) -> None:
@@ -30,9 +32,11 @@ def add_options(parser: ArgumentParser) -> None:
     parser.add_argument("--operator", metavar="NAME", help="who did it for somebody else")
     for name, what in (("--since", "this moment or later"), ("--until", "before this moment")):
         parser.add_argument(name, type=_moment, metavar="TIME", help=f"{what}: ISO 8601, UTC where it names no zone")
-    parser.add_argument("--limit", type=_limit, default=50, help=f"events at once, at most {MOST}")
+    parser.add_argument("--limit", type=_limit, help=f"events at once, at most {MOST}; else {FEW}, or all as CSV")
     parser.add_argument("--cursor", default="", help="go on from there: it is printed where there are more")
-    parser.add_argument("--json", action="store_true", help="for scripts")
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="for scripts")
+    form.add_argument("--csv", action="store_true", help=f"for a spreadsheet, up to {event_csv.MOST} events")
 
 
 def run(settings: Settings, chosen: Namespace) -> int:
@@ -46,16 +50,29 @@ async def _run(settings: Settings, chosen: Namespace) -> int:
     try:
         user_id = await _user_id(database, chosen.user) if chosen.user else None
         wanted = EventFilter(user_id, chosen.kind, chosen.ip, chosen.operator, chosen.since, chosen.until)
-        found, cursor = await Trail(EventStore(database), time.time).find(wanted, chosen.cursor, chosen.limit)
+        return await (_as_csv if chosen.csv else _listed)(Trail(EventStore(database), time.time), wanted, chosen)
     except InvalidRequest as error:
         raise NotFound("; ".join(f"{name} {what}" for name, what in error.fields.items())) from error
     finally:
         await database.close()
+
+
+async def _listed(trail: Trail, wanted: EventFilter, chosen: Namespace) -> int:
+    found, cursor = await trail.find(wanted, chosen.cursor, chosen.limit or FEW)
     lines = table([COLUMNS, *map(_cells, found)]) if found else ["no events"]
     more = [f"there are more: --cursor {cursor}"] if cursor else []
     value = {"events": [event._asdict() for event in found], "next": cursor or None}
     say("\n".join(lines + more), value, as_json=chosen.json)
     return DONE if found else FAILED
+
+
+async def _as_csv(trail: Trail, wanted: EventFilter, chosen: Namespace) -> int:
+    pages = trail.pages(wanted, chosen.limit or event_csv.PAGE, chosen.cursor)
+    lines = 0
+    async for piece in event_csv.pieces(pages, chosen.limit or event_csv.MOST):
+        sys.stdout.write(piece.decode())
+        lines += piece.count(b"\r\n")
+    return DONE if lines > 1 else FAILED
 
 
 async def _user_id(database: Database, who: str) -> int:

@@ -10,7 +10,8 @@ from typing import Any
 
 from config import Settings
 from service.activity import CODES_SENT, CODES_USED, LOGINS, SHED
-from service.backing import connections, health_of
+from service.backing import connections, health_of, message_figures_of
+from service.commands.messages import code_lines
 from service.commands.output import DONE, FAILED, say, table
 from service.embedded.running import running_redis
 from service.errors import ServiceUnavailable
@@ -36,7 +37,8 @@ async def _found(settings: Settings) -> dict[str, Any]:
     await database.open()
     census = SessionCensus(connection, SessionStore(connection))
     health = health_of(settings, connection, database)
-    now = Now(ActivityStore(connection), census, health, settings.sms_sender, time.time)
+    figures = message_figures_of(settings, connection, time.time)
+    now = Now(ActivityStore(connection), census, health, figures, settings.sms_sender, time.time)
     try:
         with suppress(ServiceUnavailable):  # told by the picture
             await now.count_sessions()
@@ -59,6 +61,8 @@ def _lines(found: dict[str, Any]) -> Iterator[str]:
     if senders := found["senders"]:
         rows = [tuple("" if one[name] is None else str(one[name]) for name in SENDERS) for one in senders]
         yield from table([tuple(name.upper().replace("_", " ") for name in SENDERS), *rows])
+    if codes := found["codes"]:
+        yield from code_lines(codes)
 
 
 def _last_hour(minutes: Sequence[dict[str, Any]]) -> str:

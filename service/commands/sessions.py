@@ -9,7 +9,6 @@ import time
 from argparse import Namespace
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import asdict
 from functools import partial
 
 from config import Settings
@@ -22,6 +21,8 @@ from service.embedded.running import running_redis
 from service.entities import EndReason, Session, User, UserStatus, id_in
 from service.errors import NotFound, ServiceUnavailable
 from service.http import exports
+from service.http.people import explanation
+from service.lookup import Lookup
 from service.number_names import NumberNames
 from service.people import People
 from service.sessions import Sessions
@@ -69,14 +70,15 @@ class OperatorCommands:
     """One command each. They print to standard output and return an exit code; NotFound and ServiceUnavailable rise."""
 
     def __init__(self, users: Users, sessions: Sessions, people: People) -> None:
+        self.sessions = sessions
+        self.lookup = Lookup(people, users, sessions)
         self._users = users
-        self._sessions = sessions
         self._people = people
 
     async def list_sessions(self, who: str, *, as_json: bool) -> int:
         """A user's live sessions, with the keys that end them."""
         user_id, user = await self._whose(who)
-        found = [_described(session) for session in await self._sessions.of_user(user_id)]
+        found = [_described(session) for session in await self.sessions.of_user(user_id)]
         status = f", {user.status.value}" if user else ""
         lines = [f"{named(user_id, user)}{status}: {_count(found)}"]
         if found:
@@ -87,12 +89,12 @@ class OperatorCommands:
         """End one session of a user, or all."""
         user_id, user = await self._whose(who)
         if session_id:
-            await self._sessions.end(user_id, session_id, EndReason.REVOKED)
+            await self.sessions.end(user_id, session_id, EndReason.REVOKED)
             return _ended(user_id, [session_id], as_json=as_json)
-        found = await self._sessions.of_user(user_id)
+        found = await self.sessions.of_user(user_id)
         if found and not confirm(f"End {_count(found)} of {named(user_id, user)}?"):
             return FAILED
-        ended = await self._sessions.end_all(user_id, EndReason.REVOKED)
+        ended = await self.sessions.end_all(user_id, EndReason.REVOKED)
         return _ended(user_id, ended, as_json=as_json)
 
     async def disable(self, who: str, confirm: Confirm, *, as_json: bool) -> int:
@@ -127,10 +129,10 @@ class OperatorCommands:
 
     async def explain(self, token: str, *, as_json: bool) -> int:
         """Say whether a token is live; FAILED if it is not."""
-        explained = await self._sessions.explain(token)
+        explained = await self.sessions.explain(token)
         whose = f" of user {explained.user_id}, session {explained.session_id}" if explained.user_id else ""
         text = f"a live {explained.kind}{whose}" if explained.live else f"not live{whose}: {explained.why}"
-        say(text, {"live": explained.live, **asdict(explained)}, as_json=as_json)
+        say(text, explanation(explained), as_json=as_json)
         return DONE if explained.live else FAILED
 
     async def _mobile(self, who: str) -> str:
@@ -149,7 +151,7 @@ class OperatorCommands:
             user = await self._users.find(who)
         except (NotFound, ServiceUnavailable):
             user_id = id_in(who)
-            if user_id is None or not await self._sessions.of_user(user_id):
+            if user_id is None or not await self.sessions.of_user(user_id):
                 raise
             return user_id, None
         return user.id, user

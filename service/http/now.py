@@ -10,23 +10,22 @@ from service.activity import (
     SHED,
     Estimate,
     Minute,
-    Moment,
-    Picture,
     SenderState,
 )
+from service.http.messages import codes_described, sender_described
 from service.http.responses import timestamp
-
-WORKS = {True: "ok", False: "failing", None: "unknown"}
+from service.pictures import Picture
 
 
 def described(picture: Picture) -> dict[str, Any]:
-    """`{active, sessions, by_minute, stores, senders}`, null where Redis does not tell."""
+    """`{active, sessions, by_minute, stores, senders, codes}`, null where Redis does not tell."""
     return {
         "active": picture.active and picture.active._asdict(),
         "sessions": picture.sessions and _estimate(picture.sessions),
         "by_minute": None if picture.minutes is None else [_minute(minute) for minute in picture.minutes],
         "stores": {name: "ok" if up else "unavailable" for name, up in picture.stores.items()},
         "senders": None if picture.senders is None else [_sender(sender) for sender in picture.senders],
+        "codes": picture.codes and codes_described(picture.codes),
     }
 
 
@@ -44,17 +43,5 @@ def _minute(minute: Minute) -> dict[str, Any]:
 
 
 def _sender(sender: SenderState) -> dict[str, Any]:
-    return {
-        "name": sender.name,
-        "state": WORKS[sender.works],
-        "sent": sender.sent,
-        "failed": sender.failed,
-        "refused": sender.refused,
-        "last_sent_at": _at(sender.last_sent),
-        "last_failed_at": _at(sender.last_failed),
-        "last_failure": sender.last_failed and sender.last_failed.word,
-    }
-
-
-def _at(moment: Moment | None) -> str | None:
-    return timestamp(moment.at) if moment else None
+    told = sender_described(sender)
+    return {**told, "sent": sender.sent, "failed": sender.failed, "refused": sender.refused}

@@ -77,7 +77,7 @@ class Telemetry:
 
     def sms(self, sender: str, outcome: str, seconds: float, reason: str = "") -> None:
         """Record what became of one message at one sender, and why it failed if it did."""
-        self.activity.note_sms(sender, outcome, reason)
+        self.activity.note_sms(sender, outcome, seconds, reason)
         self.metrics.observe_sms(sender, outcome, seconds)
         if self.tracing:
             self.tracing.sms(sender, outcome, seconds)

@@ -17,6 +17,7 @@ from redis.exceptions import ResponseError
 
 from service.activity import Active, Minute, Moment
 from service.runtime.background import settled
+from service.stores.hashes import numbers, read_hash
 from service.stores.redis.connection import Connection
 
 MINUTE, HOUR, WEEK = 60, 3600, 7 * 86_400  # seconds
@@ -59,18 +60,18 @@ class ActivityStore:
         minute, hour = math.floor(now / MINUTE), math.floor(now / HOUR)
         few, many = ([_minute(minute - n) for n in range(minutes + 1)] for minutes in (FEW, MINUTES))
         hours = [_hour(hour - n) for n in range(HOURS + 1)]
-        return Active(*await settled(*(self._read(0, "PFCOUNT", *keys) for keys in (few, many, hours))))
+        return Active(*await settled(*(self._count(*keys) for keys in (few, many, hours))))
 
     async def minutes(self, now: float) -> list[Minute]:
         """What happened in each of the last MINUTES, the one that goes on among them; the oldest first."""
         last = math.floor(now / MINUTE)
         those = range(last - MINUTES + 1, last + 1)
-        hashes = await settled(*(self._read([], "HGETALL", _counts(minute)) for minute in those))
-        return [Minute(minute * MINUTE, _numbers(_pairs(found))) for minute, found in zip(those, hashes, strict=True)]
+        hashes = await settled(*(read_hash(self._connection, _counts(minute)) for minute in those))
+        return [Minute(minute * MINUTE, numbers(found)) for minute, found in zip(those, hashes, strict=True)]
 
     async def last(self) -> dict[str, Moment]:
         """What happened last, by name."""
-        found = {name: _moment(value) for name, value in _pairs(await self._read([], "HGETALL", LAST)).items()}
+        found = {name: _moment(value) for name, value in (await read_hash(self._connection, LAST)).items()}
         return {name: moment for name, moment in found.items() if moment}
 
     async def _write(self, key: str, life: int, commands: Sequence[tuple[Any, ...]]) -> None:
@@ -81,11 +82,11 @@ class ActivityStore:
         except ResponseError:
             await self._connection.delete(key)
 
-    async def _read(self, nothing: Any, command: str, *keys: str) -> Any:
+    async def _count(self, *keys: str) -> int:
         try:
-            return await self._connection.read(command, *keys)
+            return int(await self._connection.read("PFCOUNT", *keys))
         except ResponseError:
-            return nothing
+            return 0
 
 
 def _minute(n: int) -> str:
@@ -98,17 +99,6 @@ def _hour(n: int) -> str:
 
 def _counts(minute: int) -> str:
     return f"active:{{all}}:counts:{minute}"
-
-
-def _pairs(answer: Any) -> dict[str, str]:
-    """The hash that Redis answers: one name and one value after the other, or a mapping through a Cluster's client."""
-    parts = [part for pair in answer.items() for part in pair] if isinstance(answer, dict) else answer
-    texts = [part.decode(errors="replace") for part in parts]
-    return dict(zip(texts[::2], texts[1::2], strict=True))
-
-
-def _numbers(pairs: Mapping[str, str]) -> dict[str, int]:
-    return {name: int(value) for name, value in pairs.items() if value.isascii() and value.isdigit()}
 
 
 def _moment(value: str) -> Moment | None:

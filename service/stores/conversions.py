@@ -10,27 +10,19 @@ from collections import Counter
 from collections.abc import Awaitable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import Context
-from dataclasses import dataclass
 
+from service.conversion_rule import HOUR, Conversion
 from service.errors import ServiceUnavailable
+from service.stores.hashes import numbers, read_hash
 from service.stores.redis.connection import Connection
 from service.stores.redis.scripts import Script
 
 COUNT = Script("count_conversion", repeatable=False)  # a second run would count twice
 LOOK = Script("count_conversion", repeatable=True)  # counts nothing
 MINUTE = 60  # seconds
-KEPT = 60  # minutes
 SOON = 0.1  # seconds
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Conversion:
-    """How many codes were sent and used."""
-
-    sent: int
-    used: int
 
 
 class ConversionStore:
@@ -48,6 +40,16 @@ class ConversionStore:
     def of(self, prefix: str, now: float) -> Awaitable[Conversion]:
         """The counts of the last hour."""
         return self._count(prefix, _minute(now), sent=0, used=0)
+
+    async def minutes(self, prefix: str) -> dict[int, Conversion]:
+        """The counts by minute since the epoch, as far as they are kept. Raises ServiceUnavailable."""
+        sent: Counter[int] = Counter()
+        used: Counter[int] = Counter()
+        for name, times in numbers(await read_hash(self._connection, _key(prefix))).items():
+            kind, _, born = name.partition(":")
+            if kind in {"sent", "used"} and born.isascii() and born.isdigit():
+                (sent if kind == "sent" else used)[int(born)] += times
+        return {minute: Conversion(sent[minute], used[minute]) for minute in sent | used}
 
     def add_sent(self, prefix: str, now: float) -> Awaitable[Conversion]:
         """Count one code sent."""
@@ -89,8 +91,12 @@ class ConversionStore:
 
     def _count(self, prefix: str, minute: int, *, sent: int, used: int) -> Awaitable[Conversion]:
         script = COUNT if sent or used else LOOK
-        arguments = [minute, KEPT, sent, used]
-        return self._connection.run(script, [f"conversion:{{{prefix}}}"], arguments).then(lambda of: Conversion(*of))
+        arguments = [minute, HOUR, sent, used]
+        return self._connection.run(script, [_key(prefix)], arguments).then(lambda of: Conversion(*of))
+
+
+def _key(prefix: str) -> str:
+    return f"conversion:{{{prefix}}}"
 
 
 def _minute(now: float) -> int:

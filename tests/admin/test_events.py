@@ -1,14 +1,20 @@
 """The audit trail, as operators ask for it."""
 
+import asyncio
+import csv
+import itertools
 from typing import Any
 
+import httpx
 import pytest
 
 from service.audit_events import EventFilter, NewEvent
+from service.errors import ServiceUnavailable
+from service.http import event_csv
 from service.roles import Role
 from service.stores.database import Database
 from service.stores.events import EventStore
-from tests.admin.conftest import Console
+from tests.admin.conftest import ADMIN, HOST, Console
 from tests.client import MOBILE, Api, error
 
 pytestmark = pytest.mark.slow
@@ -99,3 +105,83 @@ async def test_bad_fields_and_empty_ones_are_named_all_at_once(console: Console)
     assert set(empty.json()["fields"]) == {"user_id"}
     stale = await console.as_role(Role.LOOK, "GET", "/events?cursor=made-up")
     assert set(stale.json()["fields"]) == {"cursor"}
+
+
+async def as_csv(console: Console, query: str = "") -> list[list[str]]:
+    response = await console.as_role(Role.LOOK, "GET", f"/events.csv{query}")
+    assert response.status_code == 200, response.text
+    assert response.headers["content-type"] == "text/csv; charset=utf-8; header=present"
+    assert response.headers["content-disposition"] == 'attachment; filename="latch-events.csv"'
+    assert response.headers["cache-control"] == "no-store"
+    return list(csv.reader(response.text.splitlines()))
+
+
+async def test_as_csv_the_trail_comes_over_all_pages_with_the_same_filters(
+    console: Console, written: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(event_csv, "PAGE", 7)
+    for query in ("", "?user_id=2&until=2026-01-01T00:00:10Z&kind=login", "?user_id=3"):
+        columns, *lines = await as_csv(console, query)
+        listed: list[dict[str, Any]] = []
+        cursor: str | None = ""
+        while cursor is not None:
+            page = await asked(console, f"{query or '?'}&cursor={cursor}" if cursor else query)
+            listed, cursor = listed + page["events"], page["next"]
+        shown = [["" if one[name] is None else str(one[name]) for name in columns] for one in listed]
+        assert lines == shown, query
+
+
+async def test_a_head_has_the_heads_alone_and_bad_fields_are_named(console: Console, written: None) -> None:
+    head = await console.as_role(Role.LOOK, "HEAD", "/events.csv")
+    assert (head.status_code, head.content) == (200, b"")
+    assert head.headers["content-type"].startswith("text/csv")
+    assert error(await console.as_role(Role.LOOK, "GET", "/events.csv?ip=here")) == (400, "invalid_request")
+    assert error(await console.as_role(Role.LOOK, "GET", "/events.csv?cursor=x")) == (400, "invalid_request")
+
+
+@pytest.mark.parametrize("pages", [0, 2])
+async def test_csv_that_breaks_off_is_never_taken_for_all(
+    console: Console, written: None, monkeypatch: pytest.MonkeyPatch, pages: int
+) -> None:
+    monkeypatch.setattr(event_csv, "PAGE", 7)
+    find, asked_for = EventStore.find, itertools.count()
+
+    async def goes_away(*args: Any) -> Any:
+        if next(asked_for) >= pages:
+            raise ServiceUnavailable
+        return await find(*args)
+
+    monkeypatch.setattr(EventStore, "find", goes_away)
+    if pages:
+        with pytest.raises(httpx.RemoteProtocolError, match="incomplete"):
+            await console.as_role(Role.LOOK, "GET", "/events.csv")
+    else:
+        assert error(await console.as_role(Role.LOOK, "GET", "/events.csv")) == (503, "service_unavailable")
+
+
+async def test_a_client_that_hangs_up_ends_the_reading(
+    console: Console, written: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(event_csv, "PAGE", 1)
+    find, asked_for, is_cut = EventStore.find, itertools.count(1), asyncio.Event()
+    is_under_way = asyncio.Event()
+
+    async def slowly(*args: Any) -> Any:
+        if next(asked_for) == 3:
+            is_under_way.set()
+            try:
+                await asyncio.sleep(60)
+            except asyncio.CancelledError:
+                is_cut.set()
+                raise
+        return await find(*args)
+
+    monkeypatch.setattr(EventStore, "find", slowly)
+    _, writer = await asyncio.open_connection("127.0.0.1", console.port)
+    key = console.keys[Role.LOOK]
+    writer.write(f"GET {ADMIN}/events.csv HTTP/1.1\r\nHost: {HOST}\r\nAuthorization: Bearer {key}\r\n\r\n".encode())
+    await asyncio.wait_for(is_under_way.wait(), 10)
+    writer.close()
+    await writer.wait_closed()
+    await asyncio.wait_for(is_cut.wait(), 10)
+    assert next(asked_for) == 4

@@ -82,6 +82,7 @@ async def test_a_redis_that_is_away_is_named_and_what_it_would_tell_is_null(
         "by_minute": None,
         "stores": {"redis": "unavailable", "database": "ok"},
         "senders": None,
+        "codes": None,
     }
 
 

@@ -52,6 +52,30 @@ async def test_a_name_with_the_number_in_it_is_masked(api: Api, console: Console
     assert (await console.act("POST", f"/users/{user_id}/reveal"))["name"] == name
 
 
+async def test_a_token_finds_its_user_for_everybody_and_is_explained(api: Api, console: Console) -> None:
+    tokens, _ = await api.log_in(), await api.log_in(OTHER)
+    for role, token in (*((role, tokens["token"]) for role in Role), (Role.LOOK, tokens["refresh_token"])):
+        answer = await console.as_role(role, "POST", "/users/search", json={"q": f" {token} "})
+        data = answer.json()["data"]
+        assert (data["by"], [user["id"] for user in data["users"]]) == ("token", [tokens["user_id"]])
+        explained = await console.act("POST", "/explain", json={"token": token})
+        assert data["explained"] == explained
+        assert (explained["live"], explained["session_id"]) == (True, tokens["session_id"])
+    await api.log_out(tokens["token"])
+    ended = await console.act("POST", "/users/search", json={"q": tokens["token"]})
+    assert (ended["explained"]["live"], [user["id"] for user in ended["users"]]) == (False, [tokens["user_id"]])
+    made_up = await console.act("POST", "/users/search", json={"q": "x" * 64})
+    assert (made_up["by"], made_up["users"], made_up["explained"]["live"]) == ("token", [], False)
+
+
+async def test_what_was_looked_for_is_told(api: Api, console: Console) -> None:
+    tokens = await api.log_in()
+    for query, by in ((None, "nothing"), (MOBILE, "number"), (str(tokens["user_id"]), "user_id"), ("Ada", "name")):
+        data = await console.act("POST", "/users/search", json={"q": query})
+        assert (data["by"], data["explained"]) == (by, None)
+    assert (await console.act("POST", "/users/search", json={"q": tokens["session_id"]}))["by"] == "session_id"
+
+
 @pytest.mark.parametrize("written", [MOBILE, "+86 138 0013 8000", "tel:138-0013-8000"])
 @pytest.mark.parametrize("role", Role)
 async def test_everybody_finds_people_by_whole_numbers(api: Api, console: Console, written: str, role: Role) -> None:

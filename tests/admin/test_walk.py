@@ -64,7 +64,9 @@ class Walk:
             assert set(refused.json()["fields"]) == {"X-Reason"}
         answer = self.ask(needed, method, path, reason, **options)
         assert answer.status_code == expected(method, route), (method, path, answer.text)
-        return answer.json()["data"] if answer.content else None
+        if answer.headers.get("content-type") == "application/json":
+            return answer.json()["data"]
+        return answer.text or None
 
 
 def expected(method: str, route: str) -> int:
@@ -86,7 +88,7 @@ def sees(walk: Walk, ada: dict[str, Any]) -> None:
     """What the role look is there for."""
     ada_id = ada["user_id"]
     found = walk.goes("POST", "/users/search", json={"q": ADA})
-    assert found.keys() == {"users", "next"}
+    assert found.keys() == {"by", "users", "next", "explained"}
     [user] = found["users"]
     assert (user.keys(), user["id"], user["name"], user["mobile"], user["sessions"]) == (
         USER,
@@ -96,7 +98,7 @@ def sees(walk: Walk, ada: dict[str, Any]) -> None:
         2,
     )
     assert error(walk.ask(Role.LOOK, "POST", "/users/search", json={"q": ada["session_id"]})) == (403, "forbidden")
-    for wanted in (ada["session_id"], str(ada_id), ADA):
+    for wanted in (ada["session_id"], str(ada_id), ADA, ada["token"]):
         by_any = walk.ask(Role.ACT, "POST", "/users/search", json={"q": wanted}).json()["data"]["users"]
         assert by_any == [user], wanted
     assert walk.goes("GET", "/users/<user_id>", ada_id) == user
@@ -111,9 +113,10 @@ def sees(walk: Walk, ada: dict[str, Any]) -> None:
         "why": "",
     }
     now = walk.goes("GET", "/now")
-    assert now.keys() == {"active", "sessions", "by_minute", "stores", "senders"}
+    assert now.keys() == {"active", "sessions", "by_minute", "stores", "senders", "codes"}
     assert now["active"].keys() == {"last_5_minutes", "last_hour", "last_day"}
     assert now["stores"] == {"redis": "ok", "database": "ok"}
+    assert walk.goes("GET", "/messages").keys() == {"senders", "guard", "overall", "prefixes", "others"}
     assert now["by_minute"][0].keys() == {"at", "logins", "codes_sent", "codes_used", "shed", "refused"}
 
 
@@ -246,6 +249,7 @@ def test_all_of_section_8_is_walked_through_and_the_trail_has_each_act_once(walk
     acts(walk, ada, bob)
     revokes(walk)
     owns(walk)
+    assert walk.goes("GET", "/events.csv", params={"kind": "login", "user_id": ada["user_id"]}).count("login,") == 2
     assert walk.done == set(ROUTES)
     until(lambda: acts_in(walk).total() >= ACTS.total(), service)
     assert acts_in(walk) == ACTS

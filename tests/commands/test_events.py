@@ -1,5 +1,6 @@
 """The audit trail as an operator reads it, compared with what was done, over two workers and a kill."""
 
+import csv
 import getpass
 import json
 import os
@@ -56,9 +57,31 @@ def test_the_trail_is_a_table_that_goes_on(latch: Service, mobile: str) -> None:
     assert mobile not in first.stdout + rest.stdout
 
 
+def test_the_trail_as_csv_is_whole_or_as_long_as_asked_for(latch: Service, mobile: str) -> None:
+    user_id, *_ = [latch.log_in(mobile)["user_id"] for _ in range(3)]
+    listed_soon(latch.data_dir, f"--user {user_id} --kind login", 3)
+    whole = run(f"events --csv --user {user_id} --kind login", latch.data_dir)
+    head, *rows = list(csv.reader(whole.stdout.splitlines()))
+    assert (whole.returncode, head[:4]) == (0, ["id", "at", "kind", "user_id"])
+    assert [row[2:4] for row in rows] == [["login", str(user_id)]] * 3
+    cut = run_here(f"events --csv --user {user_id} --kind login --limit 2", latch.data_dir)
+    *_, last = csv.reader(cut.stdout.splitlines())
+    rest = run_here(f"events --csv --user {user_id} --kind login --cursor {last[0].split()[-1]}", latch.data_dir)
+    assert list(csv.reader(rest.stdout.splitlines())) == [head, rows[-1]]
+    none = run_here("events --csv --until 2001-01-01", latch.data_dir)
+    assert (none.returncode, none.stdout.splitlines()) == (1, [",".join(head)])
+
+
 @pytest.mark.parametrize(
     ("options", "code"),
-    [("--since yesterday", 2), ("--limit 0", 2), ("--kind dinner", 2), ("--cursor x", 1), ("--user nobody", 1)],
+    [
+        ("--csv --json", 2),
+        ("--since yesterday", 2),
+        ("--limit 0", 2),
+        ("--kind dinner", 2),
+        ("--cursor x", 1),
+        ("--user nobody", 1),
+    ],
 )
 def test_what_cannot_be_asked_is_refused(latch: Service, options: str, code: int) -> None:
     assert run_here(f"events {options}", latch.data_dir).returncode == code

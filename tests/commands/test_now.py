@@ -47,13 +47,15 @@ def test_people_read_it_in_lines(latch: Service, mobile: str) -> None:
     latch.log_in(mobile)
     result: Finished = run("now", latch.data_dir, SMS_SENDER="file")
     assert result.returncode == 0, result.stderr
-    redis, database, active, sessions, hour, heads, sender = result.stdout.splitlines()
+    redis, database, active, sessions, hour, heads, sender, guard, columns, overall, *_ = result.stdout.splitlines()
     assert (redis, database) == ("redis: ok", "database: ok")
     assert active.startswith("people active: ")
     assert sessions.startswith("live sessions: about ")
     assert hour.startswith("last hour: ")
     assert heads.split()[:2] == ["NAME", "STATE"]
     assert sender.split()[0] == "file"
+    assert guard.startswith("the conversion guard ")
+    assert (columns.split()[0], overall.split()[0]) == ("PREFIX", "all")
 
 
 def test_a_store_that_is_away_is_named(latch: Service, unused_port: int) -> None:

@@ -10,10 +10,12 @@ import pytest
 from service.activity import Active, Moment
 from service.errors import ServiceUnavailable, TooManyRequests
 from service.events import TEST_CODE, Attempt, Details, Event
+from service.message_counts import ASKED, SENT, USED, CodeCounts
 from service.observability import activity as noting
 from service.observability.activity import Activity, ActivityWriter
 from service.senders.failover import Failover
 from service.stores.activity import ActivityStore
+from service.stores.message_figures import MessageFigureStore
 from service.stores.redis.connection import Connection
 from tests.client import MOBILE, Api, bearer
 from tests.conftest import Clock, Outbox, Start
@@ -52,22 +54,30 @@ def test_what_is_taken_is_noted_no_more_and_the_set_stays_the_same(activity: Act
     add = activity.users.add
     add(1)
     activity.note_shed()
-    activity.note_sms("aliyun", "sent", "")
+    activity.note_sms("aliyun", "sent", 0.2, "")
+    activity.note_code("1380013", ASKED)
     assert activity.take()
     add(2)
-    assert activity.take() == ([2], {}, {})
+    assert activity.take() == ([2], {}, {}, {})
 
 
 async def test_of_each_sender_is_known_what_became_of_its_messages(activity: Activity, clock: Clock) -> None:
     bad, good = Outbox(refuses=True), Outbox()
-    senders = Failover([("bad", bad), ("good", good)], 1, lambda name, what, _, why: activity.note_sms(name, what, why))
+    senders = Failover([("bad", bad), ("good", good)], 1, activity.note_sms)
     await senders.send(MESSAGE)
     bad.refuses, bad.too_many = False, 60
     with pytest.raises(TooManyRequests):
         await senders.send(MESSAGE)
     taken = activity.take()
-    assert taken.counts == {"sms:bad:failed": 1, "sms:good:sent": 1, "sms:bad:refused": 1}
+    outcomes = {"sms:bad:failed": 1, "sms:good:sent": 1, "sms:bad:refused": 1}
+    assert taken.counts == {**outcomes, "sms_seconds:bad:0.05": 2, "sms_seconds:good:0.05": 1}
     assert taken.last == {"sms:bad:failed": Moment(clock(), "SmsUnavailable"), "sms:good:sent": Moment(clock(), "")}
+
+
+def test_codes_are_noted_by_prefix(activity: Activity) -> None:
+    for prefix, what in (("1380013", ASKED), ("1380013", ASKED), ("1380013", SENT), ("1700000", USED)):
+        activity.note_code(prefix, what)
+    assert activity.take().codes == {"1380013": CodeCounts(asked=2, sent=1), "1700000": CodeCounts(used=1)}
 
 
 async def test_what_a_worker_has_seen_is_written_when_it_stops(
@@ -146,7 +156,7 @@ async def test_what_cannot_be_written_is_lost_and_what_comes_later_is_not(
     activity: Activity, connection: Connection, clock: Clock
 ) -> None:
     store = Away(connection)
-    writer = ActivityWriter(activity, store, clock)
+    writer = ActivityWriter(activity, store, MessageFigureStore(connection), clock)
     activity.users.add(1)
     with pytest.raises(ServiceUnavailable):
         await writer.flush()
@@ -162,7 +172,7 @@ async def test_a_redis_that_hangs_holds_up_no_stop(
     monkeypatch.setattr(noting, "PARTING", 0.05)
     store = Away(connection)
     store.hangs = True
-    writer = ActivityWriter(activity, store, clock)
+    writer = ActivityWriter(activity, store, MessageFigureStore(connection), clock)
     activity.users.add(1)
     writer.start()
     await asyncio.wait_for(writer.stop(), 5)

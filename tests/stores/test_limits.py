@@ -7,10 +7,11 @@ import pytest
 from limits.aio.storage import RedisStorage
 from limits.aio.storage.redis.bridge import RedisBridge
 
+from service.conversion_rule import Conversion
 from service.errors import ServiceUnavailable
 from service.runtime.background import settled
 from service.stores.budgets import ALL, PREFIX, Budget, Refusal, windows_of
-from service.stores.conversions import Conversion, ConversionStore
+from service.stores.conversions import ConversionStore
 from service.stores.cooldowns import Cooldown, CooldownStore
 from service.stores.limits import LimitStore
 from service.stores.redis.connection import Connection

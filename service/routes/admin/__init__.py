@@ -2,6 +2,7 @@
 
 from service.routes.admin.events import events
 from service.routes.admin.explain import explanations
+from service.routes.admin.messages import messages
 from service.routes.admin.now import now
 from service.routes.admin.numbers import numbers
 from service.routes.admin.operators import keys, operators
@@ -13,6 +14,7 @@ from service.routes.health import health, metrics
 
 BLUEPRINTS = (
     now,
+    messages,
     people,
     numbers,
     personal_data,

@@ -1,11 +1,10 @@
 """`/admin/v1/explain`: is a token live, whose is it, and if not, why."""
 
-from dataclasses import asdict
-
 from sanic import Blueprint, HTTPResponse
 from sanic_ext import openapi
 
 from service.http.operators import PATH
+from service.http.people import explanation
 from service.http.requests import Request
 from service.http.responses import ok
 from service.roles import Role
@@ -19,5 +18,4 @@ explanations = Blueprint("explanations", url_prefix=f"{PATH}/explain")
 @openapi.definition(**admin_documents.EXPLAIN)
 async def explain(request: Request) -> HTTPResponse:
     """As the command says it."""
-    explained = await request.app.ctx.sessions.explain(payloads.token(request))
-    return ok({"live": explained.live, **asdict(explained)})
+    return ok(explanation(await request.app.ctx.sessions.explain(payloads.token(request))))

@@ -6,19 +6,20 @@ from typing import Any
 from sanic import Blueprint, HTTPResponse
 from sanic_ext import openapi
 
-from service import mobiles
 from service.entities import User, UserStatus
 from service.errors import Forbidden
 from service.events import ACTOR
 from service.http.guards import changes_state
 from service.http.operators import PATH
+from service.http.people import described as unrevealed
+from service.http.people import explanation
 from service.http.requests import App, Request
-from service.http.responses import ok, timestamp
+from service.http.responses import ok
 from service.roles import Role
 from service.routes.admin import payloads
 from service.routes.openapi import admin_documents
 
-WHOLE_NUMBERS = "The role look finds people by whole numbers only."
+WHOLE_NUMBERS = "The role look finds people by whole numbers and tokens only."
 
 people = Blueprint("people", url_prefix=f"{PATH}/users")
 
@@ -29,11 +30,13 @@ async def search(request: Request) -> HTTPResponse:
     """Find people; what is looked for comes in the body, since logs keep addresses."""
     wanted = payloads.query(request)
     actor = ACTOR.get()
-    if wanted.text and not mobiles.normalise(wanted.text) and not (actor and actor.role.reaches(Role.ACT)):
+    lookup = request.app.ctx.lookup
+    if not lookup.by(wanted.text).is_whole and not (actor and actor.role.reaches(Role.ACT)):
         raise Forbidden(WHOLE_NUMBERS)
-    found = await request.app.ctx.people.search(wanted.text, wanted.cursor)
+    found = await lookup.find(wanted.text, wanted.cursor)
     users = await asyncio.gather(*(described(request.app, user) for user in found.users))
-    return ok({"users": users, "next": found.next or None})
+    explained = found.explained and explanation(found.explained)
+    return ok({"by": found.by, "users": users, "next": found.next or None, "explained": explained})
 
 
 @people.get("/<user_id>", ctx_role=Role.LOOK)
@@ -85,12 +88,4 @@ async def _user(request: Request, user_id: str) -> User:
 
 async def described(app: App, user: User) -> dict[str, Any]:
     """A person as operators see one, unrevealed."""
-    return {
-        "id": user.id,
-        "name": mobiles.hidden(user.name, user.mobile),
-        "mobile": mobiles.mask(user.mobile) if user.mobile else None,
-        "status": user.status.value,
-        "created_at": timestamp(user.created_at.timestamp()),
-        "last_login": timestamp(user.last_login.timestamp()),
-        "sessions": len(await app.ctx.sessions.of_user(user.id)),
-    }
+    return unrevealed(user, len(await app.ctx.sessions.of_user(user.id)))

@@ -4,7 +4,7 @@ from typing import Any
 
 from sanic_ext.extensions.openapi.definitions import Parameter, RequestBody, Response
 
-from service.entities import UserStatus
+from service.entities import By, UserStatus
 from service.errors import Forbidden, InvalidKey, InvalidRequest, NotFound, ServiceError, ServiceUnavailable
 from service.events import Event
 from service.http.operators import REASON
@@ -61,13 +61,29 @@ def told(
     return operation(tag, summary, description, answer, (*errors, *_ALWAYS), refused=refused, secured=KEY, **more)
 
 
+_EXPLANATION = {
+    "live": {"type": "boolean"},
+    "kind": text("access token", description="empty where it is not live"),
+    "user_id": schemas.nullable(42),
+    "session_id": schemas.nullable(schemas.EXAMPLE_SESSION),
+    "why": text("", description="empty where it is live"),
+}
 SEARCH = told(
     "people",
     "Find people",
-    "By number, user id, session id (or the name of a key of the session) or start of a name; without `q` the newest. "
+    "By number, user id, session id (or the name of a key of the session), token or start of a name; without `q` the "
+    "newest. `by` is what `q` was taken for, `explained` what `explain` says of a token. "
     "A session is found by its login in the audit trail, so not with `AUDIT_DAYS=0`. Names that are "
-    "their user's number are found by the whole number alone. The role look finds by whole numbers only.",
-    success({"users": {"type": "array", "items": record(USER)}, "next": schemas.nullable("41")}, "fifty at most"),
+    "their user's number are found by the whole number alone. The role look finds by whole numbers and tokens only.",
+    success(
+        {
+            "by": {"type": "string", "enum": list(By)},
+            "users": {"type": "array", "items": record(USER)},
+            "next": schemas.nullable("41"),
+            "explained": {**record(_EXPLANATION), "nullable": True},
+        },
+        "fifty at most",
+    ),
     (InvalidRequest,),
     body=schemas.json_body(
         {"q": text("13800138000"), "cursor": text("41", description="the `next` of an answer")},
@@ -141,39 +157,40 @@ _EVENT = record(
         "request_id": schemas.nullable("2f1e9d3c0b7a48659e1d2c3b4a5f6071"),
     }
 )
+_WHICH = tuple(
+    Parameter(name, kind, "query", required=False, example=example)
+    for name, kind, example in (
+        ("user_id", int, 42),
+        ("kind", str, "login"),
+        ("ip", str, "203.0.113.7"),
+        ("operator", str, "support"),
+        ("since", str, "2026-01-31T12:00:00Z"),
+        ("until", str, "2026-02-01T12:00:00Z"),
+        ("cursor", str, "made-up"),
+    )
+)
 FIND_EVENTS = told(
     "events",
     "Find events",
     "The audit trail, the newest first: what fits all that is asked for, from `since` up to, and without, `until`.",
     success({"events": {"type": "array", "items": _EVENT}, "next": schemas.nullable("made-up")}, "fifty at most"),
     (InvalidRequest,),
-    path=tuple(
-        Parameter(name, kind, "query", required=False, example=example)
-        for name, kind, example in (
-            ("user_id", int, 42),
-            ("kind", str, "login"),
-            ("ip", str, "203.0.113.7"),
-            ("operator", str, "support"),
-            ("since", str, "2026-01-31T12:00:00Z"),
-            ("until", str, "2026-02-01T12:00:00Z"),
-            ("cursor", str, "made-up"),
-        )
-    ),
+    path=_WHICH,
+)
+EVENTS_AS_CSV = told(
+    "events",
+    "Find events, as CSV",
+    "The same for a spreadsheet (RFC 4180), over all pages, up to 100,000 events; where there are more the last line "
+    "says so, with the cursor to go on with. A text that a spreadsheet would run as a formula has a ' before it.",
+    schemas.plain({"type": "string"}, "the names of the columns, and a line for each event", "text/csv"),
+    (InvalidRequest,),
+    path=_WHICH,
 )
 EXPLAIN = told(
     "sessions",
     "Explain a token",
     "Whether it is live, whose it is, and if not, why.",
-    success(
-        {
-            "live": {"type": "boolean"},
-            "kind": text("access token", description="empty where it is not live"),
-            "user_id": schemas.nullable(42),
-            "session_id": schemas.nullable(schemas.EXAMPLE_SESSION),
-            "why": text("", description="empty where it is live"),
-        },
-        "what there is to say",
-    ),
+    success(_EXPLANATION, "what there is to say"),
     (InvalidRequest,),
     body=schemas.json_body({"token": text(schemas.EXAMPLE_TOKEN)}),
 )

@@ -1,8 +1,8 @@
 """The OpenAPI description of who is online and what works. Its kin: `admin_documents.py`."""
 
-from service.http.now import WORKS
 from service.routes.openapi import schemas
 from service.routes.openapi.admin_documents import told
+from service.routes.openapi.message_documents import CODES, SENDER
 from service.routes.openapi.schemas import Schema, count, record, success
 
 
@@ -42,14 +42,10 @@ _MINUTE = record(
 _STORE = {"type": "string", "enum": ["ok", "unavailable"]}
 _SENDER = record(
     {
-        "name": schemas.text("aliyun"),
-        "state": {"type": "string", "enum": list(WORKS.values()), "description": "what became of its last message"},
+        **SENDER,
         "sent": count(54, "messages taken in the last hour"),
         "failed": count(1, "messages not taken in the last hour"),
         "refused": count(0, "messages of the last hour refused because their number gets too many"),
-        "last_sent_at": schemas.nullable("2026-01-31T12:00:00Z"),
-        "last_failed_at": schemas.nullable("2026-01-31T11:40:00Z"),
-        "last_failure": schemas.nullable("isv.BUSINESS_LIMIT_CONTROL"),
     }
 )
 NOW = told(
@@ -58,7 +54,8 @@ NOW = told(
     "`active`: people whose token was checked or refreshed, or who logged in (HyperLogLog, standard error 0.81 %). "
     "`sessions`: the live ones, estimated in the background about once a minute; null until then. `by_minute`: the "
     "last sixty, the oldest first, the one that goes on among them. Workers add what they see every 5 s. `senders`: "
-    "those of SMS_SENDER. With Redis away it is 200 all the same, `stores` says so, and what it does not tell is null.",
+    "those of SMS_SENDER. `codes`: as in `messages`, of the five worst prefixes. With Redis away it is 200 all the "
+    "same, `stores` says so, and what it does not tell is null.",
     success(
         {
             "active": _or_null(_ACTIVE),
@@ -66,6 +63,7 @@ NOW = told(
             "by_minute": {"type": "array", "items": _MINUTE, "nullable": True},
             "stores": record({"redis": _STORE, "database": _STORE}),
             "senders": {"type": "array", "items": _SENDER, "nullable": True},
+            "codes": _or_null(record(CODES)),
         },
         "how it is now",
     ),

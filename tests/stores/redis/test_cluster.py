@@ -13,11 +13,13 @@ from redis.crc import key_slot
 
 from service.entities import EndReason, LoginMark, PastLogin
 from service.errors import ServiceUnavailable
+from service.message_counts import CodeCounts
 from service.selections import Revocation
 from service.stores import budgets, conversions, cooldowns
 from service.stores.code_values import CodeLease
 from service.stores.codes import CodeStore, owner
 from service.stores.limits import LimitStore
+from service.stores.message_figures import MessageFigureStore
 from service.stores.openid_states import OpenIdStates
 from service.stores.operator_links import OperatorLinks
 from service.stores.redis.connection import PING, PROBE, Connection
@@ -274,6 +276,7 @@ async def test_every_script_touches_one_slot_alone(
     await steps.start(NAME, NOW)
     await steps.undo(NAME, NOW)
     await conversions.ConversionStore(connection).add_sent("1380013", NOW)
+    await MessageFigureStore(connection).add({}, {"1380013": CodeCounts(1)}, NOW)
     await SessionWalk(connection).end([(USER, login.id), (USER + 1, login.id)], EndReason.REVOKED, NOW)
     jobs = RevocationStore(connection)
     await jobs.note(Revocation("a" * 16, "everyone", "ada", NOW, dry_run=False))
