@@ -11,6 +11,8 @@ from service.number_names import NumberNames
 from service.observability import logs
 from service.observability.audit_writer import AuditWriter, Lost
 from service.observability.telemetry import Telemetry
+from service.operator_sessions import OperatorSessions
+from service.operators import Operators
 from service.revoking import Stores
 from service.stores.cooldowns import CooldownStore
 from service.stores.database import Database
@@ -18,6 +20,10 @@ from service.stores.directory import Directory
 from service.stores.events import EventStore
 from service.stores.limits import LimitStore
 from service.stores.meter import Meter, ignore
+from service.stores.operator_links import OperatorLinks
+from service.stores.operator_sessions import OperatorSessionStore
+from service.stores.operators import OperatorStore
+from service.stores.passkeys import PasskeyStore
 from service.stores.redis.connection import Connection
 from service.stores.revocations import RevocationStore
 from service.stores.session_walk import SessionWalk
@@ -80,6 +86,15 @@ def limits_of(settings: Settings, connection: Connection, events: Events, clock:
     hold = len(settings.sms_sender) * settings.sms_timeout + BESIDES_SMS
     cooldowns = CooldownStore(connection, settings.cooldown_steps, hold)
     return Limits(settings, LimitStore(connection, clock), cooldowns, events, clock)
+
+
+def operators_of(
+    settings: Settings, connection: Connection, database: Database, events: Events, clock: Clock
+) -> tuple[Operators, OperatorSessions]:
+    """The people who may ask the private listener, and their sessions at the console."""
+    store, links, passkeys = OperatorStore(database), OperatorLinks(connection), PasskeyStore(database)
+    sessions = OperatorSessions(OperatorSessionStore(connection), store, events, clock)
+    return Operators(store, links, passkeys, sessions, settings.console_address, events, clock), sessions
 
 
 def revocation_stores(settings: Settings, connection: Connection, database: Database) -> Stores:

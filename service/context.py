@@ -15,6 +15,7 @@ from service.logins import Logins
 from service.now import Now
 from service.numbers import Numbers
 from service.observability.telemetry import Telemetry
+from service.operator_logins import OperatorLogins
 from service.operator_sessions import OperatorSessions
 from service.operators import Keys, Operators
 from service.people import People
@@ -49,6 +50,7 @@ class Context:
     numbers: Numbers  # on the private listener alone
     now: Now  # on the private listener alone
     operators: Operators
+    operator_logins: OperatorLogins  # on the private listener alone
     operator_sessions: OperatorSessions  # on the private listener alone
     people: People
     personal_data: PersonalData  # on the private listener alone

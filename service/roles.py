@@ -42,6 +42,15 @@ class Actor(NamedTuple):
     remark: str = ""
 
 
+class Passkey(NamedTuple):
+    """What is known of an operator's passkey. Id and public key (COSE) are base64url."""
+
+    name: str
+    credential_id: str
+    public_key: str
+    sign_count: int = 0
+
+
 class OperatorSession(NamedTuple):
     """One log-in of a person to the console. Times are seconds since the epoch.
 

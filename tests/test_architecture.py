@@ -34,6 +34,7 @@ ROOMS: dict[str, set[str]] = {
     "service.stores.redis": {"settings", "service.runtime", "service.stores", *VALUES},
     "service.stores": {"config", "settings", "models", "service.runtime", "service.stores.redis", *VALUES},
     "service.senders": {"config", *VALUES},
+    "service.authenticators": {*VALUES},
     "service.captchas": {"config", *VALUES},
     "service.embedded": {"config"},
     "service.observability": {"config", "service.events", "service.runtime", "service.senders", *STORES, *VALUES},
@@ -63,7 +64,7 @@ ORDER = (
     {"app"},
     {"sanic_app"},
     {"backing", "context"},
-    {"accounts", "authorizations", "delivery", "logins", "now", "numbers", "people", "revocations"},
+    {"accounts", "authorizations", "delivery", "logins", "now", "numbers", "operator_logins", "people", "revocations"},
     {"revoking"},
     {"revocation_trail"},
     {"code_issuer", "codes", "notices"},
@@ -80,6 +81,7 @@ WIRING = {"admin", "app", "backing", "context", "sanic_app"}
 OF_USE_CASES = {
     "config",
     "settings",
+    "service.authenticators",
     "service.captchas",
     "service.observability",
     "service.runtime",
@@ -89,6 +91,7 @@ BEHIND_THE_DOOR = {"asyncio", "threading", "socket", "ssl", "http", "sqlite3", "
 PURE = VALUE_FILES | MADE_OF_VALUES | {"code_keys", "number_names", "rotation", "sms_text", "tokens"}
 # Outside libraries that belong to one place.
 PLACES = {
+    "webauthn": ("service/authenticators/passkeys.py",),
     "altcha": ("service/captchas/altcha.py",),
     "sanic": ("service/http/", "service/routes/", "service/app.py", "service/sanic_app.py"),
     "sanic_ext": ("service/routes/", "service/sanic_app.py"),

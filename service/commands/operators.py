@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager, nullcontext
 from typing import Any
 
 from config import Settings
+from service.backing import operators_of
 from service.commands import migrate
 from service.commands.acting import acting, add_reason
 from service.commands.output import DONE, FAILED, say, table
@@ -17,8 +18,7 @@ from service.embedded.running import running_redis
 from service.http.operators import described
 from service.operators import Keys, Operators
 from service.roles import LINK_LIFE, Role
-from service.stores.operator_links import OperatorLinks
-from service.stores.operators import KeyStore, OperatorStore
+from service.stores.operators import KeyStore
 
 NOUNS = {"operators": "people who may ask the private listener", "keys": "API keys of programs that may ask it"}
 VERBS = ("add", "list", "remove")
@@ -94,5 +94,4 @@ async def _opened(settings: Settings, noun: str, reason: str) -> AsyncIterator[R
         if noun == "keys":
             yield Keys(KeyStore(database), events, time.time)
         else:
-            links = OperatorLinks(connection)
-            yield Operators(OperatorStore(database), links, settings.console_address, events, time.time)
+            yield operators_of(settings, connection, database, events, time.time)[0]

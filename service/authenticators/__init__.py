@@ -1,0 +1,1 @@
+"""What operators prove themselves with: passkeys. Each library belongs to one file here."""
