@@ -15,9 +15,9 @@ from service.entities import Clock, Device
 from service.errors import LoginFailed, noting
 from service.events import Event, Events
 from service.limits import Limits
+from service.operator_entities import Passkey
 from service.operator_sessions import OperatorSessions
 from service.operators import Operators
-from service.roles import Passkey
 from service.stores.challenges import Challenges
 from service.stores.passkeys import PasskeyStore
 

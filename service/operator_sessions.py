@@ -17,7 +17,8 @@ from service import tokens
 from service.entities import Clock, Device
 from service.errors import LoginFailed, NotFound, NotLoggedIn, ServiceUnavailable
 from service.events import ACTOR, Event, Events
-from service.roles import NAME, Actor, OperatorSession, Role
+from service.operator_entities import OperatorSession
+from service.roles import NAME, Actor, Role
 from service.stores.operator_sessions import OperatorRecord, OperatorSessionStore
 from service.stores.operators import OperatorStore
 

@@ -22,7 +22,7 @@ SOURCES = [
 
 # Which rooms a room may import from, besides itself. `service` is the files directly in it, by the order below.
 VALUE_FILES = {"activity", "addresses", "audit_events", "entities", "errors", "kept", "mobiles", "names", "roles"}
-MADE_OF_VALUES = {"messages", "selections"}
+MADE_OF_VALUES = {"messages", "operator_entities", "selections"}
 VALUES = {f"service.{name}" for name in VALUE_FILES | MADE_OF_VALUES}
 STORES = {"service.stores", "service.stores.redis"}
 ROOMS: dict[str, set[str]] = {

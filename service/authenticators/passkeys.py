@@ -20,7 +20,7 @@ from webauthn.helpers.structs import (
     UserVerificationRequirement,
 )
 
-from service.roles import Passkey
+from service.operator_entities import Passkey
 
 RP_NAME = "Latch"
 TIMEOUT = 300_000  # milliseconds that a browser gives its user: as long as a challenge is good

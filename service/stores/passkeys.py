@@ -5,7 +5,7 @@ from typing import Any
 
 from tortoise.exceptions import IntegrityError
 
-from service.roles import Passkey
+from service.operator_entities import Passkey
 from service.stores.database import Database
 
 # One statement, and so one atomic step: the new passkey stands in the place of the old one, which may be lost. The

@@ -4,6 +4,7 @@ from service.routes.admin.events import events
 from service.routes.admin.explain import explanations
 from service.routes.admin.now import now
 from service.routes.admin.numbers import numbers
+from service.routes.admin.operator_sessions import operator_sessions
 from service.routes.admin.operators import keys, operators
 from service.routes.admin.people import people
 from service.routes.admin.personal_data import personal_data
@@ -21,6 +22,7 @@ BLUEPRINTS = (
     events,
     explanations,
     operators,
+    operator_sessions,
     keys,
     health,
     metrics,
