@@ -5,7 +5,7 @@ import time
 from config import Settings
 from service import senders
 from service.authenticators.openid import OpenIdProvider
-from service.backing import Backing, health_of, limits_of, message_figures_of, revocation_stores
+from service.backing import Backing, health_of, limits_of, message_figures_of, operators_of, revocation_stores
 from service.context import Context
 from service.entities import Clock
 from service.events import Events
@@ -19,8 +19,8 @@ from service.number_names import NumberNames
 from service.numbers import Numbers
 from service.observability import logs
 from service.openid_logins import OpenIdLogins
-from service.operator_sessions import OperatorSessions
-from service.operators import Keys, Operators
+from service.operator_logins import OperatorLogins
+from service.operators import Keys
 from service.people import People
 from service.personal_data import PersonalData
 from service.revocations import Revocations
@@ -36,15 +36,15 @@ from service.senders import Sender
 from service.sessions import Sessions
 from service.stores.activity import ActivityStore
 from service.stores.census import SessionCensus
+from service.stores.challenges import Challenges
 from service.stores.codes import CodeStore
 from service.stores.database import Database
 from service.stores.directory import Directory
 from service.stores.events import EventStore
 from service.stores.numbers import NumberStore
 from service.stores.openid_states import OpenIdStates
-from service.stores.operator_links import OperatorLinks
-from service.stores.operator_sessions import OperatorSessionStore
-from service.stores.operators import KeyStore, OperatorStore
+from service.stores.operators import KeyStore
+from service.stores.passkeys import PasskeyStore
 from service.stores.redis.connection import Connection
 from service.stores.sessions import SessionStore
 from service.stores.users import UserStore
@@ -117,9 +117,10 @@ def _join(context: Context, connection: Connection, database: Database, clock: C
     context.numbers = Numbers(
         context.users, NumberStore(database), context.sessions, codes, names, notices, settings.fixed_codes, events
     )
-    links, operators = OperatorLinks(connection), OperatorStore(database)
-    context.operator_sessions = OperatorSessions(OperatorSessionStore(connection), operators, events, clock)
-    context.operators = Operators(operators, links, settings.console_address, events, clock)
+    operators, at_console = operators_of(settings, connection, database, events, clock)
+    context.operators, context.operator_sessions = operators, at_console
+    passkeys, challenges, origin = PasskeyStore(database), Challenges(connection), settings.console_origin
+    context.operator_logins = OperatorLogins(operators, at_console, passkeys, challenges, limits, events, clock, origin)
     context.openid = _openid(settings, connection, events, clock)
     context.keys = Keys(KeyStore(database), events, clock)
     context.personal_data = PersonalData(

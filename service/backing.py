@@ -12,6 +12,8 @@ from service.number_names import NumberNames
 from service.observability import logs
 from service.observability.audit_writer import AuditWriter, Lost
 from service.observability.telemetry import Telemetry
+from service.operator_sessions import OperatorSessions
+from service.operators import Operators
 from service.revoking import Stores
 from service.stores.activity import ActivityStore
 from service.stores.conversions import ConversionStore
@@ -22,6 +24,10 @@ from service.stores.events import EventStore
 from service.stores.limits import LimitStore
 from service.stores.message_figures import MessageFigureStore
 from service.stores.meter import Meter, ignore
+from service.stores.operator_links import OperatorLinks
+from service.stores.operator_sessions import OperatorSessionStore
+from service.stores.operators import OperatorStore
+from service.stores.passkeys import PasskeyStore
 from service.stores.redis.connection import Connection
 from service.stores.revocations import RevocationStore
 from service.stores.session_walk import SessionWalk
@@ -90,6 +96,15 @@ def message_figures_of(settings: Settings, connection: Connection, clock: Clock)
     """What operators see of messages and codes."""
     stores = ActivityStore(connection), MessageFigureStore(connection), ConversionStore(connection)
     return MessageFigures(settings, *stores, clock)
+
+
+def operators_of(
+    settings: Settings, connection: Connection, database: Database, events: Events, clock: Clock
+) -> tuple[Operators, OperatorSessions]:
+    """The people who may ask the private listener, and their sessions at the console."""
+    store, links, passkeys = OperatorStore(database), OperatorLinks(connection), PasskeyStore(database)
+    sessions = OperatorSessions(OperatorSessionStore(connection), store, events, clock)
+    return Operators(store, links, passkeys, sessions, settings.console_address, events, clock), sessions
 
 
 def revocation_stores(settings: Settings, connection: Connection, database: Database) -> Stores:

@@ -18,6 +18,7 @@ from service.now import Now
 from service.numbers import Numbers
 from service.observability.telemetry import Telemetry
 from service.openid_logins import OpenIdLogins
+from service.operator_logins import OperatorLogins
 from service.operator_sessions import OperatorSessions
 from service.operators import Keys, Operators
 from service.people import People
@@ -55,6 +56,7 @@ class Context:
     now: Now  # on the private listener alone
     openid: OpenIdLogins | None  # on the private listener alone; None: there is no provider
     operators: Operators
+    operator_logins: OperatorLogins  # on the private listener alone
     operator_sessions: OperatorSessions  # on the private listener alone
     people: People
     personal_data: PersonalData  # on the private listener alone

@@ -72,7 +72,7 @@ class InvalidKey(InvalidToken):
 
 
 class NotLoggedIn(ServiceError):
-    """No live session of an operator stands behind what a browser has sent, or it has sent nothing."""
+    """No live session of an operator stands behind what a browser has sent, if it has sent anything."""
 
     code = "not_logged_in"
     message = "Please log in to the console."
@@ -104,10 +104,7 @@ class InvalidRefreshToken(ServiceError):
 
 
 class SessionEnded(ServiceError):
-    """The token was good once, and its session was ended on purpose; `just_now` where that very token did it.
-
-    `refreshing`: a refresh was asked for.
-    """
+    """The token's session was ended on purpose; `just_now`: by that very token; `refreshing`: on a refresh."""
 
     code = "session_ended"
     message = "This session has ended. Please log in again."
@@ -177,10 +174,7 @@ class TooManyRequests(ServiceError):
 
 
 class SmsUnavailable(ServiceError):
-    """The SMS provider refused or timed out. `reason` is for the log: an error code, never a number or a key.
-
-    `definite`: the provider has said no. Otherwise nobody knows, and the message may arrive all the same.
-    """
+    """The SMS provider refused or timed out. `reason` is a code for the log; `definite`: it will not arrive."""
 
     code = "sms_unavailable"
     message = "The message could not be sent. Please try again."

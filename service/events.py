@@ -45,6 +45,7 @@ class Event(StrEnum):
     OPERATOR_REMOVED = "operator_removed"
     OPERATOR_LINKED = "operator_linked"
     OPERATOR_REFUSED = "operator_refused"
+    OPERATOR_ENROLLED = "operator_enrolled"
     OPERATOR_LOGIN = "operator_login"
     OPERATOR_LOGOUT = "operator_logout"
     OPERATOR_SESSION_ENDED = "operator_session_ended"

@@ -115,6 +115,10 @@ class Limits:
         """Spend one attempt of the address."""
         self._heed(await self._store.spend(self.logins(ip)), mobile)
 
+    async def spend_operator_login(self, ip: str) -> None:
+        """As `spend_login`, of the console. Counted apart: a flood of logins behind one proxy keeps no operator out."""
+        self._heed(await self._store.spend(self._budget("logins_per_ip", f"operators/{addresses.counted(ip)}")), None)
+
     def tries(self, name: NumberName) -> tuple[Budget, ...]:
         """The budgets of the number's wrong tries, which the code itself spends and forgets (`stores/codes.py`)."""
         return self._budget("tries_per_number", owner(name))

@@ -15,9 +15,10 @@ from typing import NamedTuple
 
 from service import tokens
 from service.entities import Clock, Device
-from service.errors import NotFound, NotLoggedIn, ServiceUnavailable
-from service.events import Event, Events
-from service.roles import NAME, OperatorSession, Role
+from service.errors import LoginFailed, NotFound, NotLoggedIn, ServiceUnavailable
+from service.events import ACTOR, Event, Events
+from service.operator_entities import OperatorSession
+from service.roles import NAME, Actor, Role
 from service.stores.operator_sessions import OperatorRecord, OperatorSessionStore
 from service.stores.operators import OperatorStore
 
@@ -49,11 +50,17 @@ class OperatorSessions:
     async def begin(self, name: str, role: Role | None, device: Device) -> str:
         """Begin a session, and return the cookie's value, whose secret is kept nowhere.
 
-        `role` is that of somebody named by an address; None of an operator of our own. Raises ValueError for else.
+        `role` is that of somebody named by an address; None of an operator of our own. Raises ValueError for else, and
+        LoginFailed where there is no operator of this name any more.
         """
         if not _is_name(name) or ("@" in name) == (role is None):
             raise ValueError(name)
         cookie, now = _Cookie(name, secrets.token_hex(8), secrets.token_urlsafe(32)), self._clock()
+        operator = None if role else await self._operators.named(name)
+        reaches = role or (operator and operator.role)
+        if not reaches:
+            raise LoginFailed
+        ACTOR.set(Actor(name, reaches))
         await self._store.open(name, cookie.session_id, OperatorRecord(_digest(cookie), role, device, now, now))
         await self._note_use(name, now)
         self._events.record(Event.OPERATOR_LOGIN, session_id=cookie.session_id, reason=name, device=device.name)
@@ -65,11 +72,9 @@ class OperatorSessions:
         Raises NotLoggedIn for what is no value of ours, a wrong secret, and a session that is over.
         """
         cookie = _read(value)
-        record = await self._store.find(cookie.name, cookie.session_id) if cookie else None
-        if not cookie or not record or not tokens.equal(record.digest, _digest(cookie)):
-            raise NotLoggedIn
-        session = await self._live(cookie.name, cookie.session_id, record)
-        if session is None:
+        record = await self._found(cookie) if cookie else None
+        session = await self._live(cookie.name, cookie.session_id, record) if cookie and record else None
+        if not (cookie and record and session):
             raise NotLoggedIn
         now = self._clock()
         if now - record.used_at >= LAZY:
@@ -84,10 +89,11 @@ class OperatorSessions:
         found = [await self._live(name, session_id, record) for session_id, record in records.items()]
         return sorted((one for one in found if one), key=lambda one: one.created_at, reverse=True)
 
-    async def log_out(self, session: OperatorSession) -> None:
-        """End a session by itself. One that is over already is fine."""
-        if await self._store.end(session.name, session.id):
-            self._events.record(Event.OPERATOR_LOGOUT, session_id=session.id, reason=session.name)
+    async def log_out(self, value: str) -> None:
+        """End the session of a cookie's value. One that is over already is fine. No database is asked."""
+        cookie = _read(value)
+        if cookie and await self._found(cookie) and await self._store.end(cookie.name, cookie.session_id):
+            self._events.record(Event.OPERATOR_LOGOUT, session_id=cookie.session_id, reason=cookie.name)
 
     async def end(self, name: str, session_id: str) -> None:
         """End one session of an operator. Raises NotFound where there is none."""
@@ -102,6 +108,11 @@ class OperatorSessions:
         for session_id in ended:
             self._note_end(name, session_id)
         return ended
+
+    async def _found(self, cookie: _Cookie) -> OperatorRecord | None:
+        """What both keys know, if the secret is the session's own."""
+        record = await self._store.find(cookie.name, cookie.session_id)
+        return record if record and tokens.equal(record.digest, _digest(cookie)) else None
 
     async def _live(self, name: str, session_id: str, record: OperatorRecord) -> OperatorSession | None:
         if self._clock() >= record.expires_at:

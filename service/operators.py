@@ -7,17 +7,20 @@ import secrets
 from datetime import UTC, datetime
 from typing import NoReturn
 
+from service import tokens
 from service.entities import Clock
 from service.errors import Forbidden, InvalidKey, InvalidRequest, NotFound, ServiceUnavailable
 from service.events import Event, Events
+from service.operator_sessions import LAZY, OperatorSessions
 from service.roles import LINK_LIFE, NAME, NAME_EXPECTED, Actor, Operator, Role
+from service.runtime.background import settled
 from service.stores.operator_links import OperatorLinks
 from service.stores.operators import KeyStore, OperatorStore
+from service.stores.passkeys import PasskeyStore
 
 PREFIX = "latch_"  # of every key: who finds one in a repository or a log sees what it is
 KEY = re.compile(rf"{PREFIX}[A-Za-z0-9_-]{{43}}", re.ASCII)
 TAKEN = "is taken"
-LAZY = 60.0  # seconds for which the last use of a key is good enough
 
 log = logging.getLogger(__name__)
 
@@ -52,10 +55,21 @@ class Operators(_Register):
 
     noun, removed = "operator", Event.OPERATOR_REMOVED
 
-    def __init__(self, store: OperatorStore, links: OperatorLinks, console: str, events: Events, clock: Clock) -> None:
+    def __init__(
+        self,
+        store: OperatorStore,
+        links: OperatorLinks,
+        passkeys: PasskeyStore,
+        sessions: OperatorSessions,
+        console: str,
+        events: Events,
+        clock: Clock,
+    ) -> None:
         """`console` is the address that links begin with."""
         super().__init__(store, events, clock)
         self._links = links
+        self._passkeys = passkeys
+        self._sessions = sessions
         self._console = console
 
     async def add(self, name: str, role: Role) -> str | None:
@@ -73,20 +87,30 @@ class Operators(_Register):
             return None
 
     async def link(self, name: str) -> str:
-        """Make a link that a passkey is enrolled by; one made before is good no more. Raises NotFound."""
+        """Make a link that a passkey is enrolled by; one made before is good no more. Raises NotFound.
+
+        It is asked for where the passkey is lost: sessions end now, and the passkey when the new one is stored.
+        """
         if not (NAME.fullmatch(name) and await self._store.has(name)):
             raise NotFound(f"there is no {self.noun} {name}")
+        await self._sessions.end_all(name)
         return await self._new_link(name)
+
+    async def has_link(self, name: str, secret: str) -> bool:
+        """Whether the secret is that of the operator's link, which stays good."""
+        if not NAME.fullmatch(name) or not tokens.equal(await self._links.find(name), _digest(secret)):
+            return False
+        return await self._store.has(name)
 
     async def spend_link(self, name: str, secret: str) -> bool:
         """Whether the secret is that of the operator's link, which is good no more after that."""
         return await self._links.spend(name, _digest(secret))
 
     async def remove(self, name: str) -> None:
-        """As for keys; a link goes too. One that Redis could not be told of ends by itself, and is nobody's."""
+        """As for keys; passkey, sessions and a link go too. Where they cannot, they are nobody's, and good no more."""
         await super().remove(name)
         try:
-            await self._links.forget(name)
+            await settled(self._passkeys.forget(name), self._sessions.end_all(name), self._links.forget(name))
         except ServiceUnavailable:
             log.warning("operator %s is removed; a link made for them ends within %d s", name, LINK_LIFE)
 

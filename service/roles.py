@@ -5,8 +5,6 @@ from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
 
-from service.entities import Device
-
 NAME = re.compile(r"[a-z][a-z0-9._-]{0,31}", re.ASCII)
 NAME_EXPECTED = "should be a lower-case letter, then up to 31 of a-z, 0-9, dot, hyphen and underscore"
 LINK_LIFE = 600  # seconds for which the link is good that an operator enrols by
@@ -40,20 +38,3 @@ class Actor(NamedTuple):
     name: str
     role: Role
     remark: str = ""
-
-
-class OperatorSession(NamedTuple):
-    """One log-in of a person to the console. Times are seconds since the epoch.
-
-    `csrf` is what each of its acts has to bring. It is made from the cookie's secret, and so empty where sessions are
-    listed.
-    """
-
-    name: str
-    role: Role
-    id: str
-    device: Device
-    created_at: float
-    used_at: float
-    expires_at: float
-    csrf: str = ""

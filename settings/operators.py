@@ -44,6 +44,11 @@ class OperatorSettings(BaseModel):
         return self.console_url or f"http://localhost:{self.admin_port or PORT}"
 
     @property
+    def console_origin(self) -> str:
+        """The console's origin, as browsers write it (RFC 6454)."""
+        return f"{urlsplit(self.console_address).scheme}://{self.console_host}"
+
+    @property
     def console_host(self) -> str:
         """The host and port that requests to the private listener are for, in lower case."""
         scheme, host, *_ = urlsplit(self.console_address)

@@ -34,7 +34,7 @@ VALUE_FILES = {
     "names",
     "roles",
 }
-MADE_OF_VALUES = {"messages", "pictures", "selections"}
+MADE_OF_VALUES = {"messages", "operator_entities", "pictures", "selections"}
 TEXTS = {"languages"}
 VALUES = {f"service.{name}" for name in VALUE_FILES | MADE_OF_VALUES | TEXTS}
 STORES = {"service.stores", "service.stores.redis"}
@@ -77,7 +77,7 @@ ORDER = (
     {"app"},
     {"sanic_app"},
     {"backing", "context"},
-    {"accounts", "authorizations", "delivery", "logins", "lookup", "now", "numbers", "revocations"},
+    {"accounts", "authorizations", "delivery", "logins", "lookup", "now", "numbers", "operator_logins", "revocations"},
     {"people", "revoking"},
     {"revocation_trail"},
     {"code_issuer", "codes", "message_figures", "notices"},
@@ -105,6 +105,7 @@ BEHIND_THE_DOOR = {"asyncio", "threading", "socket", "ssl", "http", "sqlite3", "
 PURE = VALUE_FILES | MADE_OF_VALUES | TEXTS | {"code_keys", "number_names", "rotation", "sms_text", "tokens"}
 # Outside libraries that belong to one place.
 PLACES = {
+    "webauthn": ("service/authenticators/passkeys.py",),
     "altcha": ("service/captchas/altcha.py",),
     "authlib": ("service/authenticators/",),
     "joserfc": ("service/authenticators/",),

@@ -10,15 +10,15 @@ from contextlib import asynccontextmanager, nullcontext
 from typing import Any
 
 from config import Settings
-from service.commands import migrate
+from service.backing import operators_of
+from service.commands import migrate, operator_sessions
 from service.commands.acting import acting, add_reason
 from service.commands.output import DONE, FAILED, say, table
 from service.embedded.running import running_redis
 from service.http.operators import described
 from service.operators import Keys, Operators
 from service.roles import LINK_LIFE, Role
-from service.stores.operator_links import OperatorLinks
-from service.stores.operators import KeyStore, OperatorStore
+from service.stores.operators import KeyStore
 
 NOUNS = {"operators": "people who may ask the private listener", "keys": "API keys of programs that may ask it"}
 VERBS = ("add", "list", "remove")
@@ -33,15 +33,19 @@ def add_to(commands: Any) -> None:
     """Add both nouns, with what can be done to each, to the parser's commands."""
     for noun, explained in NOUNS.items():
         parser = commands.add_parser(noun, help=f"add, list or remove {explained}", description=explained)
-        of_noun = (*VERBS, "link") if noun == "operators" else VERBS
+        of_noun = (*VERBS, "link", *operator_sessions.VERBS) if noun == "operators" else VERBS
         verbs = parser.add_subparsers(required=True, metavar=" | ".join(of_noun))
         for verb in of_noun:
             sub: argparse.ArgumentParser = verbs.add_parser(verb)
             sub.set_defaults(command=run, noun=noun, verb=verb)
             sub.add_argument("--json", action="store_true", help="for scripts")
-            if verb != "list":
+            if verb == "sessions":
+                sub.add_argument("name", metavar="NAME", nargs="?", help="of whom; without, of each one in the list")
+            elif verb != "list":
                 sub.add_argument("name", metavar="NAME", help="a lower-case letter, then a-z, 0-9, dot, - and _")
                 add_reason(sub)
+            if verb == "end":
+                sub.add_argument("session", metavar="ID", nargs="?", help="which session; without, all of them")
             if verb == "add":
                 sub.add_argument("--role", required=True, choices=[role.value for role in Role])
 
@@ -51,7 +55,8 @@ def run(settings: Settings, chosen: Namespace) -> int:
     if not asyncio.run(migrate.database_is_current(settings)):
         return FAILED
     with running_redis(settings) if chosen.noun == "operators" and chosen.verb != "list" else nullcontext():
-        return asyncio.run(_run(settings, chosen))
+        work = operator_sessions.run if chosen.verb in operator_sessions.VERBS else _run
+        return asyncio.run(work(settings, chosen))
 
 
 async def _run(settings: Settings, chosen: Namespace) -> int:
@@ -94,5 +99,4 @@ async def _opened(settings: Settings, noun: str, reason: str) -> AsyncIterator[R
         if noun == "keys":
             yield Keys(KeyStore(database), events, time.time)
         else:
-            links = OperatorLinks(connection)
-            yield Operators(OperatorStore(database), links, settings.console_address, events, time.time)
+            yield operators_of(settings, connection, database, events, time.time)[0]

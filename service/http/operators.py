@@ -16,6 +16,7 @@ from service.http.console import is_page
 from service.http.overload import SPARED
 from service.http.requests import App, Request, bearer
 from service.http.responses import timestamp
+from service.operator_entities import OperatorSession
 from service.roles import Actor, Operator, Role
 
 PATH = "/admin/v1"
@@ -38,6 +39,19 @@ def described(operator: Operator) -> dict[str, str | None]:
         "role": operator.role.value,
         "created_at": timestamp(operator.created_at.timestamp()),
         "last_used_at": timestamp(used.timestamp()) if used else None,
+    }
+
+
+def described_session(session: OperatorSession) -> dict[str, str]:
+    """A session at the console, as answers and commands show it."""
+    return {
+        "id": session.id,
+        "role": session.role.value,
+        "device": session.device.name,
+        "ip": session.device.ip,
+        "created_at": timestamp(session.created_at),
+        "used_at": timestamp(session.used_at),
+        "expires_at": timestamp(session.expires_at),
     }
 
 

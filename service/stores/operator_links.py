@@ -16,6 +16,11 @@ class OperatorLinks:
         """Keep the digest of a new link for `life` seconds; the one before it is good no more."""
         await self._connection.write("SET", _key(name), digest, "PX", str(milliseconds(life)))
 
+    async def find(self, name: str) -> str:
+        """The digest of the link that is good; empty where none is."""
+        [digest] = await self._connection.values(_key(name))
+        return (digest or b"").decode("ascii", "replace")
+
     async def spend(self, name: str, digest: str) -> bool:
         """Whether a link with this digest is good. Of many at once it is for one; another digest leaves it good."""
         return bool(await self._connection.run(SPEND, [_key(name)], [digest]))

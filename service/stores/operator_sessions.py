@@ -41,39 +41,40 @@ class OperatorSessionStore:
 
     async def open(self, name: str, session_id: str, record: OperatorRecord) -> None:
         """Keep a new session, which begins and is used now."""
-        keys = [_key(name, session_id), _list_key(name), _key(name, "")]
+        keys = [key_name(name, session_id), _list_key(name), key_name(name, "")]
         lives = (milliseconds(min(IDLE, LONGEST)), milliseconds(LONGEST))
         await self._connection.run(OPEN, keys, [session_id, _dumped(record), *lives])
 
     async def find(self, name: str, session_id: str) -> OperatorRecord | None:
         """The session, if both keys know it. Its times are the caller's to look at."""
-        value, listed = await self._connection.values(_key(name, session_id), _list_key(name))
+        value, listed = await self._connection.values(key_name(name, session_id), _list_key(name))
         return _loaded(value) if session_id in _ids(listed) else None
 
     async def keep(self, name: str, session_id: str, record: OperatorRecord) -> None:
         """Keep a session that is used again, until it expires; one that was ended meanwhile stays ended."""
         life = milliseconds(record.expires_at - record.used_at)
-        await self._connection.write("SET", _key(name, session_id), _dumped(record), "XX", "PX", str(life))
+        await self._connection.write("SET", key_name(name, session_id), _dumped(record), "XX", "PX", str(life))
 
     async def all(self, name: str) -> dict[str, OperatorRecord]:
         """Those that both keys know, by their ids, in the order of their log-ins."""
         [listed] = await self._connection.values(_list_key(name))
         ids = _ids(listed)
-        values = await self._connection.values(*(_key(name, one) for one in ids)) if ids else []
+        values = await self._connection.values(*(key_name(name, one) for one in ids)) if ids else []
         found = ((session_id, _loaded(value)) for session_id, value in zip(ids, values, strict=True))
         return {session_id: record for session_id, record in found if record}
 
     async def end(self, name: str, session_id: str) -> bool:
         """Delete one. False where there was none."""
-        return bool(await self._connection.delete(_key(name, session_id)))
+        return bool(await self._connection.delete(key_name(name, session_id)))
 
     async def end_all(self, name: str) -> list[str]:
         """Delete all. Returns the ids of those that were there."""
-        ended = await self._connection.run(END_ALL, [_list_key(name), _key(name, "")], [])
+        ended = await self._connection.run(END_ALL, [_list_key(name), key_name(name, "")], [])
         return [session_id.decode() for session_id in ended]
 
 
-def _key(name: str, session_id: str) -> str:
+def key_name(name: str, session_id: str) -> str:
+    """What is deleted by hand to end this session."""
     return f"operator:{{{name}}}:session:{session_id}"
 
 

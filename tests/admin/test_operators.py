@@ -5,16 +5,24 @@ import hashlib
 import json
 import re
 import sqlite3
+import time
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from service.entities import Device
+from service.events import Events
+from service.operator_sessions import OperatorSessions
 from service.roles import Role
+from service.stores.operator_sessions import OperatorSessionStore
+from service.stores.operators import OperatorStore
+from service.stores.redis.connection import Connection
 from tests.admin.conftest import Console
 from tests.client import error
 from tests.processes import run, run_here
+from tests.stores.conftest import opened
 
 pytestmark = pytest.mark.slow
 
@@ -119,6 +127,41 @@ def test_an_operator_is_added_listed_and_removed_by_commands(folder: Path) -> No
     assert (entry["name"], entry["role"]) == ("ada", "act")
     assert json.loads(run_here("operators remove ada --json", folder).stdout) == {"name": "ada"}
     assert run_here("operators remove ada", folder).returncode == 1
+
+
+def test_sessions_at_the_console_are_listed_and_ended_by_commands(folder: Path, redis_server: str) -> None:
+    shared = {"REDIS_URL": redis_server, "CODE_PEPPER": "a pepper for the tests alone"}
+    assert run_here("operators add ada --role act", folder, **shared).returncode == 0
+    first, second = asyncio.run(begun(folder, redis_server, 2))
+    listed = json.loads(run_here("operators sessions --json", folder, **shared).stdout)["sessions"]
+    assert {one["id"] for one in listed} == {first, second}
+    assert [
+        run_here(f"operators sessions {name}", folder, **shared).stdout.count("act") for name in ("ada", "bob")
+    ] == [
+        2,
+        0,
+    ]
+    assert f"operator:{{ada}}:session:{first}" in run_here("operators sessions ada", folder, **shared).stdout
+    assert run_here(f"operators end ada {first} --reason 'left open'", folder, **shared).returncode == 0
+    assert run_here(f"operators end ada {first}", folder, **shared).returncode == 1
+    ended = run_here("operators end ada --json", folder, **shared)
+    assert (ended.returncode, json.loads(ended.stdout)) == (0, {"name": "ada", "ended": [second]})
+    none = run_here("operators end ada", folder, **shared)
+    assert (none.returncode, none.stdout.strip()) == (1, "0 sessions of operator ada ended")
+    shown = run_here("events --kind operator_session_ended --json", folder, **shared).stdout
+    assert shown.count("operator_session_ended") == 2
+    assert "left open" in shown
+
+
+async def begun(folder: Path, redis_url: str, count: int) -> list[str]:
+    """The ids of as many sessions of ada, begun now."""
+    async with opened(f"sqlite://{folder / 'latch.sqlite3'}") as database:
+        connection = Connection(redis_url, timeout=10)
+        store = OperatorSessionStore(connection)
+        sessions = OperatorSessions(store, OperatorStore(database), Events(), time.time)
+        cookies = [await sessions.begin("ada", None, Device("a laptop", "203.0.113.7")) for _ in range(count)]
+        await connection.close()
+    return [cookie.split(".")[1] for cookie in cookies]
 
 
 def test_an_operator_is_added_without_a_link_while_redis_is_away(folder: Path, unused_port: int) -> None:

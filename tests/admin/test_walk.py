@@ -183,6 +183,11 @@ def owns(walk: Walk) -> None:
     assert walk.goes("POST", "/operators/<name>/link", "li", reason="lost it").keys() == {"link", "expires_in"}
     [li] = walk.goes("GET", "/operators")["operators"]
     assert (li.keys(), li["name"], li["role"]) == (HOLDER, "li", "act")
+    assert walk.goes("GET", "/operators/<name>/sessions", "li") == {"sessions": []}
+    assert walk.goes("DELETE", "/operators/<name>/sessions", "li", reason="left a screen open") == {"ended": 0}
+    one = "/operators/li/sessions/9f86d081884c7d65"
+    assert error(walk.ask(Role.OWNER, "DELETE", one, reason="as before")) == (404, "not_found")
+    walk.done.add(("DELETE", "/operators/<name>/sessions/<session_id>"))
     walk.goes("DELETE", "/operators/<name>", "li", reason="leaves")
     made = walk.goes("POST", "/keys", reason="for the shop", json={"name": "shop", "role": "look"})
     assert made.keys() == {"name", "role", "key"}

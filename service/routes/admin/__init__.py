@@ -5,6 +5,7 @@ from service.routes.admin.explain import explanations
 from service.routes.admin.messages import messages
 from service.routes.admin.now import now
 from service.routes.admin.numbers import numbers
+from service.routes.admin.operator_sessions import operator_sessions
 from service.routes.admin.operators import keys, operators
 from service.routes.admin.people import people
 from service.routes.admin.personal_data import personal_data
@@ -23,6 +24,7 @@ BLUEPRINTS = (
     events,
     explanations,
     operators,
+    operator_sessions,
     keys,
     health,
     metrics,

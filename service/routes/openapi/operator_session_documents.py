@@ -1,0 +1,44 @@
+"""The OpenAPI description of operators' sessions at the console, for owners."""
+
+from sanic_ext.extensions.openapi.definitions import Parameter
+
+from service.errors import NotFound
+from service.roles import Role
+from service.routes.openapi import schemas
+from service.routes.openapi.admin_documents import told
+from service.routes.openapi.schemas import count, nothing, record, success, text
+
+_NAME_OF = Parameter("name", str, "path", required=True, example="ada")
+_ID_OF = Parameter("session_id", str, "path", required=True, example=schemas.EXAMPLE_SESSION)
+_SESSION = record(
+    {
+        "id": schemas.SESSION_ID,
+        "role": {"type": "string", "enum": [role.value for role in Role]},
+        "device": text("Firefox on Linux"),
+        "ip": text("203.0.113.7"),
+        **dict.fromkeys(("created_at", "used_at", "expires_at"), schemas.TIME),
+    }
+)
+LIST_SESSIONS = told(
+    "operators",
+    "List an operator's sessions",
+    "The live ones at the console, the newest log-in first; `used_at` is good to the minute. None of whoever is no "
+    "operator. For owners.",
+    success({"sessions": {"type": "array", "items": _SESSION}}, "the sessions"),
+    path=(_NAME_OF,),
+)
+END_SESSIONS = told(
+    "operators",
+    "End all of an operator's sessions",
+    "At the next request. The passkey stays good. For owners.",
+    success({"ended": count(2)}, "how many there were"),
+    path=(_NAME_OF,),
+)
+END_SESSION = told(
+    "operators",
+    "End one of an operator's sessions",
+    "At the next request. For owners.",
+    nothing("ended"),
+    (NotFound,),
+    path=(_NAME_OF, _ID_OF),
+)
