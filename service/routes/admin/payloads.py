@@ -89,7 +89,12 @@ def token(request: Request) -> str:
 
 def entry(request: Request) -> Entry:
     """`{name, role}`. Raises InvalidRequest."""
-    fields, problems = json_object(request.raw), Problems()
+    return entry_of(json_object(request.raw))
+
+
+def entry_of(fields: dict[str, Any]) -> Entry:
+    """As `entry`, of fields that came in another way."""
+    problems = Problems()
     name, role = string(fields, "name", problems), string(fields, "role", problems)
     if not NAME.fullmatch(name):
         problems.setdefault("name", NAME_EXPECTED)

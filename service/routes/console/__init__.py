@@ -4,9 +4,12 @@ from sanic_ext import openapi as documents
 
 from service.routes.console.find import find
 from service.routes.console.language import language
+from service.routes.console.log_in import log_in
+from service.routes.console.openid import openid
+from service.routes.console.operators import operators
 from service.routes.console.static import static
 
-BLUEPRINTS = (find, language, static)
+BLUEPRINTS = (find, operators, log_in, openid, language, static)
 
 
 def hide() -> None:

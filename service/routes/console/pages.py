@@ -11,7 +11,8 @@ from sanic import HTTPResponse
 from service.http import localized
 from service.http.requests import App, Request
 from service.http.responses import JSON, Data, ok, timestamp
-from service.roles import OperatorSession, Role
+from service.operator_entities import OperatorSession
+from service.roles import Role
 from service.routes.console import notices
 from service.routes.console.static import address
 

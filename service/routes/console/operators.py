@@ -1,0 +1,122 @@
+"""`/operators`: the people and the programs that may ask the private listener, for owners."""
+
+from typing import NamedTuple
+
+from sanic import Blueprint, HTTPResponse
+
+from service.errors import InvalidRequest
+from service.http.console import field
+from service.http.guards import changes_state
+from service.http.requests import Request
+from service.http.responses import CREATED
+from service.languages import N_, gettext
+from service.operator_entities import OperatorSession
+from service.operators import TAKEN
+from service.roles import LINK_LIFE, NAME_EXPECTED, Operator, Role
+from service.routes.admin import payloads
+from service.routes.console.pages import page, see_other
+
+operators = Blueprint("console_operators", url_prefix="/operators")
+
+PROBLEMS = {
+    NAME_EXPECTED: N_("should be a lower-case letter, then up to 31 of a-z, 0-9, dot, hyphen and underscore"),
+    TAKEN: N_("is taken"),
+}
+
+
+class Listed(NamedTuple):
+    """An operator, and the log-ins that live."""
+
+    operator: Operator
+    sessions: list[OperatorSession]
+
+
+@operators.get("/", ctx_role=Role.OWNER)
+async def show(request: Request) -> HTTPResponse:
+    """Who there is, when they came last, and where they are logged in."""
+    return await _shown(request)
+
+
+@operators.post("/", ctx_role=Role.OWNER)
+@changes_state
+async def add(request: Request) -> HTTPResponse:
+    """Add a person, and show the link to enrol by, or a program, and show its key: this once."""
+    is_person = field(request, "kind") != "key"
+    try:
+        name, role = payloads.entry_of({"name": field(request, "name"), "role": field(request, "role")})
+        register = request.app.ctx.operators if is_person else request.app.ctx.keys
+        secret = await register.add(name, role)
+    except InvalidRequest as error:
+        problems = {name: gettext(PROBLEMS.get(text, text)) for name, text in error.fields.items()}
+        return await _shown(request, status=400, problems=problems)
+    return _secret(request, name, secret or "", is_person=is_person)
+
+
+@operators.post("/<name>/link", ctx_role=Role.OWNER)
+@changes_state
+async def link(request: Request, name: str) -> HTTPResponse:
+    """A new link, for a lost passkey, shown this once."""
+    return _secret(request, name, await request.app.ctx.operators.link(name), is_person=True)
+
+
+@operators.get("/<name>/remove", ctx_role=Role.OWNER)
+async def ask_to_remove(request: Request, name: str) -> HTTPResponse:
+    """Say what will happen, and ask."""
+    return page(request, "operator_remove.html", name=name, kind="operator")
+
+
+@operators.post("/<name>/remove", ctx_role=Role.OWNER)
+@changes_state
+async def remove(request: Request, name: str) -> HTTPResponse:
+    """Remove a person: logged out at once."""
+    await request.app.ctx.operators.remove(name)
+    return see_other("/operators", "operator_removed")
+
+
+@operators.get("/keys/<name>/remove", ctx_role=Role.OWNER)
+async def ask_to_remove_key(request: Request, name: str) -> HTTPResponse:
+    """Say what will happen, and ask."""
+    return page(request, "operator_remove.html", name=name, kind="key")
+
+
+@operators.post("/keys/<name>/remove", ctx_role=Role.OWNER)
+@changes_state
+async def remove_key(request: Request, name: str) -> HTTPResponse:
+    """Let a key open nothing any more."""
+    await request.app.ctx.keys.remove(name)
+    return see_other("/operators", "key_removed")
+
+
+@operators.post("/<name>/sessions/<session_id>/end", ctx_role=Role.OWNER)
+@changes_state
+async def end_session(request: Request, name: str, session_id: str) -> HTTPResponse:
+    """Log an operator out of one browser."""
+    await request.app.ctx.operator_sessions.end(name, session_id)
+    return see_other("/operators", "operator_logged_out")
+
+
+async def _shown(request: Request, *, status: int = 200, problems: dict[str, str] | None = None) -> HTTPResponse:
+    context = request.app.ctx
+    people = [Listed(one, await context.operator_sessions.all(one.name)) for one in await context.operators.all()]
+    typed = {name: field(request, name) for name in ("name", "role", "kind")}
+    return page(
+        request,
+        "operators.html",
+        status=status,
+        people=people,
+        keys=await context.keys.all(),
+        problems=problems or {},
+        typed=typed,
+    )
+
+
+def _secret(request: Request, name: str, secret: str, *, is_person: bool) -> HTTPResponse:
+    return page(
+        request,
+        "operator_secret.html",
+        status=CREATED,
+        name=name,
+        secret=secret,
+        is_person=is_person,
+        minutes=LINK_LIFE // 60,
+    )
