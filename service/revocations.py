@@ -8,15 +8,16 @@ from service import mobiles, selections
 from service.entities import Clock, EndReason
 from service.errors import InvalidRequest, NotFound, TooManyRequests
 from service.events import ACTOR, Details, Event, Events
+from service.languages import N_
 from service.observability.audit_writer import new_event
 from service.revoking import Revoking, Stores, Watch
 from service.runtime.background import BackgroundTasks
-from service.selections import Revocation, Selection, State
+from service.selections import NOBODY_HAS, Revocation, Selection, State
 
 AT_ONCE = 4  # jobs of one process
 KEPT = 64  # that are remembered, besides what is noted in the store
 SOON = 10  # seconds, after which to try again
-GONE = "its process has ended"
+GONE = N_("its process has ended")
 SHOWN = 5  # numbers in one message
 
 
@@ -119,7 +120,8 @@ class Revocations:
         found = await self._stores.directory.of_numbers(sorted(numbers))
         if unknown := sorted(numbers - found.keys()):
             shown = ", ".join(mobiles.mask(number) for number in unknown[:SHOWN])
-            raise InvalidRequest({"users": f"nobody has {shown}{', ...' if len(unknown) > SHOWN else ''}"})
+            more = ", ..." if len(unknown) > SHOWN else ""
+            raise InvalidRequest({"users": NOBODY_HAS % (shown + more)})
         ids = (int(one) for one in selection.users if not mobiles.normalise(one))
         return frozenset([*found.values(), *ids])
 
