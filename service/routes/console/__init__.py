@@ -5,9 +5,10 @@ from sanic_ext import openapi as documents
 from service.routes.console.events import events
 from service.routes.console.find import find
 from service.routes.console.language import language
+from service.routes.console.revocations import revocations
 from service.routes.console.static import static
 
-BLUEPRINTS = (find, language, static, events)
+BLUEPRINTS = (find, language, static, events, revocations)
 
 
 def hide() -> None:
