@@ -3,7 +3,7 @@
 revocation:{<id>}         the job: readable JSON, for a day after its last step
 revocation:{<id>}:lease   there while the process of a running one lives
 revocation:{<id>}:stop    somebody wants it to stop
-revocations               the ids of the newest, but for those that only count: with commas between, the newest first
+revocation:newest         the ids of the newest, but for those that only count: with commas between, the newest first
 """
 
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ NOTE = Script("note_revocation", repeatable=True)
 STOP = Script("stop_revocation", repeatable=True)
 LIST = Script("list_revocation", repeatable=True)
 LIFE = 86_400.0  # seconds
-NEWEST = "revocations"
+NEWEST = "revocation:newest"
 LISTED = 20
 LEASE = 20.0  # seconds without a sign of life, after which a job is taken for one whose process is gone
 

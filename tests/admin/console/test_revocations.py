@@ -199,7 +199,7 @@ async def test_one_that_has_failed_says_why(actor: Visitor, devices: list[Device
     record = (await redis.get(key)).replace(b'"done"', b'"running"').replace(b'"ended":2', b'"ended":1')
     job_id = "0123456789abcdef"
     await redis.set(f"revocation:{{{job_id}}}", record.replace(path.rpartition("/")[2].encode(), job_id.encode()))
-    await redis.set("revocations", job_id)
+    await redis.set("revocation:newest", job_id)
     assert "Failed: its process has ended. 1 of 2" in await actor.shown(f"{PATH}/{job_id}")
     assert "failed" in await actor.shown(PATH)
 
