@@ -5,7 +5,7 @@ Those that a check or a login makes are named tuples where they can be: they tak
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import NamedTuple, NewType
 
@@ -180,3 +180,12 @@ class CodeSent:
 def id_in(text: str) -> int | None:
     """The user id that is written here, of 63 bits as databases have them."""
     return int(text) if text.isdecimal() and 0 < int(text) < 1 << 63 else None
+
+
+def zoned(text: str) -> str:
+    """A moment in ISO 8601 with its zone, UTC where it names none; what is no moment as it is."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return text
+    return text if moment.tzinfo else moment.replace(tzinfo=UTC).isoformat().replace("+00:00", "Z")

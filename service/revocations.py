@@ -8,15 +8,17 @@ from service import mobiles, selections
 from service.entities import Clock, EndReason
 from service.errors import InvalidRequest, NotFound, TooManyRequests
 from service.events import ACTOR, Details, Event, Events
+from service.languages import N_
 from service.observability.audit_writer import new_event
 from service.revoking import Revoking, Stores, Watch
 from service.runtime.background import BackgroundTasks
-from service.selections import Revocation, Selection, State
+from service.selections import NOBODY_HAS, Revocation, Selection, State
+from service.stores.revocations import Noted
 
 AT_ONCE = 4  # jobs of one process
 KEPT = 64  # that are remembered, besides what is noted in the store
 SOON = 10  # seconds, after which to try again
-GONE = "its process has ended"
+GONE = N_("its process has ended")
 SHOWN = 5  # numbers in one message
 
 
@@ -63,9 +65,13 @@ class Revocations:
         noted = await self._stores.jobs.find(revocation_id)
         if noted is None:
             raise NotFound(f"there is no revocation {revocation_id}")
-        if noted.is_alone:
-            return noted.revocation._replace(state=State.FAILED, why=GONE)
-        return noted.revocation
+        return _known(noted)
+
+    async def newest(self) -> list[Revocation]:
+        """Those of the last day that end sessions, of whatever process, the newest first. Raises ServiceUnavailable."""
+        own = {job_id: job.now for job_id, job in self._jobs.items()}
+        listed = [_known(noted) for noted in await self._stores.jobs.newest()]
+        return [own.get(revocation.id, revocation) for revocation in listed]
 
     async def stop(self, revocation_id: str) -> Revocation:
         """Have a job stop at its next step; one that is over stays as it is. Raises NotFound, ServiceUnavailable."""
@@ -89,6 +95,8 @@ class Revocations:
         actor = ACTOR.get()
         by, remark = (actor.name, actor.remark or None) if actor else ("", None)
         revocation = Revocation(secrets.token_hex(8), selection.text, by, self._clock(), dry_run)
+        if not dry_run:
+            await self._stores.jobs.enlist(revocation.id)
         await self._stores.jobs.note(revocation)
         of_each = new_event(Event.SESSION_REVOKED.value, Details(reason=EndReason.REVOKED, operator=by, remark=remark))
         job = Revoking(revocation, selection, user_ids, self._stores, of_each, self._clock, watch)
@@ -119,9 +127,16 @@ class Revocations:
         found = await self._stores.directory.of_numbers(sorted(numbers))
         if unknown := sorted(numbers - found.keys()):
             shown = ", ".join(mobiles.mask(number) for number in unknown[:SHOWN])
-            raise InvalidRequest({"users": f"nobody has {shown}{', ...' if len(unknown) > SHOWN else ''}"})
+            more = ", ..." if len(unknown) > SHOWN else ""
+            raise InvalidRequest({"users": NOBODY_HAS % (shown + more)})
         ids = (int(one) for one in selection.users if not mobiles.normalise(one))
         return frozenset([*found.values(), *ids])
+
+
+def _known(noted: Noted) -> Revocation:
+    """A job of another process, as it is."""
+    gone = noted.revocation._replace(state=State.FAILED, why=GONE)
+    return gone if noted.is_alone else noted.revocation
 
 
 def _outcome(over: Revocation, untold: int) -> str:

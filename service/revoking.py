@@ -13,6 +13,7 @@ from typing import NamedTuple
 from service.audit_events import NewEvent
 from service.entities import Clock, EndReason
 from service.errors import ServiceUnavailable
+from service.languages import N_
 from service.revocation_trail import RevocationTrail
 from service.runtime import deadline
 from service.runtime.background import settled
@@ -33,8 +34,8 @@ WITHOUT_STORE = 12.0  # seconds, after which it fails; less than the lease of it
 TOLD_APART = 50_000  # sessions that have an event each, and leave a tombstone; of more the job's own events tell
 
 AWAY, BUG = (
-    "Redis or the database was away or refused for too long: the log says which",
-    "an error that stands in the log",
+    N_("Redis or the database was away or refused for too long: the log says which"),
+    N_("an error that stands in the log"),
 )
 
 log = logging.getLogger(__name__)

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from service import addresses, mobiles
 from service.entities import id_in
 from service.errors import InvalidRequest
+from service.languages import N_
 
 Network = IPv4Network | IPv6Network
 
@@ -16,16 +17,17 @@ LEAST_PREFIX, LONGEST_PREFIX = 3, 11  # digits
 LONGEST_DEVICE = 64  # characters of a device's name
 MAPPED = 96  # bits before an IPv4 address in an IPv6 one
 
-USERS = "should be a list of user ids and mobile numbers"
-PREFIX = "should be the first digits of numbers, three or more: 138"
-IP = "should be an address, or a network without bits behind its length: 203.0.113.0/24"
-DEVICE = "should be the name of a device, as it is shown"
-BEFORE = "should be a time with its zone, like 2026-01-31T12:00:00Z"
-FLAG = "should be true or false"
-ALONE = "goes with `before` alone: the other filters say whom"
-NOBODY = "nothing says whose sessions are to end; for those of everybody say so"
-TO_COME = "is yet to come: it would be everybody; say so with `everyone`, without `before`"
-ALL = "is everybody: say so with `everyone`"
+USERS = N_("should be a list of user ids and mobile numbers")
+PREFIX = N_("should be the first digits of numbers, three or more: 138")
+IP = N_("should be an address, or a network without bits behind its length: 203.0.113.0/24")
+DEVICE = N_("should be the name of a device, as it is shown")
+BEFORE = N_("should be a time with its zone, like 2026-01-31T12:00:00Z")
+FLAG = N_("should be true or false")
+ALONE = N_("goes with `before` alone: the other filters say whom")
+NOBODY_HAS = N_("nobody has %s")
+NOBODY = N_("nothing says whose sessions are to end; for those of everybody say so")
+TO_COME = N_("is yet to come: it would be everybody; say so with `everyone`, without `before`")
+ALL = N_("is everybody: say so with `everyone`")
 
 
 class Login(NamedTuple):

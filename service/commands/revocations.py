@@ -7,7 +7,6 @@ import time
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from typing import Any
 
 from rich.console import Console
@@ -18,6 +17,7 @@ from service.backing import revocation_stores
 from service.commands.acting import acting
 from service.commands.output import DONE, FAILED, is_confirmed, say
 from service.embedded.running import running_redis
+from service.entities import zoned
 from service.errors import InvalidRequest
 from service.http.responses import timestamp
 from service.revocations import Revocations
@@ -76,7 +76,7 @@ def _filters(chosen: Namespace) -> dict[str, Any]:
     if chosen.subject:
         given["users"] = [*given.get("users", []), " ".join(chosen.subject)]
     if "before" in given:
-        given["before"] = _with_zone(given["before"])
+        given["before"] = zoned(given["before"])
     return given
 
 
@@ -91,14 +91,6 @@ def _lines(file: str, *, yes: bool) -> list[str]:
         except (OSError, UnicodeDecodeError) as error:
             raise InvalidRequest({"--users": f"cannot be read: {type(error).__name__}"}) from error
     return [line.strip() for line in text.splitlines() if line.strip()]
-
-
-def _with_zone(text: str) -> str:
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        return text
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).isoformat()
 
 
 @contextmanager

@@ -2,14 +2,16 @@
 
 from sanic_ext import openapi as documents
 
+from service.routes.console.events import events
 from service.routes.console.find import find
 from service.routes.console.language import language
 from service.routes.console.log_in import log_in
 from service.routes.console.openid import openid
 from service.routes.console.operators import operators
+from service.routes.console.revocations import revocations
 from service.routes.console.static import static
 
-BLUEPRINTS = (find, operators, log_in, openid, language, static)
+BLUEPRINTS = (find, events, revocations, operators, log_in, openid, language, static)
 
 
 def hide() -> None:

@@ -78,7 +78,7 @@ def _common(request: Request) -> dict[str, Any]:
     operator: OperatorSession | None = getattr(request.ctx, "operator", None)
     return {
         "operator": operator,
-        "csrf": operator.csrf if operator else "",
+        "csrf_token": operator.csrf if operator else "",
         "may_act": operator is not None and operator.role.reaches(Role.ACT),
         "is_owner": operator is not None and operator.role.reaches(Role.OWNER),
         "path": request.path,

@@ -1,5 +1,7 @@
 """What stands before every page: a session, a form of ours, a role; and what every page carries."""
 
+import re
+
 import pytest
 
 from tests.admin.console.conftest import Visitor, text_of
@@ -76,3 +78,9 @@ async def test_the_language_is_chosen_by_header_and_by_button(stranger: Visitor)
     assert response.headers["set-cookie"].startswith("latch-language=zh-CN;")
     for back in ("//evil.example", "https://evil.example", "/\\evil.example", ""):
         assert (await stranger.post("/language", {"back": back})).headers["location"] == "/"
+
+
+async def test_every_form_of_a_page_bears_its_token(looker: Visitor) -> None:
+    page = (await looker.get("/")).text
+    tokens = re.findall('name="csrf" value="([^"]*)"', page)
+    assert tokens == [looker.csrf] * 2  # that of the search, and that of the log-out

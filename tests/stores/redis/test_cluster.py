@@ -281,6 +281,7 @@ async def test_every_script_touches_one_slot_alone(
     jobs = RevocationStore(connection)
     await jobs.note(Revocation("a" * 16, "everyone", "ada", NOW, dry_run=False))
     await jobs.stop("a" * 16)
+    await jobs.enlist("a" * 16)
     await OperatorLinks(connection).spend("ada", "digest")
     await OpenIdStates(connection).take("digest")
     for script in (PING, ALL_COMMANDS):
