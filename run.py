@@ -33,7 +33,7 @@ from service.commands import (
     now,
     numbers,
     operators,
-    outages,
+    output,
     personal_data,
     revocations,
     serve,
@@ -79,7 +79,7 @@ def _run(chosen: argparse.Namespace, settings: config.Settings) -> int:
     try:
         return int(chosen.command(settings, chosen))
     except ServiceUnavailable as error:
-        print(outages.sentence(settings, error), *getattr(error, "__notes__", ()), sep="\n", file=sys.stderr)
+        output.say_outage(settings, error)
         return FAILED
 
 

@@ -1,11 +1,12 @@
 """What stands behind an app or a command: Redis, the database, the audit trail's writer. Knows no HTTP."""
 
 import asyncio
+from functools import partial
 
 from config import Settings
 from service.entities import Clock
 from service.events import Events
-from service.health import Health
+from service.health import Health, Watched
 from service.limits import Limits
 from service.message_figures import MessageFigures
 from service.number_names import NumberNames
@@ -15,6 +16,7 @@ from service.observability.telemetry import Telemetry
 from service.operator_sessions import OperatorSessions
 from service.operators import Operators
 from service.revoking import Stores
+from service.stores import outages
 from service.stores.activity import ActivityStore
 from service.stores.conversions import ConversionStore
 from service.stores.cooldowns import CooldownStore
@@ -82,7 +84,11 @@ def connections(settings: Settings, telemetry: Telemetry | None = None) -> tuple
 
 def health_of(settings: Settings, connection: Connection, database: Database) -> Health:
     """What `/readyz` asks."""
-    return Health({"redis": connection.ping, "database": database.ping}, timeout=settings.stores_timeout)
+    stores = {
+        "redis": Watched(connection.ping, partial(outages.of_redis, settings)),
+        "database": Watched(database.ping, partial(outages.of_database, settings)),
+    }
+    return Health(stores, timeout=settings.stores_timeout)
 
 
 def limits_of(settings: Settings, connection: Connection, events: Events, clock: Clock) -> Limits:

@@ -44,7 +44,7 @@ class Now:
 
     async def look(self) -> Picture:
         """How it is now. A store that is away is part of the picture."""
-        stores, last = await settled(self._health.readiness(), _known(self._store.last()))
+        stores, last = await settled(self._health.outages(), _known(self._store.last()))
         if last is None:  # nor is the rest known: one line in the log is enough
             return Picture(None, self._sessions, None, stores, None, None)
         now = self._clock()

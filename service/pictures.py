@@ -45,11 +45,14 @@ class MessagePicture(NamedTuple):
 
 
 class Picture(NamedTuple):
-    """How it is now. None stands for what is not known; `minutes` are the last hour's, the oldest first."""
+    """How it is now. None stands for what is not known; `minutes` are the last hour's, the oldest first.
+
+    `stores` tells of each why it does not serve; it is empty of one that does.
+    """
 
     active: Active | None
     sessions: Estimate | None
     minutes: list[Minute] | None
-    stores: dict[str, bool]
+    stores: dict[str, str]
     senders: list[SenderState] | None
     codes: CodePicture | None

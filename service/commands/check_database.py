@@ -1,15 +1,16 @@
 """What `check` says of the database: does it answer, does it take writes, may we, and is it up to date."""
 
-from config import Settings, public
+from config import Settings
 from service.commands.findings import Finding, Level
 from service.errors import ServiceUnavailable
 from service.stores.database import Database
 from service.stores.database_errors import describe
+from service.stores.outages import database_place
 
 
 async def of_database(settings: Settings, database: Database) -> list[Finding]:
     """What there is to say of it, in one line."""
-    place = place_of(settings)
+    place = database_place(settings)
     try:
         pending = await database.pending()
         denied = [] if pending else await database.denied()
@@ -27,8 +28,3 @@ async def of_database(settings: Settings, database: Database) -> list[Finding]:
 def of_url(settings: Settings) -> list[Finding]:
     """The options of DATABASE_URL that do nothing here."""
     return [Finding(Level.WARN, f"DATABASE_URL: {note}") for note in settings.database_notes]
-
-
-def place_of(settings: Settings) -> str:
-    """Where the database is, at the beginning of a sentence."""
-    return f"database at {public(settings.database_location)}"

@@ -4,9 +4,9 @@ from collections.abc import Iterator, Sequence
 
 from config import Settings, public
 from service.commands.findings import Finding, Level
-from service.commands.redis_reasons import reason_of
 from service.errors import ServiceUnavailable
 from service.stores.redis.connection import Connection
+from service.stores.redis.reasons import reason_of
 from service.stores.redis.server_info import Server, survey
 
 OLDEST_REDIS = (6, 2)

@@ -7,9 +7,9 @@ from argparse import Namespace
 
 from config import Settings
 from service.backing import connections
-from service.commands.check_database import place_of
 from service.errors import ServiceUnavailable
 from service.stores.database_errors import describe
+from service.stores.outages import database_place
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +33,7 @@ async def database_is_current(settings: Settings) -> bool:
         pending = await database.pending()
     except ServiceUnavailable as error:
         log.warning(
-            "the %s %s; serving all the same, and logins will fail", place_of(settings), describe(error.__cause__)
+            "the %s %s; serving all the same, and logins will fail", database_place(settings), describe(error.__cause__)
         )
         return True
     finally:

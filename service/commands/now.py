@@ -49,7 +49,7 @@ async def _found(settings: Settings) -> dict[str, Any]:
 
 
 def _lines(found: dict[str, Any]) -> Iterator[str]:
-    yield from (f"{name}: {state}" for name, state in found["stores"].items())
+    yield from (f"{name}: {found['outages'].get(name, state)}" for name, state in found["stores"].items())
     if active := found["active"]:
         yield "people active: {last_5_minutes} in 5 minutes, {last_hour} in an hour, {last_day} in a day".format(
             **active

@@ -6,8 +6,11 @@ from collections.abc import Sequence
 import orjson
 from rich.cells import cell_len, set_cell_size
 
+from config import Settings
 from service import mobiles
 from service.entities import User
+from service.errors import ServiceUnavailable
+from service.stores import outages
 
 DONE, FAILED = 0, 1
 
@@ -22,6 +25,11 @@ def say(text: str, value: object, *, as_json: bool) -> int:
     """Print the text for people, or the value for scripts. Returns DONE."""
     print(orjson.dumps(value).decode() if as_json else text)
     return DONE
+
+
+def say_outage(settings: Settings, error: ServiceUnavailable) -> None:
+    """Print on standard error which store does not serve and why, and what was done before it went."""
+    print(outages.sentence(settings, error), *getattr(error, "__notes__", ()), sep="\n", file=sys.stderr)
 
 
 def named(user_id: int, user: User | None) -> str:

@@ -18,12 +18,13 @@ from service.pictures import Picture
 
 
 def described(picture: Picture) -> dict[str, Any]:
-    """`{active, sessions, by_minute, stores, senders, codes}`, null where Redis does not tell."""
+    """`{active, sessions, by_minute, stores, outages, senders, codes}`, null where Redis does not tell."""
     return {
         "active": picture.active and picture.active._asdict(),
         "sessions": picture.sessions and _estimate(picture.sessions),
         "by_minute": None if picture.minutes is None else [_minute(minute) for minute in picture.minutes],
-        "stores": {name: "ok" if up else "unavailable" for name, up in picture.stores.items()},
+        "stores": {name: "unavailable" if why else "ok" for name, why in picture.stores.items()},
+        "outages": {name: why for name, why in picture.stores.items() if why},
         "senders": None if picture.senders is None else [_sender(sender) for sender in picture.senders],
         "codes": picture.codes and codes_described(picture.codes),
     }

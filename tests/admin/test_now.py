@@ -38,7 +38,7 @@ async def test_what_people_did_is_told_once_a_worker_has_written_it(
     counts = {"logins": 2, "codes_sent": 3, "codes_used": 2, "shed": 0, "refused": {}}
     assert last == {"at": "2026-01-01T00:00:00Z", **counts}
     assert before == {"at": "2025-12-31T23:59:00Z", **dict.fromkeys(counts, 0), "refused": {}}
-    assert found["stores"] == {"redis": "ok", "database": "ok"}
+    assert (found["stores"], found["outages"]) == ({"redis": "ok", "database": "ok"}, {})
 
 
 async def test_each_sender_is_told_with_its_last_failure(
@@ -76,11 +76,13 @@ async def test_a_redis_that_is_away_is_named_and_what_it_would_tell_is_null(
     start_console: StartConsole, unused_port: int
 ) -> None:
     console = await start_console(redis_url=f"redis://127.0.0.1:{unused_port}")
+    url = f"redis://127.0.0.1:{unused_port}"
     assert await now(console) == {
         "active": None,
         "sessions": None,
         "by_minute": None,
         "stores": {"redis": "unavailable", "database": "ok"},
+        "outages": {"redis": f"Redis at {url} does not answer (ConnectionError)"},
         "senders": None,
         "codes": None,
     }

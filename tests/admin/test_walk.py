@@ -113,7 +113,7 @@ def sees(walk: Walk, ada: dict[str, Any]) -> None:
         "why": "",
     }
     now = walk.goes("GET", "/now")
-    assert now.keys() == {"active", "sessions", "by_minute", "stores", "senders", "codes"}
+    assert now.keys() == {"active", "sessions", "by_minute", "stores", "outages", "senders", "codes"}
     assert now["active"].keys() == {"last_5_minutes", "last_hour", "last_day"}
     assert now["stores"] == {"redis": "ok", "database": "ok"}
     assert walk.goes("GET", "/messages").keys() == {"senders", "guard", "overall", "prefixes", "others"}

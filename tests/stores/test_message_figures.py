@@ -6,7 +6,7 @@ import pytest
 
 from service.message_counts import CodeCounts, CodeTable
 from service.stores.conversions import ConversionStore
-from service.stores.message_figures import MOST, MessageFigureStore
+from service.stores.message_figures import AT_ONCE, MOST, MessageFigureStore
 from service.stores.redis.connection import Connection
 from tests.conftest import Clock
 from tests.stores.conftest import keys_of, on_every_server, unavailable_soon
@@ -47,19 +47,19 @@ async def test_codes_are_added_up_by_prefix_within_an_hour_and_a_day(store: Mess
 async def test_of_very_many_prefixes_those_most_asked_for_are_kept_and_the_rest_is_counted(
     store: MessageFigureStore, redis: Any
 ) -> None:
-    walked = {f"{1300000 + n}": CodeCounts(1, 1) for n in range(2 * MOST)}
-    for part in range(3):
-        at_once = {f"{prefix}"[:3] + f"{int(prefix[3:]) + 2000 * part:04}": one for prefix, one in walked.items()}
-        await store.add({}, {**at_once, "1888888": CodeCounts(7, 5, 1)}, NOW)
+    for n in range(5):
+        walked = {f"{1300000 + 200 * n + m}": CodeCounts(1, 1) for m in range(2 * AT_ONCE)}
+        await store.add({}, {**walked, "1888888": CodeCounts(7, 5, 1)}, NOW)
     table = await store.codes_of_hour(NOW)
     assert len(table.prefixes) == MOST
-    assert table.prefixes["1888888"] == CodeCounts(21, 15, 3)
-    assert table.total == CodeCounts(6 * MOST + 21, 6 * MOST + 15, 3)
+    assert table.prefixes["1888888"] == CodeCounts(35, 25, 5)
+    assert table.total == CodeCounts(10 * AT_ONCE + 35, 10 * AT_ONCE + 25, 5)
     assert [await redis.hlen(key) for key in await keys_of(redis)] == [MOST + 1] * 2
 
 
 async def test_one_that_comes_late_and_often_takes_the_place_of_one_that_came_once(store: MessageFigureStore) -> None:
-    await store.add({}, {f"{1300000 + n}": CodeCounts(1) for n in range(MOST)}, NOW)
+    for start in range(1_300_000, 1_300_000 + MOST, AT_ONCE):
+        await store.add({}, {f"{start + n}": CodeCounts(1) for n in range(AT_ONCE)}, NOW)
     await seen(store, p1888888=2)
     table = await store.codes_of_day(NOW)
     assert (table.prefixes["1888888"], table.rest) == (CodeCounts(2), CodeCounts(1))

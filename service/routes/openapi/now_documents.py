@@ -62,6 +62,12 @@ NOW = told(
             "sessions": _or_null(_SESSIONS),
             "by_minute": {"type": "array", "items": _MINUTE, "nullable": True},
             "stores": record({"redis": _STORE, "database": _STORE}),
+            "outages": {
+                "type": "object",
+                "additionalProperties": schemas.text("Redis at redis://10.0.0.7:6379/0 does not answer (TimeoutError)"),
+                "description": "of each store that is unavailable what `latch check` says",
+                "example": {},
+            },
             "senders": {"type": "array", "items": _SENDER, "nullable": True},
             "codes": _or_null(record(CODES)),
         },

@@ -40,10 +40,13 @@ if #prefixes > most then
     changed[prefixes[i]], changed[rest] = nil, true
   end
 end
+local written = {}
 for prefix in pairs(changed) do
-  redis.call('HSET', KEYS[1], prefix, string.format('%d %d %d', unpack(counts[prefix])))
+  written[#written + 1] = prefix
+  written[#written + 1] = string.format('%d %d %d', unpack(counts[prefix]))
 end
-for _, prefix in ipairs(gone) do
-  redis.call('HDEL', KEYS[1], prefix)
+redis.call('HSET', KEYS[1], unpack(written))
+if #gone > 0 then
+  redis.call('HDEL', KEYS[1], unpack(gone))
 end
 redis.call('EXPIRE', KEYS[1], life)
