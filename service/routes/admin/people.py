@@ -14,11 +14,12 @@ from service.http.guards import changes_state
 from service.http.operators import PATH
 from service.http.requests import App, Request
 from service.http.responses import ok, timestamp
+from service.languages import N_
 from service.roles import Role
 from service.routes.admin import payloads
 from service.routes.openapi import admin_documents
 
-WHOLE_NUMBERS = "The role look finds people by whole numbers only."
+WHOLE_NUMBERS = N_("The role look finds people by whole numbers only.")
 
 people = Blueprint("people", url_prefix=f"{PATH}/users")
 
@@ -28,12 +29,17 @@ people = Blueprint("people", url_prefix=f"{PATH}/users")
 async def search(request: Request) -> HTTPResponse:
     """Find people; what is looked for comes in the body, since logs keep addresses."""
     wanted = payloads.query(request)
-    actor = ACTOR.get()
-    if wanted.text and not mobiles.normalise(wanted.text) and not (actor and actor.role.reaches(Role.ACT)):
-        raise Forbidden(WHOLE_NUMBERS)
+    may_find_by(wanted.text)
     found = await request.app.ctx.people.search(wanted.text, wanted.cursor)
     users = await asyncio.gather(*(described(request.app, user) for user in found.users))
     return ok({"users": users, "next": found.next or None})
+
+
+def may_find_by(text: str) -> None:
+    """Raise Forbidden where the role of whoever asks finds nobody by such a text."""
+    actor = ACTOR.get()
+    if text and not mobiles.normalise(text) and not (actor and actor.role.reaches(Role.ACT)):
+        raise Forbidden(WHOLE_NUMBERS)
 
 
 @people.get("/<user_id>", ctx_role=Role.LOOK)

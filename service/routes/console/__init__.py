@@ -4,9 +4,11 @@ from sanic_ext import openapi as documents
 
 from service.routes.console.find import find
 from service.routes.console.language import language
+from service.routes.console.person import person
+from service.routes.console.person_acts import person_acts
 from service.routes.console.static import static
 
-BLUEPRINTS = (find, language, static)
+BLUEPRINTS = (find, language, person, person_acts, static)
 
 
 def hide() -> None:
