@@ -15,6 +15,7 @@ from service.conversion import ConversionGuard
 from service.entities import Clock, LoginMark, PastLogin, Purpose
 from service.errors import InvalidCode, ServiceUnavailable
 from service.events import Event, Events
+from service.languages import N_
 from service.limits import Limits
 from service.number_names import NumberNames
 from service.runtime import deadline
@@ -24,7 +25,7 @@ from service.stores.codes import CodeStore
 from service.stores.logins import LoginStore
 
 LEAST_LEASE = 3.0  # seconds
-FIXED_STAYS = "is a number of TEST_CODES, which is never changed from or to"
+FIXED_STAYS = N_("is a number of TEST_CODES, which is never changed from or to")
 NO_NUMBER = "should be changed by support: your account has none that a code could be sent to"
 Judgement = Verdict | Refusal | PastLogin | None
 PAUSES = (0.005, 0.1)  # seconds between two looks at a login that is under way: the first, doubled up to the last

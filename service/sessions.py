@@ -4,7 +4,22 @@ from service import rotation, tokens
 from service.entities import Clock, EndReason, Explanation, Session
 from service.errors import NotFound
 from service.events import Event, Events
+from service.languages import N_
 from service.stores.sessions import SessionStore
+
+NOT_A_TOKEN = N_("it is not a token: 64 letters, digits, - and _ are expected")
+ENDED = {
+    EndReason.LOGGED_OUT: N_("its session was ended on purpose: logged_out"),
+    EndReason.REVOKED: N_("its session was ended on purpose: revoked"),
+    EndReason.REPLACED: N_("its session was ended on purpose: replaced"),
+    EndReason.REUSED: N_("its session was ended on purpose: reused"),
+    EndReason.DISABLED: N_("its session was ended on purpose: disabled"),
+}
+NOT_LIVE = N_("no live session has it: expired, deleted, or never handed out")
+ACCESS, REFRESH, EXPIRED = N_("access token"), N_("refresh token"), N_("it has expired")
+SESSION_LIVES = N_(
+    "its session is live, but it is an access token that expired or was deleted, or a replaced refresh token"
+)
 
 
 class Sessions:
@@ -48,22 +63,21 @@ class Sessions:
         """Whether a token is live, whose it is, and if it is not, why."""
         token = tokens.parse(text)
         if token is None:
-            return Explanation("", "it is not a token: 64 letters, digits, - and _ are expected")
+            return Explanation("", NOT_A_TOKEN)
         digest = tokens.digest(token.secret)
         found = await self._store.find(token.user_id, token.session_id, tokens.key_suffix(digest))
         whose = (token.user_id, token.session_id)
         if found.ended:
-            return Explanation("", f"its session was ended on purpose: {found.ended.value}", *whose)
+            return Explanation("", ENDED[found.ended], *whose)
         now = self._clock()
         session = found.session
         if session is None or now >= session.expires_at:
-            return Explanation("", "no live session has it: expired, deleted, or never handed out")
+            return Explanation("", NOT_LIVE)
         if found.access and tokens.equal(found.access.digest, digest):
-            return Explanation("access token", "" if now < found.access.expires_at else "it has expired", *whose)
+            return Explanation(ACCESS, "" if now < found.access.expires_at else EXPIRED, *whose)
         if rotation.recognises(session.refresh, token.secret):
-            return Explanation("refresh token", "", *whose)
-        why = "its session is live, but it is an access token that expired or was deleted, or a replaced refresh token"
-        return Explanation("", why, *whose)
+            return Explanation(REFRESH, "", *whose)
+        return Explanation("", SESSION_LIVES, *whose)
 
     def _note(self, user_id: int, session_id: str, reason: EndReason) -> None:
         event = Event.LOGOUT if reason is EndReason.LOGGED_OUT else Event.SESSION_REVOKED

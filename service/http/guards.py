@@ -15,7 +15,7 @@ from service.errors import InvalidClient, InvalidRequest, InvalidToken
 from service.http.head import RawRequest
 from service.http.requests import App, Request, bearer
 
-Handler = Callable[..., Coroutine[Any, Any, HTTPResponse]]
+Handler = Callable[..., Coroutine[Any, Any, HTTPResponse | None]]  # None: it has sent its answer itself
 
 _SCHEMES = re.compile(r"(?:^|, *)(basic|bearer) +", re.IGNORECASE)  # two, where the header came twice
 ONE_WAY = "The service key should come in one way: Basic, Bearer, or client_secret in the form."
@@ -33,7 +33,7 @@ def authenticated(handler: Handler) -> Handler:
     """Call the handler with whose the live access token is. Raises InvalidToken, SessionEnded."""
 
     @wraps(handler)
-    async def checked(request: Request, **path: str) -> HTTPResponse:
+    async def checked(request: Request, **path: str) -> HTTPResponse | None:
         return await handler(request, await identified(request.app, request.raw), **path)
 
     return checked
@@ -43,7 +43,7 @@ def changes_state(handler: Handler) -> Handler:
     """Let the handler run to its end though its client hangs up (see `background.py`)."""
 
     @wraps(handler)
-    async def completed(request: Request, **path: str) -> HTTPResponse:
+    async def completed(request: Request, **path: str) -> HTTPResponse | None:
         return await request.app.ctx.background.shielded(handler(request, **path))
 
     return completed

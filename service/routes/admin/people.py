@@ -15,11 +15,12 @@ from service.http.people import described as unrevealed
 from service.http.people import explanation
 from service.http.requests import App, Request
 from service.http.responses import ok
+from service.languages import N_
 from service.roles import Role
 from service.routes.admin import payloads
 from service.routes.openapi import admin_documents
 
-WHOLE_NUMBERS = "The role look finds people by whole numbers and tokens only."
+WHOLE_NUMBERS = N_("The role look finds people by whole numbers and tokens only.")
 
 people = Blueprint("people", url_prefix=f"{PATH}/users")
 
@@ -29,14 +30,18 @@ people = Blueprint("people", url_prefix=f"{PATH}/users")
 async def search(request: Request) -> HTTPResponse:
     """Find people; what is looked for comes in the body, since logs keep addresses."""
     wanted = payloads.query(request)
-    actor = ACTOR.get()
-    lookup = request.app.ctx.lookup
-    if not lookup.by(wanted.text).is_whole and not (actor and actor.role.reaches(Role.ACT)):
-        raise Forbidden(WHOLE_NUMBERS)
-    found = await lookup.find(wanted.text, wanted.cursor)
+    may_find_by(request, wanted.text)
+    found = await request.app.ctx.lookup.find(wanted.text, wanted.cursor)
     users = await asyncio.gather(*(described(request.app, user) for user in found.users))
     explained = found.explained and explanation(found.explained)
     return ok({"by": found.by, "users": users, "next": found.next or None, "explained": explained})
+
+
+def may_find_by(request: Request, text: str) -> None:
+    """Raise Forbidden where the role of whoever asks finds nobody by such a text."""
+    actor = ACTOR.get()
+    if not request.app.ctx.lookup.by(text).is_whole and not (actor and actor.role.reaches(Role.ACT)):
+        raise Forbidden(WHOLE_NUMBERS)
 
 
 @people.get("/<user_id>", ctx_role=Role.LOOK)

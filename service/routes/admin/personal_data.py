@@ -1,5 +1,7 @@
 """`/admin/v1/users/<id>`: erase a person; `.../export`: all that is kept of one."""
 
+from collections.abc import Mapping
+
 from sanic import Blueprint, HTTPResponse
 from sanic.exceptions import SanicException
 from sanic_ext import openapi
@@ -38,6 +40,11 @@ async def refuse_head(_request: Request, **_: str) -> HTTPResponse:
 @openapi.definition(**personal_data_documents.EXPORT)
 async def export(request: Request, user_id: str) -> None:
     """All that is kept of a person. A page of events is in memory at a time, and nobody else waits long."""
+    await send_export(request, payloads.user_id(user_id))
+
+
+async def send_export(request: Request, user_id: int, headers: Mapping[str, str] | None = None) -> None:
+    """Answer with what is kept of a person, also where a page asks for it."""
     data = request.app.ctx.personal_data
-    kept = await data.export(payloads.user_id(user_id))
-    await stream(request, enveloped(pieces(kept, data.events_of(kept.user_id))))
+    kept = await data.export(user_id)
+    await stream(request, enveloped(pieces(kept, data.events_of(kept.user_id))), headers=headers)

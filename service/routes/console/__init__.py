@@ -8,10 +8,12 @@ from service.routes.console.language import language
 from service.routes.console.log_in import log_in
 from service.routes.console.openid import openid
 from service.routes.console.operators import operators
+from service.routes.console.person import person
+from service.routes.console.person_acts import person_acts
 from service.routes.console.revocations import revocations
 from service.routes.console.static import static
 
-BLUEPRINTS = (find, events, revocations, operators, log_in, openid, language, static)
+BLUEPRINTS = (find, person, person_acts, events, revocations, operators, log_in, openid, language, static)
 
 
 def hide() -> None:

@@ -7,12 +7,16 @@ DIGITS = 18
 # One thing, and several; the same where nothing is counted.
 TEXTS = {
     "ended": (N_("The session has ended: its device is out."), N_("%(n)s sessions have ended: their devices are out.")),
+    "gone": (N_("The session had ended already: its device is out."),) * 2,
     "disabled": (N_("The account is disabled, and out of every device."),) * 2,
     "enabled": (N_("The account may log in again."),) * 2,
     "unlocked": (N_("Tries, codes and cool-down of the number are forgotten."),) * 2,
     "operator_removed": (N_("Removed: logged out everywhere, and no passkey of theirs opens this any more."),) * 2,
     "operator_logged_out": (N_("Logged out there from the next request on."),) * 2,
     "key_removed": (N_("Removed: the key opens nothing any more."),) * 2,
+    "renamed": (N_("The person has the new name."),) * 2,
+    "number": (N_("The number is changed, and every device is out. The old number was not told."),) * 2,
+    "number_told": (N_("The number is changed, and every device is out. The old number was told."),) * 2,
 }
 
 

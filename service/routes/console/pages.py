@@ -87,10 +87,13 @@ def _common(request: Request) -> dict[str, Any]:
     }
 
 
-def _when(moment: datetime | float | None) -> str:
+def _when(moment: datetime | float | str | None) -> str:
     """A moment as people read it, UTC, to the second; a dash where there is none."""
     return _iso(moment).replace("T", " ").rstrip("Z") if moment else "–"  # noqa: RUF001
 
 
-def _iso(moment: datetime | float) -> str:
+def _iso(moment: datetime | float | str) -> str:
+    """A moment as the API tells it; it may be told so already."""
+    if isinstance(moment, str):
+        return moment
     return timestamp(moment.timestamp() if isinstance(moment, datetime) else moment)

@@ -11,7 +11,7 @@ document.addEventListener("keydown", (press) => {
 
 document.addEventListener("submit", (sent) => {
   const form = sent.target;
-  if (form.method !== "post") return;
+  if (form.method !== "post" || form.role === "search") return; // one may search again at once
   if (form.dataset.sent) {
     sent.preventDefault();
     sent.stopImmediatePropagation();
