@@ -12,7 +12,7 @@ from service.entities import Clock
 from service.errors import Forbidden, InvalidKey, InvalidRequest, NotFound, ServiceUnavailable
 from service.events import Event, Events
 from service.operator_sessions import LAZY, OperatorSessions
-from service.roles import LINK_LIFE, NAME, NAME_EXPECTED, Actor, Operator, Role
+from service.roles import LINK_LIFE, NAME, NAME_EXPECTED, NAME_TAKEN, Actor, Operator, Role
 from service.runtime.background import settled
 from service.stores.operator_links import OperatorLinks
 from service.stores.operators import KeyStore, OperatorStore
@@ -20,7 +20,6 @@ from service.stores.passkeys import PasskeyStore
 
 PREFIX = "latch_"  # of every key: who finds one in a repository or a log sees what it is
 KEY = re.compile(rf"{PREFIX}[A-Za-z0-9_-]{{43}}", re.ASCII)
-TAKEN = "is taken"
 
 log = logging.getLogger(__name__)
 
@@ -78,7 +77,7 @@ class Operators(_Register):
         Raises InvalidRequest where the name is none, or taken.
         """
         if not await self._store.add(named(name), role, self._now()):
-            raise InvalidRequest({"name": TAKEN})
+            raise InvalidRequest({"name": NAME_TAKEN})
         self._events.record(Event.OPERATOR_ADDED, reason=f"{name} {role.value}")
         try:
             return await self._new_link(name)
@@ -95,6 +94,18 @@ class Operators(_Register):
             raise NotFound(f"there is no {self.noun} {name}")
         await self._sessions.end_all(name)
         return await self._new_link(name)
+
+    async def first_link(self, name: str) -> str | None:
+        """The link of the first owner, who is added by this name; None where somebody has come in before.
+
+        A link that nobody has used is no reason to be shut out: the next time there is another.
+        """
+        known = await self.all()
+        if not known:
+            return await self.add(name, Role.OWNER)
+        [first, *others] = known
+        is_waiting = not others and first.role is Role.OWNER and first.last_used_at is None
+        return await self._new_link(first.name) if is_waiting else None
 
     async def has_link(self, name: str, secret: str) -> bool:
         """Whether the secret is that of the operator's link, which stays good."""
@@ -134,7 +145,7 @@ class Keys(_Register):
         """Make a key, and return it. Raises InvalidRequest where the name is none, or taken."""
         key = PREFIX + secrets.token_urlsafe(32)
         if not await self._keys.add_key(named(name), role, _digest(key), self._now()):
-            raise InvalidRequest({"name": TAKEN})
+            raise InvalidRequest({"name": NAME_TAKEN})
         self._events.record(Event.KEY_ADDED, reason=f"{name} {role.value}")
         return key
 

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 NAME = re.compile(r"[a-z][a-z0-9._-]{0,31}", re.ASCII)
 NAME_EXPECTED = "should be a lower-case letter, then up to 31 of a-z, 0-9, dot, hyphen and underscore"
+NAME_TAKEN = "is taken"
 LINK_LIFE = 600  # seconds for which the link is good that an operator enrols by
 
 

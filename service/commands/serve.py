@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from config import Settings, SettingsError
-from service.commands import check, migrate, server, signals
+from service.commands import check, first_operator, migrate, server, signals
 from service.commands.findings import Finding, Level
 from service.embedded.data_dir import folder_of_a_run
 from service.embedded.running import embedded_redis
@@ -38,7 +38,7 @@ def run(settings: Settings, _: Namespace) -> int:
 def _serve(listeners: server.Listeners, settings: Settings, folder: Path | None) -> bool:
     """Whether the service has ended because somebody stopped it."""
     try:
-        return _prepare(settings) and server.serve_on(listeners, settings, folder)
+        return _prepare(settings) and server.serve_on(listeners, settings, folder, first_operator.told(settings))
     except KeyboardInterrupt:
         log.info("stopped before it served")
         return True

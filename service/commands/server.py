@@ -115,8 +115,10 @@ def _refused(place: Place, error: OSError) -> SettingsError:
     return SettingsError(f"{place.settings}: cannot listen on {place.host}:{place.port}: {error.strerror}")
 
 
-def serve_on(listeners: Listeners, settings: Settings, folder: Path | None) -> bool:
+def serve_on(listeners: Listeners, settings: Settings, folder: Path | None, told: str = "") -> bool:
     """Serve until a signal; the next ones are ignored. False where it could not begin.
+
+    `told` is printed when it serves, after where it does.
 
     Raises SettingsError where somebody else has begun to listen meanwhile.
     """
@@ -125,7 +127,7 @@ def serve_on(listeners: Listeners, settings: Settings, folder: Path | None) -> b
         if listener and place:
             listen(listener, place)
     os.environ["SANIC_IGNORE_PRODUCTION_WARNING"] = "true"  # it would advise people at a terminal to serve with --debug
-    say_where = partial(print, _banner(settings), flush=True)
+    say_where = partial(print, _banner(settings) + told, flush=True)
     if folder is None or (settings.workers == 1 and listeners.private is None):
         http_server.run(built(PUBLIC, settings), listeners.public, stop_on_signals, say_where)
         return True
@@ -171,7 +173,7 @@ def _banner(settings: Settings) -> str:
     redis = (
         f"embedded, {settings.redis_socket}" if settings.redis_is_embedded else config.public(settings.redis_location)
     )
-    operators = f"\n  Operators {settings.console_address}/docs" if settings.admin_port else ""
+    operators = f"\n  Console   {settings.console_address}" if settings.admin_port else ""
     json = "-H 'Content-Type: application/json'"
     return f"""
 Latch listens on {address}

@@ -210,3 +210,15 @@ async def test_the_link_of_whoever_is_removed_is_deleted(console: Console, redis
     assert await redis.keys("operator:*") == []
     for name in ("ada", "Ada", "%2A"):
         assert error(await console.as_role(Role.OWNER, "POST", f"/operators/{name}/link")) == (404, "not_found")
+
+
+async def test_there_is_a_first_link_until_somebody_has_come_in(console: Console) -> None:
+    operators = console.app.ctx.operators
+    assert "#ada." in await operators.first_link("ada")
+    assert "#ada." in await operators.first_link("bob")
+    assert [(one.name, one.role) for one in await operators.all()] == [("ada", Role.OWNER)]
+    await operators.add("bob", Role.LOOK)
+    assert await operators.first_link("ada") is None
+    await operators.remove("bob")
+    await console.app.ctx.operator_sessions.begin("ada", None, Device("Firefox", "192.0.2.7"))
+    assert await operators.first_link("ada") is None

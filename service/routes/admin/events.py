@@ -33,7 +33,12 @@ async def find_events(request: Request) -> HTTPResponse:
 @events.get("/events.csv", ctx_role=Role.LOOK)
 @openapi.definition(**admin_documents.EVENTS_AS_CSV)
 async def events_as_csv(request: Request) -> HTTPResponse | None:
-    """The same events over all pages. One page is in memory at a time, and a client that hangs up ends the reading."""
+    """The same events over all pages."""
+    return await send_csv(request)
+
+
+async def send_csv(request: Request) -> HTTPResponse | None:
+    """Send what the filters ask for. One page is in memory at a time, and a client that hangs up ends the reading."""
     wanted, cursor = filters.event_filter(request)
     if request.method == "HEAD":  # sanic-ext's, which would have the events read for nobody
         return empty(OK, {**AS_FILE, "Content-Type": event_csv.TYPE})

@@ -20,6 +20,7 @@ from service.http.requests import Request
 from service.languages import N_, gettext
 from service.roles import Role
 from service.routes.admin import filters
+from service.routes.admin.events import send_csv
 from service.routes.console import event_words, moments
 from service.routes.console.pages import page, see_other
 
@@ -54,6 +55,12 @@ async def choose(request: Request) -> HTTPResponse:
     except InvalidRequest as error:
         problems = error.fields | problems
     return _page(request, asked, problems=problems) if problems else see_other(_address(asked))
+
+
+@events.get(f"{PATH}.csv", ctx_role=Role.LOOK)
+async def as_csv(request: Request) -> HTTPResponse | None:
+    """All of them for a spreadsheet, as the API has it."""
+    return await send_csv(request)
 
 
 def _page(

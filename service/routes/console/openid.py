@@ -5,7 +5,6 @@ from sanic import Blueprint, HTTPResponse
 from service.errors import NotFound
 from service.http.guards import changes_state
 from service.http.requests import Request, device
-from service.openid_logins import OpenIdLogins
 from service.routes.console.pages import own_path, page, see_other
 from service.routes.console.session_cookies import OPENID, ended, set_openid, set_session
 
@@ -15,7 +14,9 @@ openid = Blueprint("console_openid", url_prefix="/openid")
 @openid.get("/begin", ctx_open=True)
 async def begin(request: Request) -> HTTPResponse:
     """Send the browser to the provider. Raises NotFound where none is set up."""
-    begun = await _logins(request).begin()
+    if request.app.ctx.openid is None:
+        raise NotFound
+    begun = await request.app.ctx.openid.begin()
     return set_openid(see_other(begun.url), begun.cookie)
 
 
@@ -27,7 +28,9 @@ async def callback(request: Request) -> HTTPResponse:
     By a page rather than a redirect: a browser would not send a cookie that is `Strict` after one that began elsewhere.
     """
     sent = request.args
-    name, role = await _logins(request).finish(
+    if request.app.ctx.openid is None:
+        raise NotFound
+    name, role = await request.app.ctx.openid.finish(
         request.cookies.get(OPENID) or "", sent.get("state", ""), sent.get("code", ""), sent.get("error", "")
     )
     origin = device(request.raw, request.app.ctx.settings.trusted_proxies)
@@ -35,10 +38,3 @@ async def callback(request: Request) -> HTTPResponse:
     answer = page(request, "again.html", path_again=own_path("/"))
     answer.headers["referrer-policy"] = "no-referrer"  # the address holds what the provider gave
     return ended(set_session(answer, cookie), OPENID)
-
-
-def _logins(request: Request) -> OpenIdLogins:
-    found = request.app.ctx.openid
-    if found is None:
-        raise NotFound
-    return found

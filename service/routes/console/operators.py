@@ -11,8 +11,7 @@ from service.http.requests import Request
 from service.http.responses import CREATED
 from service.languages import N_, gettext
 from service.operator_entities import OperatorSession
-from service.operators import TAKEN
-from service.roles import LINK_LIFE, NAME_EXPECTED, Operator, Role
+from service.roles import LINK_LIFE, NAME_EXPECTED, NAME_TAKEN, Operator, Role
 from service.routes.admin import payloads
 from service.routes.console.pages import page, see_other
 
@@ -20,7 +19,7 @@ operators = Blueprint("console_operators", url_prefix="/operators")
 
 PROBLEMS = {
     NAME_EXPECTED: N_("should be a lower-case letter, then up to 31 of a-z, 0-9, dot, hyphen and underscore"),
-    TAKEN: N_("is taken"),
+    NAME_TAKEN: N_("is taken"),
 }
 
 

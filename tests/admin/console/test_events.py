@@ -137,3 +137,11 @@ async def test_a_poll_gets_the_list_alone(looker: Visitor, written: None) -> Non
 async def test_events_are_read_in_chinese(looker: Visitor, written: None) -> None:
     page = await looker.shown(PAST, **{"Accept-Language": "zh-CN"})
     assert "2026-01-01 00:03:20" in page
+
+
+async def test_the_events_that_are_shown_are_had_as_csv(looker: Visitor) -> None:
+    assert 'href="/events.csv?kind=operator_login"' in (await looker.get("/events?kind=operator_login")).text
+    response = await looker.get("/events.csv?kind=operator_login")
+    assert response.status_code == 200
+    assert response.headers["content-disposition"] == 'attachment; filename="latch-events.csv"'
+    assert response.text.startswith("id,at,kind,")

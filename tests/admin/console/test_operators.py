@@ -33,10 +33,12 @@ async def test_a_name_that_cannot_be_is_told_beside_what_was_typed(owner: Visito
     assert "<script>alert" not in response.text
 
 
-async def test_a_new_link_is_made_for_a_lost_passkey(owner: Visitor) -> None:
-    response = await owner.post("/operators/owner/link")
+async def test_a_new_link_is_made_for_a_lost_passkey_and_logs_out(owner: Visitor, log_in: LogIn) -> None:
+    looker = await log_in(Role.LOOK)
+    response = await owner.post("/operators/look/link")
     assert response.status_code == 201
-    assert "enrol#owner." in response.text
+    assert "enrol#look." in response.text
+    assert (await looker.get("/")).status_code == 303
     assert (await owner.post("/operators/nobody/link")).status_code == 404
 
 
