@@ -90,10 +90,14 @@ class Operators(_Register):
 
         It is asked for where the passkey is lost: sessions end now, and the passkey when the new one is stored.
         """
-        if not (NAME.fullmatch(name) and await self._store.has(name)):
-            raise NotFound(f"there is no {self.noun} {name}")
+        await self.check(name)
         await self._sessions.end_all(name)
         return await self._new_link(name)
+
+    async def check(self, name: str) -> None:
+        """Return if there is one of this name. Raises NotFound."""
+        if not (NAME.fullmatch(name) and await self._store.has(name)):
+            raise NotFound(f"there is no {self.noun} {name}")
 
     async def first_link(self, name: str) -> str | None:
         """The link of the first owner, who is added by this name; None where somebody has come in before.

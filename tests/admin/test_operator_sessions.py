@@ -192,6 +192,38 @@ async def test_sessions_are_listed_the_newest_first_and_ended_one_by_one_and_all
     ]
 
 
+async def test_an_owner_lists_and_ends_sessions_by_the_api(console: Console, sessions: OperatorSessions) -> None:
+    async def ask(method: str, path: str) -> tuple[int, Any]:
+        answer = await console.as_role(Role.OWNER, method, f"/operators/{path}")
+        return answer.status_code, answer.json()["data"] if answer.status_code == 200 else None
+
+    cookies = [await sessions.begin("ada", None, LAPTOP) for _ in range(2)]
+    by_address = await sessions.begin("ada@example.com", Role.LOOK, PHONE)
+    status, data = await ask("GET", "ada/sessions")
+    first, second = (cookie.split(".")[1] for cookie in cookies)
+    assert (status, {one["id"] for one in data["sessions"]}) == (200, {first, second})
+    assert data["sessions"][0] | {"id": ""} == {
+        "id": "",
+        "role": "act",
+        "device": LAPTOP.name,
+        "ip": LAPTOP.ip,
+        "created_at": "2026-01-01T00:00:00Z",
+        "used_at": "2026-01-01T00:00:00Z",
+        "expires_at": "2026-01-01T00:30:00Z",
+    }
+    assert [(await ask("DELETE", f"ada/sessions/{first}"))[0] for _ in range(2)] == [204, 404]
+    assert [await is_live(sessions, cookie) for cookie in cookies] == [False, True]
+    assert await ask("DELETE", "ada/sessions") == (200, {"ended": 1})
+    [one] = (await ask("GET", "ada%40example.com/sessions"))[1]["sessions"]
+    assert (one["role"], one["device"]) == ("look", PHONE.name)
+    assert await ask("DELETE", "ada%40example.com/sessions") == (200, {"ended": 1})
+    assert not await is_live(sessions, by_address)
+    assert await ask("GET", "ada/sessions") == (200, {"sessions": []})
+    assert await ask("DELETE", "ada/sessions") == (200, {"ended": 0})
+    for name in ("nobody", "ada%40example.com", "%2A"):
+        assert [await ask(method, f"{name}/sessions") for method in ("GET", "DELETE")] == [(404, None)] * 2
+
+
 async def test_whoever_is_removed_has_no_session_not_even_when_the_name_is_given_out_again(
     sessions: OperatorSessions, database: Any, clock: Clock, console: Console
 ) -> None:

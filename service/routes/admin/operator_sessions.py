@@ -20,6 +20,8 @@ operator_sessions = Blueprint("operator_sessions", url_prefix=f"{PATH}/operators
 async def list_sessions(request: Request, name: str) -> HTTPResponse:
     """The live ones, the newest log-in first."""
     found = await request.app.ctx.operator_sessions.all(unquote(name))
+    if not found:
+        await request.app.ctx.operators.check(unquote(name))
     return ok({"sessions": [described_session(session) for session in found]})
 
 
@@ -28,7 +30,10 @@ async def list_sessions(request: Request, name: str) -> HTTPResponse:
 @changes_state
 async def end_sessions(request: Request, name: str) -> HTTPResponse:
     """End all of them."""
-    return ok({"ended": len(await request.app.ctx.operator_sessions.end_all(unquote(name)))})
+    ended = await request.app.ctx.operator_sessions.end_all(unquote(name))
+    if not ended:
+        await request.app.ctx.operators.check(unquote(name))
+    return ok({"ended": len(ended)})
 
 
 @operator_sessions.delete("/<session_id>", ctx_role=Role.OWNER)

@@ -22,9 +22,10 @@ _SESSION = record(
 LIST_SESSIONS = told(
     "operators",
     "List an operator's sessions",
-    "The live ones at the console, the newest log-in first; `used_at` is good to the minute. None of whoever is no "
-    "operator. For owners.",
+    "The live ones at the console, the newest log-in first; `used_at` is good to the minute. Whoever comes by the "
+    "OpenID provider is found, by the address, while there is a session. For owners.",
     success({"sessions": {"type": "array", "items": _SESSION}}, "the sessions"),
+    (NotFound,),
     path=(_NAME_OF,),
 )
 END_SESSIONS = told(
@@ -32,6 +33,7 @@ END_SESSIONS = told(
     "End all of an operator's sessions",
     "At the next request. The passkey stays good. For owners.",
     success({"ended": count(2)}, "how many there were"),
+    (NotFound,),
     path=(_NAME_OF,),
 )
 END_SESSION = told(
