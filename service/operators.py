@@ -108,8 +108,9 @@ class Operators(_Register):
         if not known:
             return await self.add(name, Role.OWNER)
         [first, *others] = known
-        is_waiting = not others and first.role is Role.OWNER and first.last_used_at is None
-        return await self._new_link(first.name) if is_waiting else None
+        if others or first.role is not Role.OWNER or first.last_used_at or await self._passkeys.ids_of(first.name):
+            return None
+        return await self._new_link(first.name)
 
     async def has_link(self, name: str, secret: str) -> bool:
         """Whether the secret is that of the operator's link, which stays good."""

@@ -2,6 +2,7 @@
 
 from sanic_ext import openapi as documents
 
+from service.http.requests import App
 from service.routes.console.events import events
 from service.routes.console.find import find
 from service.routes.console.language import language
@@ -16,10 +17,8 @@ from service.routes.console.static import static
 BLUEPRINTS = (find, person, person_acts, events, revocations, operators, log_in, openid, language, static)
 
 
-def hide() -> None:
-    """Leave the pages out of the API's description."""
+def register(app: App) -> None:
+    """Add the pages to the app, and leave them out of the API's description."""
+    app.blueprint(BLUEPRINTS)
     for blueprint in BLUEPRINTS:
         documents.exclude(bp=blueprint)
-
-
-hide()

@@ -9,6 +9,7 @@ from sanic import HTTPResponse
 from service.errors import NotLoggedIn
 from service.http.console import is_page
 from service.http.errors import STATUS, EnvelopeErrorHandler
+from service.http.operators import MISDIRECTED
 from service.http.requests import Request
 from service.http.responses import JSON
 from service.languages import N_, gettext
@@ -39,7 +40,8 @@ class PageErrorHandler(EnvelopeErrorHandler):
     def default(self, request: Request, exception: Exception) -> HTTPResponse:  # type: ignore[override]
         """Answer whatever was raised."""
         answer = super().default(request, exception)
-        if not is_page(request) or request.raw.head.header(b"content-type").startswith(JSON):
+        is_data = request.raw.head.header(b"content-type").startswith(JSON)
+        if is_data or answer.status == MISDIRECTED or not is_page(request):  # under another name there are no pages
             return answer
         if isinstance(exception, NotLoggedIn):
             return _to_the_log_in(request)
