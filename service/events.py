@@ -19,6 +19,8 @@ ACTOR: ContextVar[Actor | None] = ContextVar("actor", default=None)  # the opera
 class Event(StrEnum):
     """A security event. The value is its name in the log."""
 
+    __hash__ = str.__hash__  # Enum's own is Python, and each follower looks an event up
+
     CODE_SENT = "code_sent"
     CODE_REFUSED = "code_refused"
     LIMIT_HIT = "limit_hit"
@@ -56,6 +58,8 @@ class Event(StrEnum):
 
 class Attempt(StrEnum):
     """What is tried. Its reason is its outcome, one of OUTCOMES."""
+
+    __hash__ = str.__hash__
 
     LOGIN = "login_attempt"
     REFRESH = "refresh_attempt"

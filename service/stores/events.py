@@ -18,9 +18,8 @@ from service.stores.event_rows import (
     clean,
     event_of,
     insertion,
+    moment_at,
     moment_in,
-    moment_of,
-    row_of,
     span,
     text_of,
 )
@@ -61,14 +60,13 @@ class EventStore:
 
     async def add(self, events: Sequence[NewEvent]) -> None:
         """Write up to MOST events with one statement: all of them or none. Raises ServiceUnavailable."""
-        rows = [row_of(event) for event in events]
-        await self._database.rows(*insertion(rows, postgres=self._database.is_postgres))
+        await self._database.rows(*insertion(events, postgres=self._database.is_postgres))
         await self.scrub_written(events)
 
     async def has(self, event: NewEvent) -> bool:
         """Whether an event has been written: one whose statement was cut off may have been, with all of its batch."""
         statement = f"SELECT 1 FROM events WHERE at = {self._mark(1)} AND kind = {self._mark(2)}"
-        values: list[object] = [self._moment(moment_of(event)), event.kind]
+        values: list[object] = [self._moment(moment_at(event.at)), event.kind]
         for name in ("session_id", "request_id"):
             if (value := getattr(event, name)) is not None:
                 values.append(clean(value, LENGTHS[name]))
@@ -167,7 +165,7 @@ class EventStore:
         statement = SCRUB.format(alias=self._mark(1), ids=which)
         for event in events:
             if event.mobile and event.user_id is None:
-                name, at = self._name_of(event.mobile), moment_of(event)
+                name, at = self._name_of(event.mobile), moment_at(event.at)
                 values = [self._moment(at), event.kind, mobiles.mask(event.mobile)]
                 for alias in [alias for number, until, alias in erased if number == name and at <= until][:1]:
                     await self._database.rows(statement, [alias, *values])

@@ -1,5 +1,6 @@
 """EventStore on SQLite and on PostgreSQL: written once, found in the order of time by an index, anonymised, swept."""
 
+import random
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -7,7 +8,7 @@ import pytest
 
 from service.audit_events import AuditEvent, EventFilter, NewEvent
 from service.stores.database import Database
-from service.stores.event_rows import MOST
+from service.stores.event_rows import MOST, text_at
 from service.stores.events import REMEMBERED, EventStore, Place
 from service.stores.users import UserStore
 
@@ -268,3 +269,13 @@ async def test_whose_a_session_is_is_answered_by_its_index(url: str, database: D
     await EventStore(explained).user_of_session("9f86d081884c7d65")
     assert "events_session" in explained.plan
     await explained.close()
+
+
+def test_a_moment_is_written_as_a_datetime_of_it_would_be() -> None:
+    chosen = random.Random(7)
+    moments = [0.0, 1.0, 1.5, 0.9999995, 0.9999994, 1.0000005, 1.0000015, 1_785_000_000.9999996, 1_785_000_000.000001]
+    moments += [chosen.uniform(0, 4e9) for _ in range(5_000)] + [
+        chosen.randrange(10**9) + 0.0000005 for _ in range(500)
+    ]
+    for at in moments:
+        assert text_at(at) == datetime.fromtimestamp(at, UTC).isoformat(" ")
