@@ -57,6 +57,12 @@ def _flat(node: nodes.Node, passed_on: list[str]) -> Iterator[str]:
         yield node.data
     elif isinstance(node, nodes.Expr):
         passed_on += _literals(node)
+    elif isinstance(node, nodes.CallBlock):  # all that the macros here take so are attributes
+        passed_on += _literals(node.call)
+        yield "<input "
+        for child in node.body:
+            yield from _flat(child, passed_on)
+        yield ">"
     else:
         for child in node.iter_child_nodes():
             if isinstance(node, nodes.Output) and not isinstance(child, nodes.TemplateData):
