@@ -66,10 +66,11 @@ class OperatorSessions:
         self._events.record(Event.OPERATOR_LOGIN, session_id=cookie.session_id, reason=name, device=device.name)
         return _written(cookie)
 
-    async def identify(self, value: str) -> OperatorSession:
+    async def identify(self, value: str, *, prolong: bool = True) -> OperatorSession:
         """Whose session the cookie's value is of: one round trip to Redis, and one statement where there is a row.
 
-        Raises NotLoggedIn for what is no value of ours, a wrong secret, and a session that is over.
+        `prolong` is False for what a page asks by itself, which is no use of the session. Raises NotLoggedIn for what
+        is no value of ours, a wrong secret, and a session that is over.
         """
         cookie = _read(value)
         record = await self._found(cookie) if cookie else None
@@ -77,7 +78,7 @@ class OperatorSessions:
         if not (cookie and record and session):
             raise NotLoggedIn
         now = self._clock()
-        if now - record.used_at >= LAZY:
+        if prolong and now - record.used_at >= LAZY:
             record = record._replace(used_at=now)
             await self._keep(cookie, record)
         csrf = hmac.new(cookie.secret.encode(), b"csrf", hashlib.sha256).hexdigest()

@@ -14,6 +14,7 @@ from service.roles import Actor
 
 COOKIE = "__Host-latch"
 CSRF_FIELD, CSRF_HEADER, REASON_FIELD = "csrf", "x-csrf-token", "reason"
+POLL_HEADER = b"x-poll"  # `console.js` puts it on what no key and no pointer has asked for
 NOT_PAGES = ("/admin/", "/docs")  # what these begin with is no page, nor is what is in SPARED
 SAFE = ("GET", "HEAD", "OPTIONS")
 
@@ -34,7 +35,8 @@ async def visitor(request: Request, said: Any) -> Actor | None:
     if getattr(said, "open", False):
         return None
     sessions = request.app.ctx.operator_sessions
-    session = await sessions.identify(request.cookies.get(COOKIE) or "")
+    by_itself = bool(request.raw.head.header(POLL_HEADER))
+    session = await sessions.identify(request.cookies.get(COOKIE) or "", prolong=not by_itself)
     request.ctx.operator = session
     if acts and not _is_ours(request, session.csrf):
         raise Forbidden

@@ -11,6 +11,7 @@ from service.errors import InvalidRequest, MobileTaken, NotFound, ServiceUnavail
 from service.http.console import field
 from service.http.errors import STATUS
 from service.http.guards import changes_state
+from service.http.operators import REASON, needs_reason
 from service.http.requests import Request
 from service.languages import N_, gettext
 from service.roles import Role
@@ -22,6 +23,7 @@ from service.routes.console.person import Person, find_person
 NUMBER_EXPECTED = N_("This is not a mobile number: 1, then 3 to 9, then nine more digits.")
 SAME_NUMBER = N_("The person has this number already.")
 NAME_EXPECTED = N_("A name has 1 to 64 characters to be seen, without control characters.")
+REASON_EXPECTED = N_("Please say why: this is not done without a reason.")
 ID_EXPECTED = N_("This is not the id of the person.")
 
 person_acts = Blueprint("console_person_acts", url_prefix="/people/<user_id>")
@@ -137,13 +139,15 @@ def offer(act: Act) -> None:
     async def do(request: Request, user_id: str, **_: str) -> HTTPResponse | None:
         person = await _subject(request, act, user_id)  # before anything is done, since it is shown after a failure
         try:
+            if act.needs_reason:
+                needs_reason()
             return await act.do(request, person)
         except REFUSALS as error:
             return _asked(request, act, person, error)
 
     handler = changes_state(do) if act.changes else do
     person_acts.add_route(ask, act.path, ["GET"], name=f"ask_{act.name}", ctx_role=Role.ACT)
-    person_acts.add_route(handler, act.path, ["POST"], name=act.name, ctx_role=Role.ACT, ctx_reason=act.needs_reason)
+    person_acts.add_route(handler, act.path, ["POST"], name=act.name, ctx_role=Role.ACT)
 
 
 for one in ACTS:
@@ -166,7 +170,9 @@ def _user(person: Person) -> User:
 
 def _asked(request: Request, act: Act, person: Person, error: Refusal | None = None) -> HTTPResponse:
     """The page of an act; after it was refused, with why, and with what was typed."""
-    fields = error.fields if isinstance(error, InvalidRequest) else {}
+    fields = dict(error.fields) if isinstance(error, InvalidRequest) else {}
+    if fields.pop(REASON, ""):  # named like the header of the API
+        fields["reason"] = REASON_EXPECTED
     return page(
         request,
         f"acts/{act.name}.html",

@@ -1,4 +1,5 @@
-// What pages do besides: a press on "/" goes to the box, and what is pressed twice is sent once.
+// What pages do besides: a press on "/" goes to the box, what is pressed twice is sent once, and what a page asks by
+// itself says so, for else a page that is left open would keep its session from ending.
 "use strict";
 
 document.addEventListener("keydown", (press) => {
@@ -20,3 +21,7 @@ document.addEventListener("submit", (sent) => {
   form.dataset.sent = "yes";
   setTimeout(() => delete form.dataset.sent, 5000); // an answer that does not come keeps nobody from trying again
 }, true);
+
+document.addEventListener("htmx:configRequest", (asking) => {
+  if (!asking.detail.triggeringEvent) asking.detail.headers["X-Poll"] = "1";
+});
