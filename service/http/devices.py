@@ -39,7 +39,7 @@ def load() -> None:
 
 def readable(given: str) -> str:
     """A header's text that people are to read: decoded, and without what could not be stored and shown anywhere."""
-    return _printable(_decoded(given))
+    return printable(_decoded(given))
 
 
 def _decoded(given: str) -> str:
@@ -73,7 +73,8 @@ def _harmony(user_agent: str) -> str:
     return f"HarmonyOS {kind if kind.isupper() else kind.lower()}".strip()
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
+    """The text without what could not be stored and shown anywhere, and without blanks around it."""
     if text.isascii() and text.isprintable():
         return text.strip()
     readable = text.encode(errors="surrogateescape").decode(errors="replace")

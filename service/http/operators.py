@@ -71,7 +71,7 @@ async def admit(request: Request) -> None:
     actor = await (console.visitor(request, said) if is_page(request) else _actor(request))
     if actor is None:
         return
-    ACTOR.set(actor)
+    ACTOR.set(actor._replace(remark=devices.printable(actor.remark)[:REMARK_LENGTH]))
     request.ctx.client = actor.name  # for the log
     needed = getattr(said, "role", Role.OWNER)
     if not actor.role.reaches(needed):
@@ -96,8 +96,7 @@ async def _actor(request: Request) -> Actor:
     if key is None:
         raise InvalidKey(sent=False)
     actor = await request.app.ctx.keys.identify(key)
-    remark = devices.readable(request.raw.head.header(REASON.lower().encode()))[:REMARK_LENGTH]
-    return actor._replace(remark=remark)
+    return actor._replace(remark=devices.readable(request.raw.head.header(REASON.lower().encode())))
 
 
 def needs_reason() -> None:
