@@ -59,7 +59,7 @@ async def test_what_is_wrong_stands_before_all_else(looker: Visitor, connection:
 @pytest.mark.slow
 async def test_it_is_renewed_by_a_part_and_stands_still_when_asked_to(looker: Visitor) -> None:
     whole, part, still = (await looker.get("/now"), await looker.get("/now", **PART), await looker.get("/now?still=1"))
-    assert 'hx-trigger="every 5s, fresh"' in whole.text
+    assert 'data-poll hx-get="/now" hx-trigger="every 5s"' in whole.text
     assert "<html" not in part.text
     assert "<h1>" not in part.text
     assert "What works" in part.text
