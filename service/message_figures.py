@@ -3,6 +3,7 @@
 import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 from config import Settings
 from service.activity import SMS, Minute, Moment, SenderState
@@ -23,6 +24,17 @@ WORST = 50  # prefixes that are told one by one
 # Codes asked for within a day before a prefix is told by itself: with fewer, its digits and the masked number of an
 # event at the same time would tell the whole number.
 LEAST = 10
+FRESH = 5.0  # seconds for which the tables of codes are kept: workers write no more often
+
+
+class _Tables(NamedTuple):
+    """The tables of codes as they were read, what they add up to, and their worst prefixes, WORST at most."""
+
+    at: float
+    hour: CodeTable
+    day: CodeTable
+    whole: tuple[CodeCounts, CodeCounts]
+    worst: Sequence[str]
 
 
 class MessageFigures:
@@ -43,6 +55,7 @@ class MessageFigures:
         self._store = store
         self._conversions = conversions
         self._clock = clock
+        self._tables: _Tables | None = None
 
     async def look(self) -> MessagePicture:
         """What becomes of messages and codes."""
@@ -58,18 +71,26 @@ class MessageFigures:
         return MessagePicture(senders, codes)
 
     async def codes(self, most: int = WORST) -> CodePicture:
-        """Codes by prefix, the worst first, at most so many."""
+        """Codes by prefix, the worst first, at most so many, of WORST."""
         now = self._clock()
-        hour, day = await settled(self._store.codes_of_hour(now), self._store.codes_of_day(now))
-        prefixes = _worst(hour, day, most)
+        _, hour, day, whole_of, worst = await self._read(now)
+        prefixes = worst[:most]
         overall, *own = await settled(*(self._conversions.minutes(which) for which in (ALL, *prefixes)))
         minute = math.floor(now / MINUTE)
         judged = {
             prefix: self._rule.judge(minutes, overall, minute) for prefix, minutes in zip(prefixes, own, strict=True)
         }
         told = {prefix: _figures(prefix, hour, day, judged[prefix]) for prefix in _held_first(judged)}
-        whole = CodeFigures(hour.total, day.total, self._rule.judge_all(overall, minute))
+        whole = CodeFigures(*whole_of, self._rule.judge_all(overall, minute))
         return CodePicture(self._rule, self._asks_captcha, whole, told, _without(whole, told))
+
+    async def _read(self, now: float) -> _Tables:
+        """The tables, no older than FRESH. There may be thousands of prefixes, and screens ask again and again."""
+        kept = self._tables
+        if kept is None or not 0 <= now - kept.at < FRESH:
+            hour, day = await settled(self._store.codes_of_hour(now), self._store.codes_of_day(now))
+            kept = self._tables = _Tables(now, hour, day, (hour.total, day.total), _worst(hour, day))
+        return kept
 
 
 def sender_states(names: Sequence[str], minutes: Sequence[Minute], last: Mapping[str, Moment]) -> Iterator[SenderState]:
@@ -90,7 +111,7 @@ def _tries(name: str, counts: Mapping[str, int]) -> Tries:
     return Tries(sent, failed, refused, {step: times for step, times in by_step.items() if times})
 
 
-def _worst(hour: CodeTable, day: CodeTable, most: int) -> list[str]:
+def _worst(hour: CodeTable, day: CodeTable) -> list[str]:
     """The prefixes with the most codes that were not used; of those that are alike the most asked for."""
     nothing = CodeCounts()
 
@@ -99,7 +120,7 @@ def _worst(hour: CodeTable, day: CodeTable, most: int) -> list[str]:
         return of_hour.unused, of_hour.asked, of_day.unused, of_day.asked
 
     often = [prefix for prefix, counts in day.prefixes.items() if counts.asked >= LEAST]
-    return sorted(often, key=badness, reverse=True)[:most]
+    return sorted(often, key=badness, reverse=True)[:WORST]
 
 
 def _held_first(judged: Mapping[str, Judgement]) -> list[str]:

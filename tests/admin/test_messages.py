@@ -1,5 +1,6 @@
 """`/admin/v1/messages`: what becomes of messages and codes, and what the guard does; also as `now` tells it."""
 
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from service.message_counts import CodeCounts
 from service.roles import Role
 from service.stores.activity import ActivityStore
 from service.stores.conversions import ConversionStore
-from service.stores.message_figures import MessageFigureStore
+from service.stores.message_figures import HOURS, TENS, MessageFigureStore
 from service.stores.redis.connection import Connection
 from tests.admin.conftest import Console, StartConsole
 from tests.api.test_limits import number, wait_of
@@ -149,6 +150,30 @@ async def test_of_very_many_prefixes_fifty_are_told_and_now_tells_five(
     in_short = response.json()["data"]["codes"]
     assert in_short["prefixes"] == found["prefixes"][:5]
     assert (in_short["guard"], in_short["overall"]) == (found["guard"], found["overall"])
+
+
+async def test_within_five_seconds_the_tables_of_codes_are_read_once(
+    connection: Connection, start_console: StartConsole, clock: Clock
+) -> None:
+    store = MessageFigureStore(connection)
+    await store.add({}, {WALKED: CodeCounts(10, 10)}, clock())
+    console = await start_console()
+
+    async def reads_for(look: Callable[[Console], Awaitable[Any]]) -> tuple[int, Any]:
+        before = (await connection.redis.info("commandstats"))["cmdstat_hgetall"]["calls"]
+        found = await look(console)
+        return (await connection.redis.info("commandstats"))["cmdstat_hgetall"]["calls"] - before, found
+
+    first, _ = await reads_for(messages)
+    await store.add({}, {WALKED: CodeCounts(5, 5)}, clock())
+    clock.wait(4.9)
+    second, found = await reads_for(messages)
+    assert first - second == TENS + 1 + HOURS + 1
+    assert found["overall"]["last_day"]["asked"] == 10
+    clock.wait(0.1)
+    third, found = await reads_for(messages)
+    assert third == first
+    assert found["overall"]["last_day"]["asked"] == 15
 
 
 async def test_a_redis_that_is_away_is_503(start_console: StartConsole, unused_port: int) -> None:

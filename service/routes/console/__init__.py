@@ -7,6 +7,8 @@ from service.routes.console.events import events
 from service.routes.console.find import find
 from service.routes.console.language import language
 from service.routes.console.log_in import log_in
+from service.routes.console.messages import messages
+from service.routes.console.now import now
 from service.routes.console.openid import openid
 from service.routes.console.operators import operators
 from service.routes.console.person import person
@@ -14,7 +16,20 @@ from service.routes.console.person_acts import person_acts
 from service.routes.console.revocations import revocations
 from service.routes.console.static import static
 
-BLUEPRINTS = (find, person, person_acts, events, revocations, operators, log_in, openid, language, static)
+BLUEPRINTS = (
+    find,
+    now,
+    messages,
+    person,
+    person_acts,
+    events,
+    revocations,
+    operators,
+    log_in,
+    openid,
+    language,
+    static,
+)
 
 
 def register(app: App) -> None:
