@@ -30,6 +30,7 @@ WORDS: dict[str, str] = {
     Event.OPERATOR_REMOVED: N_("Operator removed"),
     Event.OPERATOR_LINKED: N_("Operator given a new link"),
     Event.OPERATOR_REFUSED: N_("Operator refused"),
+    Event.OPERATOR_ENROLLED: N_("Passkey enrolled"),
     Event.OPERATOR_LOGIN: N_("Operator logged in"),
     Event.OPERATOR_LOGOUT: N_("Operator logged out"),
     Event.OPERATOR_SESSION_ENDED: N_("Operator's session ended"),
