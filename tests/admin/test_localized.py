@@ -15,6 +15,8 @@ from service.languages import LANGUAGE, Language
 from tests.admin.conftest import Console, StartConsole
 from tests.texts import compiled
 
+pytestmark = pytest.mark.slow
+
 ENGLISH, CHINESE = Language
 
 

@@ -34,6 +34,8 @@ from tests.admin.conftest import StartConsole
 from tests.conftest import Clock
 from tests.openid_provider import CLIENT, KID, SECRET, OpenIdServer, Reply, running, signing_key
 
+pytestmark = pytest.mark.slow
+
 CALLBACK = "http://localhost:8001/openid/callback"
 RULES = "ada@example.com=act,@example.com=look,group:chiefs=owner"
 DISCOVERY, KEYS, TOKEN, USERINFO = "/.well-known/openid-configuration", "/keys", "/token", "/me"

@@ -16,6 +16,8 @@ from tests.authenticator import PRESENT, Authenticator, encoded
 from tests.client import MOBILE
 from tests.conftest import LIMITS, Clock, Start
 
+pytestmark = pytest.mark.slow
+
 IP = "203.0.113.7"
 LAPTOP = Device("Firefox on Linux", IP)
 

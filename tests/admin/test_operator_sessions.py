@@ -13,6 +13,8 @@ from service.roles import Role
 from tests.admin.conftest import Console, StartConsole
 from tests.conftest import Clock
 
+pytestmark = pytest.mark.slow
+
 LAPTOP = Device("Firefox on Linux", "203.0.113.7")
 PHONE = Device("Safari on iPhone", "203.0.113.8")
 MINUTE, HOUR = 60, 3600

@@ -11,6 +11,8 @@ from service.stores.database import Database
 from service.stores.operators import OperatorStore
 from service.stores.passkeys import PasskeyStore
 
+pytestmark = pytest.mark.slow
+
 NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
 LATER = NOW + timedelta(seconds=1.5)
 ADA = Passkey("ada", "QUJD", "key", 1)

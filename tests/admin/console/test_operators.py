@@ -6,6 +6,8 @@ from service.entities import Device
 from service.roles import Role
 from tests.admin.console.conftest import LogIn, Visitor, text_of
 
+pytestmark = pytest.mark.slow
+
 
 async def test_an_owner_adds_a_person_and_sees_the_link_once(owner: Visitor) -> None:
     response = await owner.post("/operators", {"kind": "operator", "name": "ada", "role": "act", "reason": "new shift"})
