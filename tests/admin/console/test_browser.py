@@ -15,7 +15,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 from service.http.console import COOKIE
 from tests.browser import chromium, needs_chromium
 from tests.client import bearer
-from tests.processes import PATIENCE, Service, free_port, run
+from tests.processes import Service, free_port, run
 
 pytestmark = [pytest.mark.slow, needs_chromium]
 
