@@ -1,6 +1,6 @@
 """The typed attributes of `app.ctx`: what a route may use."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from config import Settings
 from service.accounts import Accounts
@@ -17,8 +17,6 @@ from service.message_figures import MessageFigures
 from service.now import Now
 from service.numbers import Numbers
 from service.observability.telemetry import Telemetry
-from service.openid_logins import OpenIdLogins
-from service.operator_logins import OperatorLogins
 from service.operator_sessions import OperatorSessions
 from service.operators import Keys, Operators
 from service.people import People
@@ -30,6 +28,10 @@ from service.runtime.periodic import Periodic
 from service.sessions import Sessions
 from service.trail import Trail
 from service.users import Users
+
+if TYPE_CHECKING:  # their libraries take long to import, and workers need none of them
+    from service.openid_logins import OpenIdLogins
+    from service.operator_logins import OperatorLogins
 
 
 class Context:
@@ -54,9 +56,9 @@ class Context:
     message_figures: MessageFigures  # on the private listener alone
     numbers: Numbers  # on the private listener alone
     now: Now  # on the private listener alone
-    openid: OpenIdLogins | None  # on the private listener alone; None: there is no provider
+    openid: "OpenIdLogins | None"  # on the private listener alone; None: there is no provider
     operators: Operators
-    operator_logins: OperatorLogins  # on the private listener alone
+    operator_logins: "OperatorLogins"  # on the private listener alone
     operator_sessions: OperatorSessions  # on the private listener alone
     people: People
     personal_data: PersonalData  # on the private listener alone

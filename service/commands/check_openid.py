@@ -1,7 +1,6 @@
 """What `check` says of the OpenID provider: is what it publishes there, and that of OIDC_ISSUER."""
 
 from config import Settings
-from service.authenticators.discovery import Fault, Web, discover
 from service.commands.findings import Finding, Level
 
 
@@ -9,6 +8,8 @@ async def of_openid(settings: Settings) -> list[Finding]:
     """What there is to say of it, in one line; nothing where none is set. Without it, passkeys are left."""
     if not settings.oidc_issuer:
         return []
+    from service.authenticators.discovery import Fault, Web, discover  # noqa: PLC0415 - a quarter of a second
+
     place = f"OpenID provider at {settings.oidc_issuer}"
     web = Web()
     try:
