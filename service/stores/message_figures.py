@@ -4,13 +4,14 @@
     active:{all}:codes:10m:<n>  codes of ten minutes by prefix: a hash of "<asked> <sent> <used>"
     active:{all}:codes:1h:<n>   the same of one hour
 
-Each ends by itself, and holds MOST prefixes: what walks through more leaves those that are most asked for.
+Each ends by itself, and holds MOST prefixes: what walks through more leaves those that are most asked for. Tables whose
+time has long been over are added up once, and not read again.
 """
 
 import heapq
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from redis.exceptions import ResponseError
 
@@ -24,10 +25,13 @@ from service.stores.redis.scripts import Script
 COUNT = Script("count_prefixes", repeatable=False)  # a second run would count twice
 TEN_MINUTES, HOUR = 600, 3600  # seconds
 TENS, HOURS = 6, 24  # that are looked back on, besides the one that goes on
+GROWING = 2  # of the newest tables, to which workers may still add: they are some seconds late
 MOST = 300  # prefixes in each
 AT_ONCE = 100  # prefixes in one script: others wait some tenths of a millisecond for it
 REST = "rest"
 PARTS, LONGEST = len(CodeCounts._fields), 15  # of a value, and digits of each
+
+Sums = dict[str, CodeCounts]  # by prefix, and REST
 
 
 class MessageFigureStore:
@@ -35,6 +39,7 @@ class MessageFigureStore:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+        self._closed: dict[str, tuple[Sequence[str], Sums]] = {}  # keys, and their sums
 
     async def add(self, counts: Mapping[str, int], codes: Mapping[str, CodeCounts], now: float) -> None:
         """Add to the messages of this hour, of `counts` those that are of messages, and to the codes by prefix."""
@@ -59,12 +64,12 @@ class MessageFigureStore:
     async def codes_of_hour(self, now: float) -> CodeTable:
         """Codes of the last hour by prefix, from whole ten minutes on."""
         last = math.floor(now / TEN_MINUTES)
-        return await self._table(_tens(last - n) for n in range(TENS + 1))
+        return await self._table("tens", [_tens(last - n) for n in range(TENS + 1)])
 
     async def codes_of_day(self, now: float) -> CodeTable:
         """Codes of the last day by prefix, from a whole hour on."""
         last = math.floor(now / HOUR)
-        return await self._table(_hours(last - n) for n in range(HOURS + 1))
+        return await self._table("hours", [_hours(last - n) for n in range(HOURS + 1)])
 
     async def _add_messages(self, key: str, counts: Mapping[str, int]) -> None:
         try:
@@ -79,7 +84,20 @@ class MessageFigureStore:
         added = [part for prefix, counts in of_each.items() for part in (prefix, *counts)]
         await self._connection.run(COUNT, [key], [life, MOST, REST, *added])
 
-    async def _table(self, keys: Iterable[str]) -> CodeTable:
+    async def _table(self, kind: str, keys: Sequence[str]) -> CodeTable:
+        """All of these tables together, the newest first."""
+        closed = keys[GROWING:]
+        kept_keys, kept = self._closed.get(kind, ((), {}))
+        if kept_keys != closed:
+            kept = await self._sum(closed)
+            self._closed[kind] = closed, kept
+        sums = {**kept}
+        for prefix, counts in (await self._sum(keys[:GROWING])).items():
+            sums[prefix] = counts.plus(sums[prefix]) if prefix in sums else counts
+        rest = sums.pop(REST, CodeCounts())
+        return CodeTable(sums, rest)
+
+    async def _sum(self, keys: Iterable[str]) -> Sums:
         sums: defaultdict[str, list[int]] = defaultdict(lambda: [0] * PARTS)  # there may be ten thousand: quickly
         for found in await settled(*(read_hash(self._connection, key) for key in keys)):
             for prefix, value in found.items():
@@ -87,9 +105,7 @@ class MessageFigureStore:
                     before = sums[prefix]
                     for n, times in enumerate(counts):
                         before[n] += times
-        prefixes = {prefix: CodeCounts(*counts) for prefix, counts in sums.items()}
-        rest = prefixes.pop(REST, CodeCounts())
-        return CodeTable(prefixes, rest)
+        return {prefix: CodeCounts(*counts) for prefix, counts in sums.items()}
 
 
 def _bounded(codes: Mapping[str, CodeCounts]) -> CodeTable:

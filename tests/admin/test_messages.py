@@ -10,7 +10,7 @@ from service.message_counts import CodeCounts
 from service.roles import Role
 from service.stores.activity import ActivityStore
 from service.stores.conversions import ConversionStore
-from service.stores.message_figures import HOURS, TENS, MessageFigureStore
+from service.stores.message_figures import GROWING, HOUR, HOURS, TENS, MessageFigureStore
 from service.stores.redis.connection import Connection
 from tests.admin.conftest import Console, StartConsole
 from tests.api.test_limits import number, wait_of
@@ -152,7 +152,7 @@ async def test_of_very_many_prefixes_fifty_are_told_and_now_tells_five(
     assert (in_short["guard"], in_short["overall"]) == (found["guard"], found["overall"])
 
 
-async def test_within_five_seconds_the_tables_of_codes_are_read_once(
+async def test_tables_of_codes_are_read_once_in_five_seconds_and_those_of_old_but_once(
     connection: Connection, start_console: StartConsole, clock: Clock
 ) -> None:
     store = MessageFigureStore(connection)
@@ -172,7 +172,11 @@ async def test_within_five_seconds_the_tables_of_codes_are_read_once(
     assert found["overall"]["last_day"]["asked"] == 10
     clock.wait(0.1)
     third, found = await reads_for(messages)
-    assert third == first
+    assert third - second == 2 * GROWING
+    assert found["overall"]["last_day"]["asked"] == 15
+    clock.wait(HOUR)
+    fourth, found = await reads_for(messages)
+    assert fourth == first
     assert found["overall"]["last_day"]["asked"] == 15
 
 
