@@ -21,8 +21,7 @@ ServiceError
 └── ServiceUnavailable    service_unavailable
 """
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 
 
 class ServiceError(Exception):
@@ -104,7 +103,10 @@ class InvalidRefreshToken(ServiceError):
 
 
 class SessionEnded(ServiceError):
-    """The token's session was ended on purpose; `just_now`: by that very token; `refreshing`: on a refresh."""
+    """The token was good once, and its session was ended on purpose; `just_now` where that very token did it.
+
+    `refreshing`: a refresh was asked for.
+    """
 
     code = "session_ended"
     message = "This session has ended. Please log in again."
@@ -174,7 +176,10 @@ class TooManyRequests(ServiceError):
 
 
 class SmsUnavailable(ServiceError):
-    """The SMS provider refused or timed out. `reason` is a code for the log; `definite`: it will not arrive."""
+    """The SMS provider refused or timed out. `reason` is for the log: an error code, never a number or a key.
+
+    `definite`: the provider has said no. Otherwise nobody knows, and the message may arrive all the same.
+    """
 
     code = "sms_unavailable"
     message = "The message could not be sent. Please try again."
@@ -191,13 +196,3 @@ class ServiceUnavailable(ServiceError):
     code = "service_unavailable"
     message = "The service is temporarily unavailable. Please try again."
     retry_after = 1
-
-
-@contextmanager
-def noting(what: str) -> Iterator[None]:
-    """Add to a failure of the block what was done all the same: a note, which operators are told."""
-    try:
-        yield
-    except (MobileTaken, ServiceUnavailable) as error:
-        error.add_note(what)
-        raise

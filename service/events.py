@@ -1,7 +1,7 @@
 """What happens and is worth telling: security events, and what became of each login and each refresh.
 
 Use cases record it once, in one place. What is done with it is for the followers: the audit line, the
-audit trail, the metrics. The names do not change (docs/audit.md).
+audit trail, the metrics. The names do not change (docs/events.md).
 """
 
 from collections.abc import Callable

@@ -8,8 +8,9 @@ from typing import NamedTuple, NoReturn
 
 from service.codes import FIXED_STAYS
 from service.entities import EndReason, User
-from service.errors import InvalidRequest, MobileTaken, NotFound, ServiceUnavailable, noting
+from service.errors import InvalidRequest, MobileTaken, NotFound, ServiceUnavailable
 from service.events import Event, Events
+from service.notes import noting
 from service.notices import Notices
 from service.number_names import NumberNames
 from service.runtime import deadline

@@ -12,9 +12,10 @@ from service import tokens
 from service.authenticators import passkeys
 from service.authenticators.passkeys import NotVerified, Passkeys
 from service.entities import Clock, Device
-from service.errors import LoginFailed, noting
+from service.errors import LoginFailed
 from service.events import Event, Events
 from service.limits import Limits
+from service.notes import noting
 from service.operator_entities import Passkey
 from service.operator_sessions import OperatorSessions
 from service.operators import Operators

@@ -9,10 +9,11 @@ from contextlib import suppress
 
 from service.audit_events import AuditEvent, EventFilter
 from service.entities import EndReason, Session, User
-from service.errors import NotFound, ServiceUnavailable, noting
+from service.errors import NotFound, ServiceUnavailable
 from service.events import Event, Events
 from service.kept import Erased, Kept
 from service.limits import Limits
+from service.notes import noting
 from service.number_names import NumberNames
 from service.runtime import deadline
 from service.sessions import Sessions

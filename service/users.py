@@ -2,8 +2,9 @@
 
 from service import mobiles
 from service.entities import EndReason, User, UserStatus, id_in
-from service.errors import InvalidToken, NotFound, noting
+from service.errors import InvalidToken, NotFound
 from service.events import Event, Events
+from service.notes import noting
 from service.sessions import Sessions
 from service.stores.users import UserStore
 

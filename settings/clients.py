@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import BaseModel, Field, SecretStr, field_validator
 from pydantic_settings import NoDecode
 
-from settings.fields import SECRET_MIN_LENGTH, is_web_address, listed, long_enough
+from settings.fields import SECRET_MIN_LENGTH, WebAddress, listed, long_enough
 
 _NAMED_KEY = re.compile(r"(?:([a-z][a-z0-9-]{0,31})=)?(.{32,})", re.DOTALL)
 
@@ -19,7 +19,7 @@ class ClientSettings(BaseModel):
         description="keys of the backends that may introspect, with commas between; `<name>=<key>`, the key of 32 "
         "characters or more, tells in the log who asked; several, also of one name, to rotate one",
     )
-    public_url: str = Field(
+    public_url: WebAddress = Field(
         "",
         description="https address under which clients reach Latch, like `https://login.example.com`; "
         "`/.well-known/oauth-authorization-server` is made from it, and served only where it is set",
@@ -39,13 +39,8 @@ class ClientSettings(BaseModel):
 
     @field_validator("public_url")
     @classmethod
-    def _check_public_url(cls, url: str) -> str:
+    def _without_slash(cls, url: str) -> str:
         """The address without a slash at its end: an issuer is compared character by character."""
-        if url and not is_web_address(url):
-            raise ValueError(
-                "should be an https address like https://login.example.com, with neither query nor fragment; "
-                "http only on localhost"
-            )
         return url.rstrip("/")
 
     @property

@@ -4,7 +4,7 @@ import re
 from ipaddress import ip_address
 from typing import Annotated
 
-from pydantic import Field, SecretStr
+from pydantic import AfterValidator, Field, SecretStr
 
 SECRET_MIN_LENGTH = 16
 OFF = "off"
@@ -34,10 +34,14 @@ def long_enough(secret: SecretStr) -> bool:
     return not secret.get_secret_value() or len(secret.get_secret_value()) >= SECRET_MIN_LENGTH
 
 
-def is_web_address(url: str) -> bool:
-    """Whether it is an https address, with neither query nor fragment; http only on this machine."""
+def _checked_web_address(url: str) -> str:
     found = _WEB_ADDRESS.fullmatch(url)
-    return bool(found and (found[1] == "https" or _is_loopback(found[2].strip("[]"))))
+    if url and not (found and (found[1] == "https" or _is_loopback(found[2].strip("[]")))):
+        raise ValueError(
+            "should be an https address like https://login.example.com, with neither query nor fragment; http only "
+            "on localhost"
+        )
+    return url
 
 
 def _is_loopback(host: str) -> bool:
@@ -45,3 +49,6 @@ def _is_loopback(host: str) -> bool:
         return ip_address(host).is_loopback
     except ValueError:
         return host.lower() == "localhost" or host.lower().endswith(".localhost")
+
+
+WebAddress = Annotated[str, AfterValidator(_checked_web_address)]  # https, but on this machine; empty: none

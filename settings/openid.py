@@ -6,7 +6,7 @@ from typing import Annotated, NamedTuple, Self
 from pydantic import BaseModel, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import NoDecode
 
-from settings.fields import is_web_address, listed
+from settings.fields import WebAddress, listed
 
 ROLES = ("look", "act", "owner")
 TOGETHER = ("oidc_issuer", "oidc_client_id", "oidc_client_secret", "oidc_roles")
@@ -26,7 +26,7 @@ class Rule(NamedTuple):
 class OpenIdSettings(BaseModel):
     """OIDC_ISSUER and what goes with it: all of it, or none."""
 
-    oidc_issuer: str = Field(
+    oidc_issuer: WebAddress = Field(  # as it is, with a slash at its end or without: it is compared letter by letter
         "",
         description="issuer of the company's OpenID provider, exactly as its discovery document has it, like "
         "`https://login.example.com/realms/staff`; empty: operators log in with passkeys alone",
@@ -46,17 +46,6 @@ class OpenIdSettings(BaseModel):
         min_length=1,
         description="claim that tells that a person's address is theirs; of Microsoft Entra ID `xms_edov`",
     )
-
-    @field_validator("oidc_issuer")
-    @classmethod
-    def _check_issuer(cls, url: str) -> str:
-        """As it is, with a slash at its end or without: an issuer is compared character by character."""
-        if url and not is_web_address(url):
-            raise ValueError(
-                "should be an https address like https://login.example.com, with neither query nor fragment; "
-                "http only on localhost"
-            )
-        return url
 
     @field_validator("oidc_roles", mode="before")
     @classmethod

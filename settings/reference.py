@@ -46,7 +46,7 @@ INTRODUCTIONS = {
     "Clients": "[Introspection](introspection.md); [gateways](forward-auth.md). Proxies: [deployment](deployment.md).",
     "Operators": "The private listener, and who may ask it: [operators](operators.md).",
     "Language": "By choice, else by `Accept-Language`, else this.",
-    "Logs and traces": "What is logged: [the audit trail](audit.md). What is traced: [metrics](metrics.md).",
+    "Logs and traces": "What is logged: [events](events.md). What is traced: [metrics](metrics.md).",
 }
 PAGE = """# Settings
 

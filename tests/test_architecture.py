@@ -34,7 +34,7 @@ VALUE_FILES = {
     "names",
     "roles",
 }
-MADE_OF_VALUES = {"messages", "operator_entities", "pictures", "selections"}
+MADE_OF_VALUES = {"messages", "notes", "operator_entities", "pictures", "selections"}
 TEXTS = {"languages"}
 VALUES = {f"service.{name}" for name in VALUE_FILES | MADE_OF_VALUES | TEXTS}
 STORES = {"service.stores", "service.stores.redis"}

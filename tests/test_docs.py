@@ -69,8 +69,8 @@ def test_the_readme_names_every_reason_for_an_end() -> None:
     assert set(re.findall("`([a-z_]+)`", text)) - {"reason"} == {reason.value for reason in EndReason}
 
 
-def test_the_audit_page_lists_every_event_with_its_level() -> None:
-    page = (ROOT / "docs" / "audit.md").read_text(encoding="utf-8")
+def test_the_page_of_events_lists_every_event_with_its_level() -> None:
+    page = (ROOT / "docs" / "events.md").read_text(encoding="utf-8")
     documented = dict(re.findall(r"^\| `([a-z_]+)` \| (info|warning) \|", page, re.MULTILINE))
     assert documented == {event.value: "warning" if event in WARNINGS else "info" for event in Event}
 

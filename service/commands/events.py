@@ -27,7 +27,8 @@ MOST, FEW = 1_000, 50
 def add_options(parser: ArgumentParser) -> None:
     """What may be asked for."""
     parser.add_argument("--user", metavar="USER", help="mobile number or user id")
-    parser.add_argument("--kind", choices=[event.value for event in Event], metavar="EVENT", help="as in docs/audit.md")
+    kinds = [event.value for event in Event]
+    parser.add_argument("--kind", choices=kinds, metavar="EVENT", help="as in docs/events.md")
     parser.add_argument("--ip", metavar="ADDRESS", help="of the client")
     parser.add_argument("--operator", metavar="NAME", help="who did it for somebody else")
     for name, what in (("--since", "this moment or later"), ("--until", "before this moment")):

@@ -1,4 +1,4 @@
-"""The audit trail: one structured log line per security event, under names that do not change (docs/audit.md).
+"""The audit trail: one structured log line per security event, under names that do not change (docs/events.md).
 
 The request's id and the client's address are added by `logs.py`; mobile numbers are masked here.
 """

@@ -13,9 +13,10 @@ from models import User as UserRow
 from service.entities import User, UserStatus
 from service.errors import MobileTaken, ServiceUnavailable
 from service.runtime import deadline
-from service.stores.batcher import Batch, Batcher, PendingCall
+from service.stores.batcher import Batch, Batcher
 from service.stores.database import Database
 from service.stores.meter import timed
+from service.stores.pending_call import PendingCall
 
 log = logging.getLogger(__name__)
 

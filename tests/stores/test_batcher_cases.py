@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 import uvloop
 
-from service.stores.batcher import Batch, Batcher, PendingCall
+from service.stores.batcher import Batch, Batcher
+from service.stores.pending_call import PendingCall
 from tests.stores.test_batcher import LIMIT, LITTLE, MOST, Refused
 from tests.stores.virtual_clock import VirtualClockLoop, now, run
 

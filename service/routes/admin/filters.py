@@ -65,7 +65,7 @@ def _moment(text: str) -> datetime | None:
 _TIME = N_("should be a time with its zone, like 2026-01-31T12:00:00Z")
 FIELDS: dict[str, tuple[Callable[[str], Any], str]] = {
     "user_id": (_user_id, N_("should be a user id")),
-    "kind": (_kind, N_("should be the name of an event, as docs/audit.md has them")),
+    "kind": (_kind, N_("should be the name of an event, as docs/events.md has them")),
     "ip": (addresses.parse, N_("should be an address")),
     "operator": (_operator, N_("should be the name of an operator or a key")),
     "since": (_moment, _TIME),

@@ -11,7 +11,7 @@ TEXTS = {
     "disabled": (N_("The account is disabled, and out of every device."),) * 2,
     "enabled": (N_("The account may log in again."),) * 2,
     "unlocked": (N_("Tries, codes and cool-down of the number are forgotten."),) * 2,
-    "operator_removed": (N_("Removed: logged out everywhere, and no passkey of theirs opens this any more."),) * 2,
+    "person_removed": (N_("Removed: logged out everywhere, and no passkey of theirs opens this any more."),) * 2,
     "operator_logged_out": (N_("Logged out there from the next request on."),) * 2,
     "key_removed": (N_("Removed: the key opens nothing any more."),) * 2,
     "renamed": (N_("The person has the new name."),) * 2,

@@ -1,10 +1,11 @@
 """`/operators`: the people and the programs that may ask the private listener, for owners."""
 
-from typing import NamedTuple
+from enum import StrEnum
+from typing import Any, NamedTuple
 
 from sanic import Blueprint, HTTPResponse
 
-from service.errors import InvalidRequest
+from service.errors import InvalidRequest, NotFound
 from service.http.console import field
 from service.http.guards import changes_state
 from service.http.requests import Request
@@ -21,6 +22,20 @@ PROBLEMS = {
     NAME_EXPECTED: N_("should be a lower-case letter, then up to 31 of a-z, 0-9, dot, hyphen and underscore"),
     NAME_TAKEN: N_("is taken"),
 }
+
+
+class Kind(StrEnum):
+    """Whom a name belongs to."""
+
+    PERSON = "person"
+    KEY = "key"
+
+    @classmethod
+    def of(cls, written: str) -> "Kind":
+        """What an address or a form names. Raises NotFound."""
+        if written not in set(cls):
+            raise NotFound
+        return cls(written)
 
 
 class Listed(NamedTuple):
@@ -40,15 +55,14 @@ async def show(request: Request) -> HTTPResponse:
 @changes_state
 async def add(request: Request) -> HTTPResponse:
     """Add a person, and show the link to enrol by, or a program, and show its key: this once."""
-    is_person = field(request, "kind") != "key"
     try:
+        kind = Kind.of(field(request, "kind"))
         name, role = payloads.entry_of({"name": field(request, "name"), "role": field(request, "role")})
-        register = request.app.ctx.operators if is_person else request.app.ctx.keys
-        secret = await register.add(name, role)
+        secret = await _register(request, kind).add(name, role)
     except InvalidRequest as error:
         problems = {name: gettext(PROBLEMS.get(text, text)) for name, text in error.fields.items()}
         return await _shown(request, status=400, problems=problems)
-    return _secret(request, name, secret or "", is_person=is_person)
+    return _secret(request, name, secret or "", is_person=kind is Kind.PERSON)
 
 
 @operators.post("/<name>/link", ctx_role=Role.OWNER)
@@ -58,32 +72,19 @@ async def link(request: Request, name: str) -> HTTPResponse:
     return _secret(request, name, await request.app.ctx.operators.link(name), is_person=True)
 
 
-@operators.get("/<name>/remove", ctx_role=Role.OWNER)
-async def ask_to_remove(request: Request, name: str) -> HTTPResponse:
+@operators.get("/<kind>/<name>/remove", ctx_role=Role.OWNER)
+async def ask_to_remove(request: Request, kind: str, name: str) -> HTTPResponse:
     """Say what will happen, and ask."""
-    return page(request, "operator_remove.html", name=name, kind="operator")
+    return page(request, "operator_remove.html", name=name, kind=Kind.of(kind))
 
 
-@operators.post("/<name>/remove", ctx_role=Role.OWNER)
+@operators.post("/<kind>/<name>/remove", ctx_role=Role.OWNER)
 @changes_state
-async def remove(request: Request, name: str) -> HTTPResponse:
-    """Remove a person: logged out at once."""
-    await request.app.ctx.operators.remove(name)
-    return see_other("/operators", "operator_removed")
-
-
-@operators.get("/keys/<name>/remove", ctx_role=Role.OWNER)
-async def ask_to_remove_key(request: Request, name: str) -> HTTPResponse:
-    """Say what will happen, and ask."""
-    return page(request, "operator_remove.html", name=name, kind="key")
-
-
-@operators.post("/keys/<name>/remove", ctx_role=Role.OWNER)
-@changes_state
-async def remove_key(request: Request, name: str) -> HTTPResponse:
-    """Let a key open nothing any more."""
-    await request.app.ctx.keys.remove(name)
-    return see_other("/operators", "key_removed")
+async def remove(request: Request, kind: str, name: str) -> HTTPResponse:
+    """Remove a person, who is logged out at once, or let a key open nothing any more."""
+    chosen = Kind.of(kind)
+    await _register(request, chosen).remove(name)
+    return see_other("/operators", f"{chosen}_removed")
 
 
 @operators.post("/<name>/sessions/<session_id>/end", ctx_role=Role.OWNER)
@@ -92,6 +93,11 @@ async def end_session(request: Request, name: str, session_id: str) -> HTTPRespo
     """Log an operator out of one browser."""
     await request.app.ctx.operator_sessions.end(name, session_id)
     return see_other("/operators", "operator_logged_out")
+
+
+def _register(request: Request, kind: Kind) -> Any:
+    context = request.app.ctx
+    return context.operators if kind is Kind.PERSON else context.keys
 
 
 async def _shown(request: Request, *, status: int = 200, problems: dict[str, str] | None = None) -> HTTPResponse:

@@ -11,7 +11,7 @@ from hiredis import pack_command
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import DataError
 
-from service.stores.batcher import PendingCall
+from service.stores.pending_call import PendingCall
 from service.stores.redis.refusals import is_demoted, wants_text
 
 MGET, EVALSHA = "MGET", "EVALSHA"

@@ -10,7 +10,7 @@ pytestmark = pytest.mark.slow
 
 
 async def test_an_owner_adds_a_person_and_sees_the_link_once(owner: Visitor) -> None:
-    response = await owner.post("/operators", {"kind": "operator", "name": "ada", "role": "act", "reason": "new shift"})
+    response = await owner.post("/operators", {"kind": "person", "name": "ada", "role": "act", "reason": "new shift"})
     assert response.status_code == 201
     assert "http://localhost:8001/enrol#ada." in response.text
     page = await owner.shown("/operators")
@@ -23,13 +23,13 @@ async def test_an_owner_adds_a_program_and_its_key_opens_the_api(owner: Visitor)
     assert response.status_code == 201
     key = next(word for word in text_of(response).split() if word.startswith("latch_"))
     assert (await owner.console.ask("GET", "/admin/v1/now", key)).status_code == 200
-    assert "removed" in (await owner.done("/operators/keys/crm/remove")).lower()
+    assert "removed" in (await owner.done("/operators/key/crm/remove")).lower()
     assert (await owner.console.ask("GET", "/admin/v1/now", key)).status_code == 401
 
 
 @pytest.mark.parametrize("name", ["Ada", "", "<script>alert(1)</script>", "owner"])
 async def test_a_name_that_cannot_be_is_told_beside_what_was_typed(owner: Visitor, name: str) -> None:
-    response = await owner.post("/operators", {"kind": "operator", "name": name, "role": "act"})
+    response = await owner.post("/operators", {"kind": "person", "name": name, "role": "act"})
     assert response.status_code == 400
     assert 'aria-invalid="true"' in response.text
     assert "<script>alert" not in response.text
@@ -47,8 +47,8 @@ async def test_a_new_link_is_made_for_a_lost_passkey_and_logs_out(owner: Visitor
 async def test_who_is_removed_is_logged_out_at_the_next_request(owner: Visitor, log_in: LogIn) -> None:
     looker = await log_in(Role.LOOK)
     await looker.shown("/")
-    assert "logged out everywhere" in await owner.shown("/operators/look/remove")
-    assert "Removed" in await owner.done("/operators/look/remove")
+    assert "logged out everywhere" in await owner.shown("/operators/person/look/remove")
+    assert "Removed" in await owner.done("/operators/person/look/remove")
     assert (await looker.get("/")).headers["location"] == "/log-in?next=/"
 
 
@@ -65,9 +65,14 @@ async def test_one_browser_of_an_operator_is_logged_out(owner: Visitor, log_in: 
 async def test_others_neither_see_the_screen_nor_post_to_it(actor: Visitor, looker: Visitor) -> None:
     for visitor in (actor, looker):
         assert "Operators and keys" not in await visitor.shown("/")
-        for path in ("/operators", "/operators/owner/remove"):
+        for path in ("/operators", "/operators/person/owner/remove"):
             assert (await visitor.get(path)).status_code == 403
-        for path in ("/operators", "/operators/owner/link", "/operators/owner/remove", "/operators/keys/look/remove"):
+        for path in (
+            "/operators",
+            "/operators/owner/link",
+            "/operators/person/owner/remove",
+            "/operators/key/look/remove",
+        ):
             assert (await visitor.post(path, {"name": "eve", "role": "owner"})).status_code == 403
 
 

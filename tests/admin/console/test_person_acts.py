@@ -8,13 +8,25 @@ import httpx
 import pytest
 
 from service.errors import ServiceUnavailable
+from service.routes.console.person_acts import ACTS
 from service.stores.sessions import SessionStore
 from service.stores.users import UserStore
 from tests.admin.console.conftest import Visitor, text_of
 from tests.admin.console.test_person import path_of, told
+from tests.admin.test_roles import REASON_DUE
 from tests.client import MOBILE, Api, error
 from tests.conftest import LIMITS, Outbox, Start
 
+# The acts of a person that have a route of their own in the API.
+USER = "/users/<user_id>"
+API = {
+    "number": ("PUT", f"{USER}/mobile"),
+    "erase": ("DELETE", USER),
+    "export": ("GET", f"{USER}/export"),
+    "unlock": ("POST", f"{USER}/unlock"),
+    "end_all": ("DELETE", f"{USER}/sessions"),
+    "end": ("DELETE", f"{USER}/sessions/<session_id>"),
+}
 pytestmark = pytest.mark.slow
 
 NEW = "13900139000"
@@ -222,3 +234,9 @@ async def test_a_store_that_goes_away_meanwhile_is_told_on_the_form(
     assert is_out in text_of(response)
     assert typed(response)["reason"] == "why <not>"
     await actor.done(f"{path_of(ada)}/{act}", form)
+
+
+def test_a_reason_is_due_for_what_it_is_due_for_in_the_api() -> None:
+    api = {act: route for act, route in API.items() if route in REASON_DUE}
+    assert {act.name for act in ACTS if act.needs_reason} == set(api)
+    assert set(API.values()) >= {route for route in REASON_DUE if "/users/" in route[1]}

@@ -11,7 +11,7 @@ import pytest
 from redis.asyncio import Redis
 from redis.crc import key_slot
 
-from service.entities import EndReason, LoginMark, PastLogin
+from service.entities import Device, EndReason, LoginMark, PastLogin
 from service.errors import ServiceUnavailable
 from service.message_counts import CodeCounts
 from service.selections import Revocation
@@ -22,6 +22,7 @@ from service.stores.limits import LimitStore
 from service.stores.message_figures import MessageFigureStore
 from service.stores.openid_states import OpenIdStates
 from service.stores.operator_links import OperatorLinks
+from service.stores.operator_sessions import OperatorRecord, OperatorSessionStore
 from service.stores.redis.connection import PING, PROBE, Connection
 from service.stores.redis.probes import ALL_COMMANDS
 from service.stores.redis.scripts import LUA
@@ -284,6 +285,9 @@ async def test_every_script_touches_one_slot_alone(
     await jobs.enlist("a" * 16)
     await OperatorLinks(connection).spend("ada", "digest")
     await OpenIdStates(connection).take("digest")
+    operators = OperatorSessionStore(connection)
+    await operators.open("ada", "1", OperatorRecord("digest", None, Device("Firefox", "192.0.2.7"), NOW, NOW))
+    assert await operators.end_all("ada") == ["1"]
     for script in (PING, ALL_COMMANDS):
         await connection.run(script, [PROBE], [])
     assert {name for name, _ in touched} == {path.stem for path in LUA.glob("*.lua")}

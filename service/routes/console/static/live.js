@@ -66,11 +66,6 @@
     if (asking.target.matches("[data-live-rows]") && (paused || document.hidden)) asking.preventDefault();
   });
 
-  // A part that is asked for again and again stays as it was where no answer came: the next one may.
-  document.addEventListener("htmx:beforeSwap", (swap) => {
-    if (swap.target.matches("[data-live-part]") && swap.detail.xhr.status >= 400) swap.detail.shouldSwap = false;
-  });
-
   document.addEventListener("htmx:afterRequest", (asked) => {
     if (!asked.target.matches("[data-live-rows]") || paused) return;
     const answer = asked.detail.xhr;

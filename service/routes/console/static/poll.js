@@ -14,7 +14,7 @@
 
   document.addEventListener("htmx:beforeSwap", (swap) => {
     if (swap.target === document.body) last = ""; // another page, or this one after an act
-    if (!polled(swap) || swap.detail.requestConfig.verb !== "get") return;
+    if (!polled(swap) || swap.detail.requestConfig.verb !== (swap.target.dataset.poll || "get")) return;
     const { xhr } = swap.detail;
     if (xhr.status === 404) location.reload(); // whoever this was is here no more
     if (xhr.status !== 200 || xhr.responseText === last) swap.detail.shouldSwap = false;
