@@ -95,6 +95,14 @@ def all_are_stopping(log: str) -> bool:
     return log.count("Stopping worker [") == log.count("Worker ready [") - log.count("has died (")
 
 
+def is_refused(service: Service) -> bool:
+    """Whether a new connection gets no answer, or that the service is stopping."""
+    try:
+        return httpx.get(f"http://127.0.0.1:{service.port}{BASE}/user", trust_env=False).status_code == 503
+    except httpx.TransportError:
+        return True
+
+
 def to_the_main_process(service: Service, stop: signal.Signals) -> None:
     service.process.send_signal(stop)
 
@@ -121,6 +129,7 @@ def stop_in_the_middle(
         send(service, stop)
         until_stopping(service)
         until(lambda: all_are_stopping(service.text()), service)
+        until(lambda: all(is_refused(service) for _ in range(10)), service)  # a worker says so before it does so
         refused = []
         for _ in range(3):
             send(service, stop)
