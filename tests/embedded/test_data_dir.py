@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from tests.commands.test_workers import listens
-from tests.processes import Service, free_port, run_here
+from tests.processes import PATIENCE, Service, free_port, run_here
 from tests.test_stopping import until
 
 OUTSIDE = {
@@ -42,7 +42,8 @@ def test_with_all_stores_outside_no_folder_is_needed(
         if private:
             until(lambda: listens(admin_port), service)
         port = admin_port or service.port
-        assert 'latch_build_info{version="' in httpx.get(f"http://127.0.0.1:{port}/metrics", trust_env=False).text
+        answer = httpx.get(f"http://127.0.0.1:{port}/metrics", trust_env=False, timeout=PATIENCE)
+        assert 'latch_build_info{version="' in answer.text
         assert service.http.get("/readyz").status_code == 503
         assert service.stop() == 0, service.text()
     assert "Traceback" not in service.text()
