@@ -1,5 +1,6 @@
 """Use case: say what becomes of messages and codes, by sender and by prefix, and what the conversion guard does."""
 
+import heapq
 import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -112,15 +113,24 @@ def _tries(name: str, counts: Mapping[str, int]) -> Tries:
 
 
 def _worst(hour: CodeTable, day: CodeTable) -> list[str]:
-    """The prefixes with the most codes that were not used; of those that are alike the most asked for."""
+    """The prefixes with the most codes that were not used; of those that are alike the most asked for.
+
+    Those of the hour come first, so the many others of the day are looked at only where these are few.
+    """
     nothing = CodeCounts()
 
     def badness(prefix: str) -> tuple[int, int, int, int]:
         of_hour, of_day = (table.prefixes.get(prefix, nothing) for table in (hour, day))
         return of_hour.unused, of_hour.asked, of_day.unused, of_day.asked
 
-    often = [prefix for prefix, counts in day.prefixes.items() if counts.asked >= LEAST]
-    return sorted(often, key=badness, reverse=True)[:WORST]
+    often = [prefix for prefix in hour.prefixes if day.prefixes.get(prefix, nothing).asked >= LEAST]
+    worst = heapq.nlargest(WORST, often, key=badness)
+    if len(worst) == WORST:
+        return worst
+    others = [
+        prefix for prefix, of_day in day.prefixes.items() if of_day.asked >= LEAST and prefix not in hour.prefixes
+    ]
+    return worst + heapq.nlargest(WORST - len(worst), others, key=badness)
 
 
 def _held_first(judged: Mapping[str, Judgement]) -> list[str]:
