@@ -45,6 +45,7 @@ def test_without_its_packages_it_says_how_to_get_them(bare: Path) -> None:
     assert done.stdout == ""
 
 
+@pytest.mark.slow
 def test_a_file_is_looked_for_where_the_command_was_typed(bare: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     here = tmp_path_factory.mktemp("here")
     (here / "people.txt").write_text("7\n")
