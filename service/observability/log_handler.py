@@ -16,11 +16,16 @@ PIPE = 4096  # bytes that a pipe takes in one piece (PIPE_BUF): several workers 
 
 
 class LogHandler(logging.Handler):
-    """Writes each line whole, in the order in which they came. `clean` gets all that is written, lines at a time."""
+    """Writes each line whole, in the order in which they came.
 
-    def __init__(self, clean: Callable[[str], str] = str) -> None:
+    Where those of a turn need cleaning, `clean` gets each of them by itself: what ends one and what begins the next
+    are not to be taken for one thing.
+    """
+
+    def __init__(self, clean: Callable[[str], str] = str, needs_cleaning: Callable[[str], bool] = bool) -> None:
         super().__init__()
         self._clean = clean
+        self._needs_cleaning = needs_cleaning
         self._stream = sys.stderr
         self._lines: deque[str] = deque()  # its `append` and `popleft` need no lock
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -63,13 +68,17 @@ class LogHandler(logging.Handler):
         try:
             # Each line once, though others are added meanwhile.
             lines = [self._lines.popleft() for _ in range(len(self._lines))]
-            for piece in _pieces("\n".join([*lines, ""])) if lines else ():
-                self._stream.write(self._clean(piece))
+            for piece in _pieces(self._cleaned(lines)):
+                self._stream.write(piece)
                 self._stream.flush()
         except (OSError, ValueError):  # nobody reads on, or the stream is closed
             self.handleError(logging.makeLogRecord({"msg": "lines of the log could not be written"}))
         finally:
             self.release()
+
+    def _cleaned(self, lines: list[str]) -> str:
+        text = "\n".join([*lines, ""]) if lines else ""
+        return "\n".join([*map(self._clean, lines), ""]) if self._needs_cleaning(text) else text
 
 
 def _pieces(text: str) -> Iterator[str]:

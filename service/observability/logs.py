@@ -106,7 +106,7 @@ class _Listener(LogHandler):
     """Standard error, in one of our formats."""
 
     def __init__(self, put_together: "PutTogether") -> None:
-        super().__init__(redact)
+        super().__init__(redact, is_suspicious)
         self.lines = _Line(put_together)
         self.setFormatter(self.lines)
 

@@ -24,7 +24,7 @@ _TOKEN = re.compile(r"(?:(?<![A-Za-z0-9_-])|(?<=%20)|(?<=\\[nrt]))[A-Za-z0-9_-]{
 _KEY = re.compile(r"latch_[A-Za-z0-9_-]{43}")  # of an operator's program
 # What they cannot be without, and what is found much sooner: nearly all lines have neither.
 _NUMBER = re.compile(_DIGITS)
-_PERHAPS = re.compile(r"1[^0-2A-Za-z.:=/,_][^A-Za-z.:=/,_]{9}")  # unless something in it is escaped
+_PERHAPS = re.compile(r"1[^0-2A-Za-z.:=/,_*][^A-Za-z.:=/,_*]{9}")  # how a number begins, unless it is escaped
 _ESCAPED = re.compile(r"\\+(?:x..|u....|U.{8}|.)")
 _OF_TOKENS = (string.ascii_letters + string.digits + "_-").encode()
 _RUNS = bytes(ord("x") if byte in _OF_TOKENS else ord(" ") for byte in range(256))
@@ -48,11 +48,22 @@ def _masked(found: re.Match[str]) -> str:
 
 def is_suspicious(text: str) -> bool:
     """Whether a secret may be in there. Nearly always not, which takes a small part of looking closely."""
-    if (_PERHAPS.search(text) or "%" in text or "\\" in text) and _NUMBER.search(text):
+    if _has_number(text):
         return True
     if "latch_" in text and _KEY.search(text):
         return True
     return _RUN in text.encode(errors="replace").translate(_RUNS)
+
+
+def _has_number(text: str) -> bool:
+    if "%" in text or "\\" in text:
+        return bool(_NUMBER.search(text))
+    start = _PERHAPS.search(text)
+    while start:
+        if _NUMBER.match(text, start.start()):
+            return True
+        start = _PERHAPS.search(text, start.start() + 1)
+    return False
 
 
 def redact_value(value: Any) -> Any:

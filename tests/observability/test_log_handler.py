@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from service.observability.log_handler import PIPE, LogHandler
+from service.observability.redaction import is_suspicious, redact
 
 log = logging.getLogger("tests.output")
 
@@ -64,6 +65,20 @@ async def test_lines_of_one_turn_go_together_when_it_ends(handler: LogHandler, s
         "one of the first turn\ntwo of the first turn\n",
         "one of the second turn\ntwo of the second turn\n",
     ]
+
+
+@pytest.fixture
+def redacting(stream: Stream) -> LogHandler:
+    return LogHandler(redact, is_suspicious)
+
+
+async def test_what_ends_a_line_and_begins_the_next_is_no_number(redacting: LogHandler, stream: Stream) -> None:
+    redacting.gather(asyncio.get_running_loop())
+    said = ["2026-11-26T08:57:31Z login user_id=139", "2026-11-26T08:57:31Z login user_id=198", "to 13800138000"]
+    for line in said:
+        redacting.write(line, at_once=False)
+    await asyncio.sleep(0)
+    assert stream.writes == ["\n".join([*said[:2], "to 138****8000", ""])]
 
 
 async def test_a_warning_goes_at_once_behind_what_came_before_it(handler: LogHandler, stream: Stream) -> None:
