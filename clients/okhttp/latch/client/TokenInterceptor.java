@@ -52,8 +52,13 @@ final class TokenInterceptor implements Interceptor, Authenticator {
         Carried carried = sent.tag(Carried.class);
         if (carried == null) return others.authenticate(route, response);
         if (!isNamed(sent) || isSecond(response)) return null;
-        Tokens tokens = refresher.insteadOf(tokenOf(sent), carried.call);
-        return tokens == null ? null : with(tokens, sent);
+        try {
+            Tokens tokens = refresher.insteadOf(tokenOf(sent), carried.call);
+            return tokens == null ? null : with(tokens, sent);
+        } catch (IOException error) {
+            response.close(); // nobody else does, and OkHttp 3 would keep its connection for ever
+            throw error;
+        }
     }
 
     /** A new token has been tried and refused: that is for the caller to hear. */
