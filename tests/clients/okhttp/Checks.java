@@ -232,7 +232,7 @@ public final class Checks {
         OkHttpClient http = world.withDeadToken(world.builder().attempts(1, 2_000).pauses(1, 1));
         String kept = world.kept();
         List<Server.Answer> answers = new ArrayList<>();
-        for (int status : new int[] {400, 401, 403, 404, 407, 408, 413, 418, 429, 431, 500, 502, 503, 504, 511}) {
+        for (int status : new int[] {400, 401, 403, 404, 408, 413, 418, 429, 431, 500, 502, 503, 504, 511}) {
             answers.add(Server.Answer.html(status));
             if (status != 401 && status != 403) answers.add(Server.Answer.error(status, "session_ended"));
         }
