@@ -1,5 +1,6 @@
 """The JVM of the tests: what compiles and runs `clients/okhttp`, and the OkHttps that there are to run it against."""
 
+import fcntl
 import os
 import shutil
 import subprocess
@@ -65,11 +66,12 @@ def java(class_path: str, *arguments: str, typed: str = "", **environment: str) 
     )
 
 
-def needs(folder: Path, class_path: str) -> set[str]:
-    """The classes, by their full names, that those compiled into a folder refer to."""
-    command = ["jdeps", "-verbose:class", "-filter:none", "--multi-release", "base", "-cp", class_path, str(folder)]
+def needs(class_path: str, package: str) -> set[str]:
+    """The classes, by their full names, that those of a package refer to, in the first folder of the path."""
+    folder, _, others = class_path.partition(os.pathsep)
+    command = ["jdeps", "-verbose:class", "-filter:none", "--multi-release", "base", "-cp", others, folder]
     lines = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=True).stdout.splitlines()
-    return {line.split()[2] for line in lines if line.startswith("   ")}
+    return {line.split()[2] for line in lines if line.startswith(f"   {package}.")}
 
 
 class Program:
@@ -104,6 +106,18 @@ class Program:
         finally:
             self._process.kill()
             self._process.stdout.close()
+
+
+def compiled_once(folder: Path, class_path: str, *sources: Path) -> str:
+    """The class path with the sources compiled into the folder, by the first process of the test run that comes."""
+    folder.mkdir(exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / "done").exists():
+            result = compiled(folder, class_path, *sources)
+            assert result.returncode == 0, result.stderr
+            (folder / "done").touch()
+    return f"{folder}{os.pathsep}{class_path}"
 
 
 def facts() -> list[str]:

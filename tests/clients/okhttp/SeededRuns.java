@@ -22,7 +22,7 @@ import okhttp3.Response;
  * fails by seed. Prints what went on in all of them, and a line for each run in which the client broke a rule of its own.
  */
 public final class SeededRuns {
-    private static final int AT_A_TIME = 8;
+    private static final int AT_A_TIME = 12;
     private static final int ROUNDS = 6;
     private static final int AT_ONCE = 4;
     private static final int ATTEMPTS = 4;
