@@ -1,0 +1,286 @@
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Random;
+import java.util.Set;
+import java.util.concurrent.Callable;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import latch.client.LatchClient;
+import latch.client.LatchException;
+import latch.client.MemoryTokenStore;
+import okhttp3.OkHttpClient;
+import okhttp3.Request;
+import okhttp3.Response;
+
+/**
+ * `SeededRuns FIRST COUNT`: runs of the client against a Latch that refreshes by the contract's rule (section 3) behind a network that
+ * fails by seed. Prints what went on in all of them, and a line for each run in which the client broke a rule of its own.
+ */
+public final class SeededRuns {
+    private static final int AT_A_TIME = 12;
+    private static final int ROUNDS = 6;
+    private static final int AT_ONCE = 4;
+    private static final int ATTEMPTS = 4;
+    private static final long ATTEMPT = 250; // ms
+    private static final long WINDOW = 100_000_000; // ns, in which a successor is served again
+    private static final OkHttpClient HTTP = new OkHttpClient.Builder().readTimeout(ATTEMPT, TimeUnit.MILLISECONDS).build();
+    private static final AtomicInteger REFRESHES = new AtomicInteger();
+    private static final AtomicInteger FAULTS = new AtomicInteger();
+    private static final AtomicInteger ENDS = new AtomicInteger();
+    private static final AtomicInteger SERVED = new AtomicInteger();
+
+    private SeededRuns() {}
+
+    public static void main(String[] arguments) throws Exception {
+        int first = Integer.parseInt(arguments[0]);
+        ExecutorService pool = Executors.newFixedThreadPool(AT_A_TIME);
+        List<Future<List<String>>> runs = new ArrayList<>();
+        for (int seed = first; seed < first + Integer.parseInt(arguments[1]); seed++) {
+            int ofRun = seed;
+            runs.add(pool.submit(() -> new Run(ofRun).live()));
+        }
+        for (int i = 0; i < runs.size(); i++) {
+            for (String broken : runs.get(i).get()) System.out.println("seed " + (first + i) + ": " + broken);
+        }
+        System.out.println("runs " + runs.size() + " served " + SERVED + " refreshes " + REFRESHES + " faults " + FAULTS + " ends " + ENDS);
+        System.exit(0);
+    }
+
+    /** A Latch with one session at a time, and its rule. */
+    private static final class Latch {
+        private final Set<String> live = new HashSet<>(); // access tokens
+        private int made;
+        private String current;
+        private String pending;
+        private String previous;
+        private long pendingSince;
+        private String end; // the reason; null while the session lives
+
+        synchronized Server.Answer opened() {
+            current = "r" + ++made;
+            pending = null;
+            previous = null;
+            live.clear();
+            end = null;
+            return given(current);
+        }
+
+        synchronized Server.Answer refreshed(String token) {
+            if (end != null) return Server.Answer.ended(end);
+            boolean isOld = System.nanoTime() - pendingSince > WINDOW;
+            if (token.equals(current)) {
+                if (pending == null || isOld) pend();
+                return given(pending);
+            }
+            if (token.equals(pending)) {
+                if (isOld) {
+                    previous = current;
+                    current = pending;
+                    pend();
+                }
+                return given(pending);
+            }
+            if (token.equals(previous)) return given(current);
+            ended("reused");
+            return Server.Answer.ended(end);
+        }
+
+        private void pend() {
+            pending = "r" + ++made;
+            pendingSince = System.nanoTime();
+        }
+
+        private Server.Answer given(String refresh) {
+            String access = "a" + ++made;
+            live.add(access);
+            return Server.Answer.tokens(access, refresh, 3600);
+        }
+
+        synchronized void ended(String reason) {
+            end = reason;
+            live.clear();
+        }
+
+        synchronized void kill() {
+            live.clear();
+        }
+
+        synchronized boolean knows(String token) {
+            return live.contains(token);
+        }
+
+        synchronized String end() {
+            return end;
+        }
+    }
+
+    private static final class Run {
+        private final Random random;
+        private final Server server;
+        private final Latch latch = new Latch();
+        private final List<String> broken = java.util.Collections.synchronizedList(new ArrayList<>());
+        private final AtomicInteger refused = new AtomicInteger(); // 401 of the backend
+        private final AtomicInteger refreshes = new AtomicInteger();
+        private final AtomicInteger afterEnd = new AtomicInteger(); // requests with tokens of a session whose end was told
+        private volatile boolean isHealed;
+        private volatile boolean isLoggedOut;
+        private volatile long clock;
+        private final LatchClient client;
+        private final OkHttpClient http;
+
+        Run(int seed) throws IOException {
+            random = new Random(seed);
+            server = new Server(this::answer);
+            client = new LatchClient.Builder(server.url(), new MemoryTokenStore())
+                    .attempts(ATTEMPTS, ATTEMPT)
+                    .pauses(2, 20)
+                    .clock(() -> System.currentTimeMillis() + clock)
+                    .onLoggedOut(this::told)
+                    .build();
+            http = client.install(HTTP);
+        }
+
+        private synchronized int draw(int below) {
+            return random.nextInt(below);
+        }
+
+        private void told(LatchException end) {
+            if (isLoggedOut) broken.add("told twice of one end");
+            if (latch.end() == null) broken.add("lost a session that lives: " + end.error() + " " + end.reason());
+            if ("reused".equals(latch.end())) broken.add("used a refresh token that was replaced long ago");
+            ENDS.incrementAndGet();
+            isLoggedOut = true;
+        }
+
+        List<String> live() throws Exception {
+            ExecutorService threads = Executors.newFixedThreadPool(AT_ONCE);
+            logIn();
+            int jumps = 0;
+            for (int round = 0; round < ROUNDS; round++) {
+                if (isLoggedOut) logIn();
+                if (draw(3) == 0) latch.kill();
+                if (draw(10) == 0) latch.ended("revoked");
+                if (draw(8) == 0) {
+                    clock = (draw(5) - 2) * 3_600_000L;
+                    jumps++;
+                }
+                threads.invokeAll(java.util.Collections.nCopies(AT_ONCE, (Callable<Void>) this::work));
+            }
+            threads.shutdown();
+            isHealed = true;
+            Thread.sleep(150); // more than six of the longest pauses
+            if (isLoggedOut) logIn();
+            int last = status();
+            if (isLoggedOut ? last != 401 : last != 200) broken.add("ended with " + last);
+            if (afterEnd.get() >= AT_ONCE) broken.add("used a dead session " + afterEnd + " times");
+            // Each flight has a cause: a 401, or a clock that says so, whichever of the requests at the time meets it.
+            int explained = ATTEMPTS * (refused.get() + jumps * AT_ONCE * (ROUNDS + 1));
+            if (refreshes.get() > explained) broken.add(refreshes + " refreshes where " + explained + " can be explained");
+            server.close();
+            REFRESHES.addAndGet(refreshes.get());
+            return broken;
+        }
+
+        private Void work() throws IOException {
+            status();
+            return null;
+        }
+
+        private int status() throws IOException {
+            try (Response response = http.newCall(new Request.Builder().url(server.url() + "/work").build()).execute()) {
+                response.body().bytes();
+                return response.code();
+            }
+        }
+
+        private void logIn() throws Exception {
+            for (int tries = 0; tries < 40; tries++) {
+                try {
+                    client.logIn("13800138000", "123456");
+                    isLoggedOut = false;
+                    return;
+                } catch (LatchException.Unavailable later) {
+                    Thread.sleep(20);
+                }
+            }
+            broken.add("never logged in");
+        }
+
+        private Server.Answer answer(Server.Received request) {
+            if (request.is("PUT /authorizations")) {
+                refreshes.incrementAndGet();
+                note(request);
+                return faulty(() -> latch.refreshed(request.token()));
+            }
+            if (request.is("POST /authorizations")) return faulty(latch::opened);
+            return worked(request);
+        }
+
+        private Server.Answer worked(Server.Received request) {
+            note(request);
+            boolean isLive = latch.knows(request.token());
+            if (!isLive || draw(25) == 0 && !isHealed) {
+                refused.incrementAndGet();
+                return draw(2) == 0 ? Server.Answer.html(401) : Server.Answer.error(401, "invalid_token");
+            }
+            if (isHealed) return Server.Answer.json(200, "{}");
+            switch (draw(20)) {
+                case 0: return Server.Answer.html(403);
+                case 1: return Server.Answer.error(403, "session_ended");
+                case 2: return Server.Answer.error(503, "service_unavailable", "Retry-After: 1");
+                case 3: return Server.Answer.html(429);
+                case 4: return Server.Answer.none().after(ATTEMPT + 100);
+                case 5: return Server.Answer.none();
+                default:
+                    SERVED.incrementAndGet();
+                    return Server.Answer.json(200, "{}").after(draw(10));
+            }
+        }
+
+        private void note(Server.Received request) {
+            if (isLoggedOut && request.token() != null) afterEnd.incrementAndGet();
+        }
+
+        private interface Work {
+            Server.Answer answer();
+        }
+
+        /** What becomes of a request to Latch and its answer on the way. */
+        private Server.Answer faulty(Work latch) {
+            int fault = draw(32);
+            if (isHealed || fault > 16) return latch.answer().after(isHealed ? 0 : draw(30));
+            FAULTS.incrementAndGet();
+            switch (fault) {
+                case 0: return Server.Answer.none();
+                case 1: return Server.Answer.none().after(ATTEMPT + 100);
+                case 2: return Server.Answer.html(200);
+                case 3: return Server.Answer.json(200, "{\"message\":\"ok\",\"data\":{}}");
+                case 4: return Server.Answer.html(401);
+                case 5: return Server.Answer.html(403);
+                case 6: return Server.Answer.html(302, "Location: " + server.url() + "/portal");
+                case 7: return Server.Answer.error(503, "service_unavailable", "Retry-After: 1");
+                case 8: return Server.Answer.html(502);
+                case 9: return Server.Answer.html(429, "Retry-After: 0");
+                case 10: return Server.Answer.html(408);
+                case 11: return lost(latch, Server.Answer.none());
+                case 12: return lost(latch, Server.Answer.html(504));
+                case 13: return latch.answer().half();
+                case 14: return latch.answer().after(ATTEMPT + 50 + draw(100));
+                case 15: // twice, as a proxy does that repeats what it thinks was lost
+                    latch.answer();
+                    return latch.answer();
+                default: return latch.answer().after(draw((int) ATTEMPT));
+            }
+        }
+
+        private static Server.Answer lost(Work latch, Server.Answer instead) {
+            latch.answer();
+            return instead;
+        }
+    }
+}
