@@ -16,12 +16,15 @@ from service.conversion import GUARDED, Closed, ConversionGuard
 from service.entities import CodeSent, Purpose, User
 from service.errors import CaptchaRequired, InvalidRequest, ServiceUnavailable, SmsUnavailable, TooManyRequests
 from service.events import TEST_CODE, Event, Events
+from service.languages import N_, Filled
 from service.limits import Limits, Reservation
 from service.messages import TextMessage
 from service.runtime import deadline
 from service.runtime.background import settled
 from service.senders import Sender, takes
 from service.sms_text import Template
+
+NO_MESSAGE = N_("has no message here: codes to %(purpose)s are not sent")
 
 log = logging.getLogger(__name__)
 
@@ -81,7 +84,7 @@ class Delivery:
         if mobile in self._fixed:
             return await self._send_nothing(mobile, ip)
         if not self._may_message(mobile):
-            raise InvalidRequest({"mobile": "is of a range that gets no messages from us"})
+            raise InvalidRequest({"mobile": N_("is of a range that gets no messages from us")})
         if closed:
             await self._guard.refuse_stranger(closed, mobile, ip)
         reservation = await self._limits.reserve_code(mobile, ip)
@@ -93,11 +96,11 @@ class Delivery:
     def _check_purpose(self, mobile: str, purpose: Purpose, caller: User) -> None:
         """Raise InvalidRequest where the caller may have no code of this purpose sent to this number."""
         if purpose not in self._sent:
-            raise InvalidRequest({"purpose": f"has no message here: codes to {purpose} are not sent"})
+            raise InvalidRequest({"purpose": Filled(NO_MESSAGE, purpose=purpose)})
         if caller.mobile is None:
             raise InvalidRequest({"mobile": NO_NUMBER})
         if purpose is Purpose.ERASE and mobile != caller.mobile:
-            raise InvalidRequest({"mobile": "should be your own number"})
+            raise InvalidRequest({"mobile": N_("should be your own number")})
         if purpose is Purpose.CHANGE and (mobile in self._fixed or caller.mobile in self._fixed):
             raise InvalidRequest({"mobile": FIXED_STAYS})
 
