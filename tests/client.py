@@ -52,8 +52,8 @@ class Api:
         body = {"mobile": mobile, "code": code}
         return await self.request("POST", f"{BASE}/authorizations", json=body, headers=headers)
 
-    async def refresh(self, token: str) -> httpx.Response:
-        return await self.request("PUT", f"{BASE}/authorizations", headers=bearer(token))
+    async def refresh(self, token: str, **headers: str) -> httpx.Response:
+        return await self.request("PUT", f"{BASE}/authorizations", headers=bearer(token) | headers)
 
     async def check(self, token: str) -> httpx.Response:
         return await self.request("GET", f"{BASE}/authorizations", headers=bearer(token))
