@@ -4,6 +4,8 @@ from typing import Any, Protocol
 
 import httpx
 
+from tests.failure_texts import is_translated
+
 BASE = "/app/v1_0"
 MOBILE = "13800138000"
 
@@ -108,4 +110,7 @@ def error(response: httpx.Response) -> tuple[int, str]:
     assert set(body) >= {"message", "error", "request_id"}
     assert body["request_id"] == response.headers["x-request-id"]
     assert response.headers["cache-control"] == "no-store"
+    if response.headers["content-language"] == "en":
+        said = [body["message"], *body.get("fields", {}).values()]
+        assert [text for text in said if not is_translated(text)] == []
     return response.status_code, body["error"]

@@ -1,4 +1,4 @@
-"""What people read, `message`, `fields` and an SMS, is in the language of Accept-Language; what programs read is not."""
+"""What people read (`message`, `fields`, an SMS) is in the language of Accept-Language; what programs read is not."""
 
 import asyncio
 import re
