@@ -10,8 +10,10 @@ from pathlib import Path
 import pytest
 from babel.messages.pofile import read_po
 
+from service.http import errors
 from service.http.errors import REFUSALS
 from service.languages import DOMAIN, LOCALES, Language, translated
+from service.routes.health import MOVED
 from service.sms_text import TEXTS
 from tests.failure_texts import failures, is_translated, unmarked_failures
 from tests.processes import ROOT
@@ -127,6 +129,13 @@ def test_no_failure_says_what_no_translator_has_seen() -> None:
     """But for the commands, which speak English: whatever may be answered comes from one of these files."""
     files = [path for path in (ROOT / "service").rglob("*.py") if "commands" not in path.parts]
     assert unmarked_failures({str(path.relative_to(ROOT)): path.read_text("utf-8") for path in files}) == []
+
+
+def test_no_use_case_and_no_route_says_a_sentence_that_is_not_marked() -> None:
+    apart = {"commands", "openapi", "stores", "embedded", "observability", "senders"}  # they speak to operators alone
+    files = [path for path in (ROOT / "service").rglob("*.py") if not apart & {*path.parts}]
+    found = {text for path in files for text in unmarked(path.read_text("utf-8"))}
+    assert found == {MOVED, errors.REALM, errors.BASIC}  # for programs
 
 
 @pytest.mark.parametrize("language", FOREIGN)
