@@ -90,7 +90,8 @@ class Settings(
         "`Content-Type` and Latch's own `X-` headers",
     )
     default_language: Literal["en", "zh-CN"] = Field(
-        "en", description="language of the operators' console where a browser asks for none that there is"
+        "en",
+        description="language of answers, messages and the console where none that there is is asked for",
     )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = Field(
         "INFO", description="least level logged"

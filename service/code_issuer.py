@@ -8,10 +8,13 @@ from typing import NoReturn
 from config import Settings
 from service.code_keys import CodeKeys
 from service.entities import Clock, Purpose
+from service.languages import N_
 from service.limits import Limits
 from service.number_names import NumberNames
 from service.stores.code_values import Ended
 from service.stores.codes import CodeStore
+
+ENDED = N_("Too many wrong codes for this number. Please wait.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,5 +68,4 @@ class CodeIssuer:
         return Code(digits, issued.life) if digits else None
 
     def _ended(self, mobile: str, wait: float) -> NoReturn:
-        message = "Too many wrong codes for this number. Please wait."
-        self._limits.refuse("code_attempts", math.ceil(wait), mobile, message)
+        self._limits.refuse("code_attempts", math.ceil(wait), mobile, ENDED)

@@ -26,7 +26,7 @@ from service.stores.logins import LoginStore
 
 LEAST_LEASE = 3.0  # seconds
 FIXED_STAYS = N_("is a number of TEST_CODES, which is never changed from or to")
-NO_NUMBER = "should be changed by support: your account has none that a code could be sent to"
+NO_NUMBER = N_("should be changed by support: your account has none that a code could be sent to")
 Judgement = Verdict | Refusal | PastLogin | None
 PAUSES = (0.005, 0.1)  # seconds between two looks at a login that is under way: the first, doubled up to the last
 

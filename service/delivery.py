@@ -16,12 +16,14 @@ from service.conversion import GUARDED, Closed, ConversionGuard
 from service.entities import CodeSent, Purpose, User
 from service.errors import CaptchaRequired, InvalidRequest, ServiceUnavailable, SmsUnavailable, TooManyRequests
 from service.events import TEST_CODE, Event, Events
+from service.languages import N_, Filled, Language
 from service.limits import Limits, Reservation
 from service.messages import TextMessage
 from service.runtime import deadline
 from service.runtime.background import settled
 from service.senders import Sender, takes
-from service.sms_text import Template
+
+NO_MESSAGE = N_("has no message here: codes to %(purpose)s are not sent")
 
 log = logging.getLogger(__name__)
 
@@ -41,8 +43,9 @@ class Delivery:
     ) -> None:
         self._may_message = settings.may_message
         self._templates = {
-            purpose: Template(text, settings.sms_domain, settings.sms_app_hash)
-            for purpose, text in settings.sms_texts.items()
+            (purpose, language): sms_text.template(settings, purpose, language)
+            for purpose in Purpose
+            for language in Language
         }
         self._sent = {one for one in Purpose if any(takes(settings, name, one) for name in settings.sms_sender)}
         self._issuer = issuer
@@ -63,8 +66,9 @@ class Delivery:
         *,
         purpose: Purpose = Purpose.LOGIN,
         caller: User | None = None,
+        language: Language = Language.ENGLISH,
     ) -> CodeSent:
-        """Send the code that is good for this number and purpose, a new one or the one sent before.
+        """Send the code that is good for this number and purpose, a new one or the one sent before, in this language.
 
         `caller` is whose access token came with it, for all purposes but a login. Raises CaptchaRequired,
         InvalidRequest for a number that gets no such codes or a captcha that is not solved, TooManyRequests,
@@ -81,23 +85,23 @@ class Delivery:
         if mobile in self._fixed:
             return await self._send_nothing(mobile, ip)
         if not self._may_message(mobile):
-            raise InvalidRequest({"mobile": "is of a range that gets no messages from us"})
+            raise InvalidRequest({"mobile": N_("is of a range that gets no messages from us")})
         if closed:
             await self._guard.refuse_stranger(closed, mobile, ip)
         reservation = await self._limits.reserve_code(mobile, ip)
         code = await self._issue(reservation, purpose)
-        await self._send(reservation, code, purpose)
+        await self._send(reservation, code, purpose, language)
         self._events.record(Event.CODE_SENT, mobile=mobile, reason=purpose if caller else None)
         return CodeSent(mobile, math.floor(code.life), await self._note_sent(reservation))
 
     def _check_purpose(self, mobile: str, purpose: Purpose, caller: User) -> None:
         """Raise InvalidRequest where the caller may have no code of this purpose sent to this number."""
         if purpose not in self._sent:
-            raise InvalidRequest({"purpose": f"has no message here: codes to {purpose} are not sent"})
+            raise InvalidRequest({"purpose": Filled(NO_MESSAGE, purpose=purpose)})
         if caller.mobile is None:
             raise InvalidRequest({"mobile": NO_NUMBER})
         if purpose is Purpose.ERASE and mobile != caller.mobile:
-            raise InvalidRequest({"mobile": "should be your own number"})
+            raise InvalidRequest({"mobile": N_("should be your own number")})
         if purpose is Purpose.CHANGE and (mobile in self._fixed or caller.mobile in self._fixed):
             raise InvalidRequest({"mobile": FIXED_STAYS})
 
@@ -126,13 +130,13 @@ class Delivery:
             await self._limits.undo(reservation)
             raise
 
-    async def _send(self, reservation: Reservation, code: Code, purpose: Purpose) -> None:
+    async def _send(self, reservation: Reservation, code: Code, purpose: Purpose, language: Language) -> None:
         """Send the message. Whoever made a provider be asked has spent one of his address, whatever it answers."""
         mobile, minutes = reservation.mobile, sms_text.minutes(code.life)
-        text = self._templates[purpose].filled(code.digits, minutes)
+        text = self._templates[purpose, language].filled(code.digits, minutes)
         try:
             with deadline.paused():
-                await self._sender.send(TextMessage(mobile, code.digits, text, minutes, purpose))
+                await self._sender.send(TextMessage(mobile, code.digits, text, minutes, purpose, language))
         except TooManyRequests as refusal:
             await self._limits.refund(reservation)  # the cool-down goes on: nobody makes us ask again at once
             wait = max(refusal.retry_after, math.ceil(reservation.cooldown))

@@ -1,4 +1,4 @@
-"""What can go wrong, in the service's own words. Statuses and headers are given at the edge, in `http/errors.py`.
+"""What can go wrong, in the service's own words, which `http/errors.py` translates. It gives statuses and headers, too.
 
 ServiceError
 ├── InvalidRequest        invalid_request
@@ -23,12 +23,16 @@ ServiceError
 
 from collections.abc import Mapping
 
+from service.languages import N_
+
+NO_USER = N_("there is no user %(user)s")
+
 
 class ServiceError(Exception):
     """A failure with a stable `code` and a sentence that any caller may read: no key, token or driver text in it."""
 
     code = "internal_error"
-    message = "Something went wrong on our side."
+    message = N_("Something went wrong on our side.")
 
     def __init__(self, message: str | None = None) -> None:
         super().__init__(message or self.message)
@@ -39,7 +43,7 @@ class InvalidRequest(ServiceError):
     """The input is not what the route takes. `fields` names every bad field at once."""
 
     code = "invalid_request"
-    message = "The request is not valid."
+    message = N_("The request is not valid.")
 
     def __init__(self, fields: Mapping[str, str] | None = None, message: str | None = None) -> None:
         super().__init__(message)
@@ -50,14 +54,14 @@ class InvalidCode(ServiceError):
     """Wrong, expired, used, or never sent: one and the same answer, so that it tells a guesser nothing."""
 
     code = "invalid_code"
-    message = "The code is wrong or has expired."
+    message = N_("The code is wrong or has expired.")
 
 
 class InvalidToken(ServiceError):
     """The access token is missing, malformed, unknown, expired or revoked. `sent` is false where there was none."""
 
     code = "invalid_token"
-    message = "The access token is missing or not valid."
+    message = N_("The access token is missing or not valid.")
 
     def __init__(self, *, sent: bool = True) -> None:
         super().__init__()
@@ -67,28 +71,28 @@ class InvalidToken(ServiceError):
 class InvalidKey(InvalidToken):
     """As `InvalidToken`, for an API key of the private listener."""
 
-    message = "The API key is missing or not valid."
+    message = N_("The API key is missing or not valid.")
 
 
 class NotLoggedIn(ServiceError):
     """No live session of an operator stands behind what a browser has sent, if it has sent anything."""
 
     code = "not_logged_in"
-    message = "Please log in to the console."
+    message = N_("Please log in to the console.")
 
 
 class LoginFailed(ServiceError):
     """An operator's link or passkey is not good: one and the same answer, so that it tells a guesser nothing."""
 
     code = "login_failed"
-    message = "That did not work. Please try again, or ask for a new link."
+    message = N_("That did not work. Please try again, or ask for a new link.")
 
 
 class InvalidClient(ServiceError):
     """The service key is missing or wrong (RFC 6749 section 5.2). `scheme`: that by which one was sent, if any."""
 
     code = "invalid_client"
-    message = "The service key is missing or not valid."
+    message = N_("The service key is missing or not valid.")
 
     def __init__(self, scheme: str = "") -> None:
         super().__init__()
@@ -99,7 +103,7 @@ class InvalidRefreshToken(ServiceError):
     """As `InvalidToken`, for a refresh."""
 
     code = "invalid_refresh_token"
-    message = "The refresh token is missing or not valid. Please log in again."
+    message = N_("The refresh token is missing or not valid. Please log in again.")
 
 
 class SessionEnded(ServiceError):
@@ -109,7 +113,7 @@ class SessionEnded(ServiceError):
     """
 
     code = "session_ended"
-    message = "This session has ended. Please log in again."
+    message = N_("This session has ended. Please log in again.")
 
     def __init__(self, reason: str, *, just_now: bool = False, refreshing: bool = False) -> None:
         super().__init__()
@@ -122,42 +126,42 @@ class UserDisabled(ServiceError):
     """The account may not log in."""
 
     code = "user_disabled"
-    message = "This account is disabled."
+    message = N_("This account is disabled.")
 
 
 class Forbidden(ServiceError):
     """Whoever asks may not have this done."""
 
     code = "forbidden"
-    message = "This is not allowed from here."
+    message = N_("This is not allowed from here.")
 
 
 class MobileTaken(ServiceError):
     """Another user has the number."""
 
     code = "mobile_taken"
-    message = "This number belongs to another account."
+    message = N_("This number belongs to another account.")
 
 
 class CaptchaRequired(ServiceError):
     """A code is asked for without a solved captcha, where one is needed."""
 
     code = "captcha_required"
-    message = "Please solve the captcha first."
+    message = N_("Please solve the captcha first.")
 
 
 class NotFound(ServiceError):
     """There is no such thing, or it is not the caller's."""
 
     code = "not_found"
-    message = "There is nothing at this address."
+    message = N_("There is nothing at this address.")
 
 
 class UnsupportedMediaType(ServiceError):
     """The body is of a type that the route does not take, or `is_encoded`: compressed, for example."""
 
     code = "unsupported_media_type"
-    message = "The body should be JSON, with Content-Type: application/json."
+    message = N_("The body should be JSON, with Content-Type: application/json.")
 
     def __init__(self, message: str | None = None, *, is_encoded: bool = False) -> None:
         super().__init__(message)
@@ -168,7 +172,7 @@ class TooManyRequests(ServiceError):
     """Refused for now; `retry_after` is in whole seconds, rounded up."""
 
     code = "too_many_requests"
-    message = "Too many requests. Please wait and try again."
+    message = N_("Too many requests. Please wait and try again.")
 
     def __init__(self, retry_after: int, message: str | None = None) -> None:
         super().__init__(message)
@@ -182,7 +186,7 @@ class SmsUnavailable(ServiceError):
     """
 
     code = "sms_unavailable"
-    message = "The message could not be sent. Please try again."
+    message = N_("The message could not be sent. Please try again.")
 
     def __init__(self, reason: str = "", *, definite: bool = True) -> None:
         super().__init__()
@@ -194,5 +198,5 @@ class ServiceUnavailable(ServiceError):
     """A store, or the captcha's provider, cannot be reached. Never a log-out: apps delete their tokens on that."""
 
     code = "service_unavailable"
-    message = "The service is temporarily unavailable. Please try again."
+    message = N_("The service is temporarily unavailable. Please try again.")
     retry_after = 1

@@ -2,7 +2,7 @@
 
 English stands in the code. What it is in another language stands in `locales/<language>/LC_MESSAGES/latch.po`, and is
 read from `latch.mo` beside it, which `make locales` makes. A constant is marked with `N_` and translated where it is
-used: `_(CONSTANT)`.
+used: `_(CONSTANT)`. One with values in it is a `Filled`.
 """
 
 import re
@@ -10,6 +10,7 @@ from contextvars import ContextVar
 from enum import StrEnum
 from gettext import NullTranslations, translation
 from pathlib import Path
+from typing import Self
 
 LOCALES = Path(__file__).parent / "locales"
 DOMAIN = "latch"
@@ -71,9 +72,35 @@ def _covers(name: str, language: Language) -> bool:
     return f"{language.lower()}-".startswith(f"{name}-")
 
 
+class Filled(str):
+    """A sentence in English with its values filled in, which still knows what it was made of: `translated` asks it.
+
+    So whoever raises an error knows the sentence alone, and not who will read it.
+    """
+
+    __slots__ = ("pattern", "values")
+
+    pattern: str
+    values: dict[str, object]
+
+    def __new__(cls, pattern: str, **values: object) -> Self:
+        """Of a text that was marked, with `%(name)s` for each value."""
+        filled = super().__new__(cls, pattern % values)
+        filled.pattern, filled.values = pattern, values
+        return filled
+
+
+def translated(text: str, language: Language) -> str:
+    """Return a sentence in a language. One that the catalogue has not stays as it is."""
+    catalogue = CATALOGUES[language]
+    if isinstance(text, Filled):
+        return catalogue.gettext(text.pattern) % text.values
+    return catalogue.gettext(text) if text else ""  # a catalogue's own head is filed under ""
+
+
 def gettext(message: str) -> str:
     """Return a sentence in the language of the request."""
-    return CATALOGUES[LANGUAGE.get()].gettext(message) if message else ""  # a catalogue's own head is filed under ""
+    return translated(message, LANGUAGE.get())
 
 
 def ngettext(singular: str, plural: str, number: int) -> str:

@@ -15,6 +15,7 @@ from service import addresses
 from service.entities import Clock, NumberName
 from service.errors import ServiceUnavailable, TooManyRequests
 from service.events import Event, Events
+from service.languages import N_
 from service.number_names import NumberNames
 from service.runtime import deadline
 from service.runtime.background import settled
@@ -26,7 +27,7 @@ from settings.fields import OFF
 
 PREFIX_DIGITS = 7  # an operator's block of numbers in China: ten thousand of them
 COOLDOWN = "code_cooldown"
-LOCKED = "Too many wrong codes for this number. Please contact support."
+LOCKED = N_("Too many wrong codes for this number. Please contact support.")
 NAMES = ("codes_per_number", "tries_per_number", "codes_per_ip", "codes_per_prefix", "codes_total", "logins_per_ip")
 
 log = logging.getLogger(__name__)

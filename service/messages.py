@@ -3,13 +3,14 @@
 from dataclasses import dataclass
 
 from service.entities import Purpose
+from service.languages import Language
 
 
 @dataclass(frozen=True, slots=True)
 class TextMessage:
     """One SMS, as a sender gets it. The parts are apart, for providers that take a template and its parameters.
 
-    `minutes` is how long the code is good for, rounded down, and never less than 1.
+    The language is that of the text. `minutes` is how long the code is good for, rounded down, and never less than 1.
     """
 
     mobile: str
@@ -17,6 +18,7 @@ class TextMessage:
     text: str
     minutes: int
     purpose: Purpose = Purpose.LOGIN
+    language: Language = Language.ENGLISH
 
     @property
     def kind(self) -> str:
@@ -30,6 +32,7 @@ class Notice:
 
     mobile: str
     text: str
+    language: Language = Language.ENGLISH
 
     @property
     def kind(self) -> str:

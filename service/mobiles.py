@@ -2,6 +2,8 @@
 
 import re
 
+from service.languages import N_
+
 NUMBER = re.compile(r"1[3-9][0-9]{9}", re.ASCII)
 # What people paste between digits, as ranges of a regular expression: spaces and line ends (Unicode's Z and `\s`),
 # invisible marks (Cf), which chats and address books put around numbers, and hyphens (Pd) with the minus sign.
@@ -18,7 +20,7 @@ _BRACKETS = re.compile(f"[{BRACKETS}]+")
 _TYPED = re.compile(r"(?:tel:)?(?:[+\uff0b]86|0086|86)?(1[3-9][0-9]{9})", re.ASCII | re.IGNORECASE)
 
 
-EXPECTED = "should be a mobile number: 1, then 3 to 9, then nine more digits"
+EXPECTED = N_("should be a mobile number: 1, then 3 to 9, then nine more digits")
 
 
 def normalise(text: str) -> str | None:

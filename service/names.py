@@ -2,7 +2,10 @@
 
 import unicodedata
 
+from service.languages import N_, Filled
+
 LONGEST = 64  # code points, as the table holds them
+EXPECTED = Filled(N_("should be 1 to %(longest)s characters to be seen, without control characters"), longest=LONGEST)
 # Control characters (NUL, which PostgreSQL does not take, line ends), surrogates, and what no standard gives a shape.
 _REFUSED = {"Cc", "Cs", "Co", "Cn", "Zl", "Zp"}
 _BIDI = {*"\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"}  # they turn round what stands beside the name

@@ -3,11 +3,13 @@
 import logging
 
 from config import Settings
-from service import mobiles
+from service import mobiles, sms_text
 from service.errors import SmsUnavailable, TooManyRequests
+from service.languages import Language
 from service.messages import Notice
 from service.runtime import deadline
 from service.senders import Sender
+from settings.sms_kinds import NOTICE
 
 log = logging.getLogger(__name__)
 
@@ -16,7 +18,8 @@ class Notices:
     """What is told is done already: where nobody can be told, that undoes nothing."""
 
     def __init__(self, settings: Settings, sender: Sender) -> None:
-        self._text = settings.sms_text_notice
+        self._language = Language(settings.default_language)  # nobody knows which one the person speaks
+        self._text = sms_text.template(settings, NOTICE, self._language).text
         self._may_message = settings.may_message
         self._sender = sender
 
@@ -25,7 +28,7 @@ class Notices:
 
         Takes as long as the senders may, which is not taken from the time of the stores.
         """
-        why = await self._refused(Notice(old, self._text))
+        why = await self._refused(Notice(old, self._text, self._language))
         if why:
             log.warning("%s was not told that its account has another number: %s", mobiles.mask(old), why)
         return not why

@@ -10,6 +10,7 @@ from service.codes import FIXED_STAYS
 from service.entities import EndReason, User
 from service.errors import InvalidRequest, MobileTaken, NotFound, ServiceUnavailable
 from service.events import Event, Events
+from service.languages import N_
 from service.notes import noting
 from service.notices import Notices
 from service.number_names import NumberNames
@@ -84,9 +85,9 @@ class Numbers:
 
     async def _give(self, user: User, mobile: str, holder: User | None) -> list[User]:
         """The user, and who has lost the number. Sessions end first: what breaks down then has let nobody in."""
-        with noting("The number is as it was; sessions may have ended."):
+        with noting(N_("The number is as it was; sessions may have ended.")):
             await self._end_sessions([user, holder] if holder else [user])
-        with noting("Every session has ended; look at the user before you repeat it."):
+        with noting(N_("Every session has ended; look at the user before you repeat it.")):
             return await self._store.give(user, mobile, holder) or await self._has_changed(user)
 
     async def _has_changed(self, user: User) -> NoReturn:
@@ -96,7 +97,7 @@ class Numbers:
 
     async def _shut_out(self, people: Sequence[User], numbers: Sequence[str | None]) -> None:
         """Whoever is logging in just now: a login whose code is forgotten opens nothing; what it has opened ends."""
-        what = "The number is changed; end every session once more, for logins that were under way."
+        what = N_("The number is changed; end every session once more, for logins that were under way.")
         with noting(what), deadline.cleanup_allowance():
             await settled(*(self._codes.forget(self._names.of(number)) for number in numbers if number))
             await self._end_sessions(people)

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from service.authenticators.openid import AWAY, OpenIdProvider, Person
 from service.errors import Forbidden, ServiceUnavailable
 from service.events import Event, Events
+from service.languages import N_
 from service.roles import Role
 from service.runtime import deadline
 from service.stores.openid_states import BegunLogin, OpenIdStates
@@ -17,10 +18,10 @@ from settings.openid import ADDRESS, GROUP, Rule
 
 STATE_LIFE = 600  # seconds in which somebody logs in there
 LONGEST = 64  # characters of an address: the audit trail holds no more of who did something
-BEGIN_AGAIN = "This log-in took too long, or was begun in another browser. Please begin again."
-DENIED = "The company's log-in was not completed. Please begin again."
-UNVERIFIED = "The company's log-in tells no verified e-mail address of yours that can be your name here."
-NOBODY = "The company's log-in knows you, but you have no role here. Please ask an owner."
+BEGIN_AGAIN = N_("This log-in took too long, or was begun in another browser. Please begin again.")
+DENIED = N_("The company's log-in was not completed. Please begin again.")
+UNVERIFIED = N_("The company's log-in tells no verified e-mail address of yours that can be your name here.")
+NOBODY = N_("The company's log-in knows you, but you have no role here. Please ask an owner.")
 TROUBLE = {"server_error", "temporarily_unavailable"}  # of RFC 6749 section 4.1.2.1, what is no refusal
 
 log = logging.getLogger(__name__)

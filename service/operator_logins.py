@@ -14,6 +14,7 @@ from service.authenticators.passkeys import NotVerified, Passkeys
 from service.entities import Clock, Device
 from service.errors import LoginFailed
 from service.events import Event, Events
+from service.languages import N_
 from service.limits import Limits
 from service.notes import noting
 from service.operator_entities import Passkey
@@ -23,7 +24,7 @@ from service.stores.challenges import Challenges
 from service.stores.passkeys import PasskeyStore
 
 LOGGING_IN = "log in"
-STORED = "The passkey is stored: log in with it."
+STORED = N_("The passkey is stored: log in with it.")
 
 
 class OperatorLogins:

@@ -17,6 +17,7 @@ from service import tokens
 from service.entities import Clock, Device
 from service.errors import LoginFailed, NotFound, NotLoggedIn, ServiceUnavailable
 from service.events import ACTOR, Event, Events
+from service.languages import N_, Filled
 from service.operator_entities import OperatorSession
 from service.roles import NAME, Actor, Role
 from service.stores.operator_sessions import OperatorRecord, OperatorSessionStore
@@ -100,7 +101,7 @@ class OperatorSessions:
         """End one session of an operator. Raises NotFound where there is none."""
         known = _is_name(name) and ID.fullmatch(session_id)
         if not (known and await self._store.end(name, session_id)):
-            raise NotFound(f"operator {name} has no such session")
+            raise NotFound(Filled(N_("operator %(name)s has no such session"), name=name))
         self._note_end(name, session_id)
 
     async def end_all(self, name: str) -> list[str]:

@@ -11,6 +11,7 @@ from service import tokens
 from service.entities import Clock
 from service.errors import Forbidden, InvalidKey, InvalidRequest, NotFound, ServiceUnavailable
 from service.events import Event, Events
+from service.languages import N_, Filled
 from service.operator_sessions import LAZY, OperatorSessions
 from service.roles import LINK_LIFE, NAME, NAME_EXPECTED, NAME_TAKEN, Actor, Operator, Role
 from service.runtime.background import settled
@@ -21,6 +22,8 @@ from service.stores.passkeys import PasskeyStore
 PREFIX = "latch_"  # of every key: who finds one in a repository or a log sees what it is
 KEY = re.compile(rf"{PREFIX}[A-Za-z0-9_-]{{43}}", re.ASCII)
 
+TAKES_ROLE = N_("This takes the role %(needed)s; %(name)s has %(role)s.")
+
 log = logging.getLogger(__name__)
 
 
@@ -28,6 +31,7 @@ class _Register:
     """Names and roles, kept in one table."""
 
     noun: str
+    nobody: str  # what is said where there is none of a name
     removed: Event
 
     def __init__(self, store: OperatorStore, events: Events, clock: Clock) -> None:
@@ -42,7 +46,7 @@ class _Register:
     async def remove(self, name: str) -> None:
         """From now on nobody comes in by this name. Raises NotFound."""
         if not (NAME.fullmatch(name) and await self._store.remove(name)):
-            raise NotFound(f"there is no {self.noun} {name}")
+            raise NotFound(Filled(self.nobody, name=name))
         self._events.record(self.removed, reason=name)
 
     def _now(self) -> datetime:
@@ -53,6 +57,7 @@ class Operators(_Register):
     """The people. Each enrols by a link, whose secret is handed out once; only its digest is kept, in Redis."""
 
     noun, removed = "operator", Event.OPERATOR_REMOVED
+    nobody = N_("there is no operator %(name)s")
 
     def __init__(
         self,
@@ -97,7 +102,7 @@ class Operators(_Register):
     async def check(self, name: str) -> None:
         """Return if there is one of this name. Raises NotFound."""
         if not (NAME.fullmatch(name) and await self._store.has(name)):
-            raise NotFound(f"there is no {self.noun} {name}")
+            raise NotFound(Filled(self.nobody, name=name))
 
     async def first_link(self, name: str) -> str | None:
         """The link of the first owner, who is added by this name; None where somebody has come in before.
@@ -141,6 +146,7 @@ class Keys(_Register):
     """The keys of programs. Their secrets are handed out once, and only their digests are kept."""
 
     noun, removed = "key", Event.KEY_REMOVED
+    nobody = N_("there is no key %(name)s")
 
     def __init__(self, store: KeyStore, events: Events, clock: Clock) -> None:
         super().__init__(store, events, clock)
@@ -166,7 +172,7 @@ class Keys(_Register):
     def refuse(self, actor: Actor, needed: Role) -> NoReturn:
         """The role does not reach. Raises Forbidden."""
         self._events.record(Event.OPERATOR_REFUSED, reason="role")
-        raise Forbidden(f"This takes the role {needed.value}; {actor.name} has {actor.role.value}.")
+        raise Forbidden(Filled(TAKES_ROLE, needed=needed.value, name=actor.name, role=actor.role.value))
 
     async def _note_use(self, key: Operator) -> None:
         """A database that takes no writes just now keeps nobody from looking."""

@@ -9,6 +9,7 @@ from service import mobiles
 from service.entities import User, id_in
 from service.errors import InvalidRequest, NotFound
 from service.events import Event, Events
+from service.languages import N_
 from service.limits import Limits
 from service.number_names import NumberNames
 from service.stores.codes import CodeStore, key_names
@@ -55,7 +56,7 @@ class People:
         """
         before = id_in(cursor) if cursor else LAST_ID
         if before is None:
-            raise InvalidRequest({"cursor": "should be the `next` of an answer"})
+            raise InvalidRequest({"cursor": N_("should be the `next` of an answer")})
         if not query:
             return _page(await self._directory.newest(PAGE + 1, before))
         if mobiles.normalise(query):

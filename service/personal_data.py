@@ -9,9 +9,10 @@ from contextlib import suppress
 
 from service.audit_events import AuditEvent, EventFilter
 from service.entities import EndReason, Session, User
-from service.errors import NotFound, ServiceUnavailable
+from service.errors import NO_USER, NotFound, ServiceUnavailable
 from service.events import Event, Events
 from service.kept import Erased, Kept
+from service.languages import N_, Filled
 from service.limits import Limits
 from service.notes import noting
 from service.number_names import NumberNames
@@ -22,6 +23,9 @@ from service.stores.users import UserStore
 from service.trail import Trail
 
 PAGE = 1_000  # events that are held at once
+
+NOT_ERASED = N_("user %(user)s is not erased, though sessions may have ended: erase once more")
+STILL_IN_TRAIL = N_("user %(user)s is erased, but still stands in the audit trail: erase that id once more")
 
 
 class PersonalData:
@@ -66,11 +70,11 @@ class PersonalData:
         """
         user, _ = await self._find(user_id)
         mobile = user.mobile if user else None
-        with noting(f"user {user_id} is not erased, though sessions may have ended: erase once more"):
+        with noting(Filled(NOT_ERASED, user=user_id)):
             codes = await self._codes.forget(self._names.of(mobile)) if mobile else 0
             erased = await self.remove(user_id, mobile)
         self.note(user_id)
-        with noting(f"user {user_id} is erased, but still stands in the audit trail: erase that id once more"):
+        with noting(Filled(STILL_IN_TRAIL, user=user_id)):
             events = await self._trail.forget(user_id)
         return erased._replace(codes=codes, events=events)
 
@@ -99,5 +103,5 @@ class PersonalData:
         if user is None and not sessions:
             found, _ = await self._trail.find(EventFilter(user_id), limit=1)
             if not found:
-                raise NotFound(f"there is no user {user_id}")
+                raise NotFound(Filled(NO_USER, user=user_id))
         return user, sessions

@@ -8,7 +8,7 @@ from service import mobiles, selections
 from service.entities import Clock, EndReason
 from service.errors import InvalidRequest, NotFound, TooManyRequests
 from service.events import ACTOR, Details, Event, Events
-from service.languages import N_
+from service.languages import N_, Filled
 from service.observability.audit_writer import new_event
 from service.revoking import Revoking, Stores, Watch
 from service.runtime.background import BackgroundTasks
@@ -64,7 +64,7 @@ class Revocations:
             return job.now
         noted = await self._stores.jobs.find(revocation_id)
         if noted is None:
-            raise NotFound(f"there is no revocation {revocation_id}")
+            raise NotFound(Filled(N_("there is no revocation %(id)s"), id=revocation_id))
         return _known(noted)
 
     async def newest(self) -> list[Revocation]:
@@ -128,7 +128,7 @@ class Revocations:
         if unknown := sorted(numbers - found.keys()):
             shown = ", ".join(mobiles.mask(number) for number in unknown[:SHOWN])
             more = ", ..." if len(unknown) > SHOWN else ""
-            raise InvalidRequest({"users": NOBODY_HAS % (shown + more)})
+            raise InvalidRequest({"users": Filled(NOBODY_HAS, numbers=shown + more)})
         ids = (int(one) for one in selection.users if not mobiles.normalise(one))
         return frozenset([*found.values(), *ids])
 

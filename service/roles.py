@@ -5,9 +5,11 @@ from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
 
+from service.languages import N_
+
 NAME = re.compile(r"[a-z][a-z0-9._-]{0,31}", re.ASCII)
-NAME_EXPECTED = "should be a lower-case letter, then up to 31 of a-z, 0-9, dot, hyphen and underscore"
-NAME_TAKEN = "is taken"
+NAME_EXPECTED = N_("should be a lower-case letter, then up to 31 of a-z, 0-9, dot, hyphen and underscore")
+NAME_TAKEN = N_("is taken")
 LINK_LIFE = 600  # seconds for which the link is good that an operator enrols by
 
 

@@ -8,6 +8,11 @@ Android's SMS Retriever finds the app's hash anywhere in a message of 140 bytes 
 import math
 from dataclasses import dataclass
 
+from config import Settings
+from service.entities import Purpose
+from service.languages import N_, Language, translated
+from settings.sms_kinds import NOTICE
+
 GSM_7 = set(
     "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?"
     "¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
@@ -17,6 +22,17 @@ GSM_7_ALONE, GSM_7_PART = 160, 153  # septets in a message of one segment, and i
 UCS_2_ALONE, UCS_2_PART = 70, 67  # UTF-16 units
 RETRIEVER_BYTES = 140
 SECONDS_PER_MINUTE = 60
+# Latch's own text for each kind of message. A translation should fit into one message, too, with a signature.
+TEXTS = {
+    Purpose.LOGIN.value: N_("{code} is your login code. It is good for {minutes} min. Give it to nobody."),
+    Purpose.CHANGE.value: N_(
+        "{code} is your code to change the number of your account. It is good for {minutes} min. Give it to nobody."
+    ),
+    Purpose.ERASE.value: N_(
+        "{code} is your code to ERASE your account for good. It is good for {minutes} min. Give it to nobody."
+    ),
+    NOTICE: N_("The phone number of your account was changed by support. If you did not ask for that, call us."),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +61,15 @@ class Template:
         if self.app_hash and (size := len(text.encode())) > RETRIEVER_BYTES:
             found.append(f"{size} bytes; Android's SMS Retriever looks at {RETRIEVER_BYTES} at most")
         return [f"{self.setting}: with all its lines the message is {what}" for what in found]
+
+
+def template(settings: Settings, kind: str, language: Language) -> Template:
+    """What a message of this kind says in a language: as it is set, or else Latch's own text."""
+    setting, text = settings.sms_text_in(kind, language)
+    text = text or translated(TEXTS[kind], language)
+    if kind == NOTICE:  # no code, so no lines that tell of one
+        return Template(text, setting=setting)
+    return Template(text, settings.sms_domain, settings.sms_app_hash, setting)
 
 
 def minutes(life: float) -> int:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from service.audit_events import AuditEvent, EventFilter
 from service.entities import Clock, NumberName
 from service.errors import InvalidRequest
+from service.languages import N_
 from service.stores.events import EventStore, Place
 
 START = datetime(1970, 1, 1, tzinfo=UTC)
@@ -72,4 +73,4 @@ def _place(cursor: str) -> Place:
         moment, event_id = urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode("ascii").split(".")
         return Place(START + int(moment) * MICROSECOND, int(event_id))
     except (ValueError, OverflowError):
-        raise InvalidRequest({"cursor": "should be one that was answered"}) from None
+        raise InvalidRequest({"cursor": N_("should be one that was answered")}) from None

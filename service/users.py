@@ -2,11 +2,14 @@
 
 from service import mobiles
 from service.entities import EndReason, User, UserStatus, id_in
-from service.errors import InvalidToken, NotFound
+from service.errors import NO_USER, InvalidToken, NotFound
 from service.events import Event, Events
+from service.languages import N_, Filled
 from service.notes import noting
 from service.sessions import Sessions
 from service.stores.users import UserStore
+
+NOT_OUT = N_("user %(user)s can log in no more, but still has every session: disable once more")
 
 
 class Users:
@@ -32,14 +35,14 @@ class Users:
         else:
             user = await self._store.get(user_id) if (user_id := id_in(mobile_or_id)) else None
         if user is None:
-            raise NotFound(f"there is no user {mobile_or_id}")
+            raise NotFound(Filled(NO_USER, user=mobile_or_id))
         return user
 
     async def get(self, user_id: int) -> User:
         """The user of an id. Raises NotFound."""
         user = await self._store.get(user_id)
         if user is None:
-            raise NotFound(f"there is no user {user_id}")
+            raise NotFound(Filled(NO_USER, user=user_id))
         return user
 
     async def rename(self, user: User, name: str) -> User:
@@ -55,7 +58,7 @@ class Users:
         """
         await self._store.set_status(user.id, UserStatus.DISABLED)
         self._events.record(Event.USER_DISABLED, user_id=user.id, mobile=user.mobile, reason=EndReason.DISABLED.value)
-        with noting(f"user {user.id} can log in no more, but still has every session: disable once more"):
+        with noting(Filled(NOT_OUT, user=user.id)):
             return await self._sessions.end_all(user.id, EndReason.DISABLED, block_logins=True)
 
     async def enable(self, user: User) -> None:

@@ -8,8 +8,6 @@ from pydantic import BaseModel, Field, SecretStr, field_validator
 
 from settings.fields import PLACEHOLDERS, placeholders
 
-NOTICE = "notice"  # what is told and carries no code
-KINDS = {"login": "", "change": "_change", "erase": "_erase", NOTICE: "_notice"}  # of a message: how its settings end
 # The settings that a sender cannot do without. The keys are the names that SMS_SENDER takes.
 REQUIRED: dict[str, tuple[str, ...]] = {
     "console": (),
@@ -24,11 +22,6 @@ REQUIRED: dict[str, tuple[str, ...]] = {
         "tencent_template_id",
     ),
     "twilio": ("twilio_account_sid", "twilio_auth_token", "twilio_from"),
-}
-# Where the approved template stands of those that take no text; of other kinds than a login's it may be left empty.
-TEMPLATES = {
-    "aliyun": {name: f"aliyun_template_code{end}" for name, end in KINDS.items()},
-    "tencent": {name: f"tencent_template_id{end}" for name, end in KINDS.items()},
 }
 HOST = r"^[A-Za-z0-9.-]+(:[0-9]+)?$"
 WEBHOOK_KEY = range(24, 65)  # bytes, as Standard Webhooks says
@@ -105,10 +98,6 @@ class ProviderSettings(BaseModel):
         if "{code}" not in params or placeholders(params) - PLACEHOLDERS:
             raise ValueError("should hold {code}, and may hold {minutes}, with commas between: {code},{minutes}")
         return params
-
-    def template(self, sender: str, kind: str) -> str | None:
-        """The approved template of a sender for a kind of message, empty where it has none; None: it takes a text."""
-        return self.value(TEMPLATES[sender][kind]) if sender in TEMPLATES else None
 
     def value(self, name: str) -> str:
         """The text of a setting, a secret one or not."""

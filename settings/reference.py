@@ -22,7 +22,9 @@ HEADINGS = {
     "CodeSettings": "Codes",
     "LimitSettings": "Limits",
     "SmsSettings": "SMS",
+    "SmsTextSettings": "SMS texts",
     "ProviderSettings": "SMS providers",
+    "SmsTemplateSettings": "SMS providers",
     "CaptchaSettings": "Captcha",
     "ClientSettings": "Clients",
     "OperatorSettings": "Operators",
@@ -41,11 +43,13 @@ INTRODUCTIONS = {
     "Limits": "In the notation of the `limits` library, like `5/hour;10/day`, or `off`. How they were chosen: "
     "[abuse](abuse.md).",
     "SMS": "How to choose a sender: [SMS](sms.md). What stops SMS pumping: [abuse](abuse.md).",
+    "SMS texts": "For senders that take a text; the one of a language goes before the one for all: "
+    "[SMS](sms.md#the-text).",
     "SMS providers": "Only the chosen senders need theirs: [SMS](sms.md).",
     "Captcha": "When it is worth one: [the captcha](captcha.md).",
     "Clients": "[Introspection](introspection.md); [gateways](forward-auth.md). Proxies: [deployment](deployment.md).",
     "Operators": "The private listener, and who may ask it: [operators](operators.md).",
-    "Language": "By choice, else by `Accept-Language`, else this.",
+    "Language": "Of failures, [messages](sms.md) and the console: by choice there, by `Accept-Language`, or else this.",
     "Logs and traces": "What is logged: [events](events.md). What is traced: [metrics](metrics.md).",
 }
 PAGE = """# Settings

@@ -1,16 +1,18 @@
-"""How a code reaches a phone, what the message says, and what keeps the SMS bill small."""
+"""How a code reaches a phone, and what keeps the SMS bill small."""
 
 from typing import Annotated, Self
 
 from pydantic import BaseModel, Field, field_validator, model_validator
 from pydantic_settings import NoDecode
 
-from settings.fields import PLACEHOLDERS, listed, placeholders
+from settings.fields import listed
 from settings.providers import REQUIRED, ProviderSettings
+from settings.sms_templates import SmsTemplateSettings
+from settings.sms_texts import SmsTextSettings
 
 
-class SmsSettings(ProviderSettings, BaseModel):
-    """Senders, texts, and guards against SMS pumping."""
+class SmsSettings(SmsTextSettings, SmsTemplateSettings, ProviderSettings, BaseModel):
+    """Senders, and guards against SMS pumping."""
 
     sms_sender: Annotated[tuple[str, ...], NoDecode] = Field(
         ("console",),
@@ -18,23 +20,6 @@ class SmsSettings(ProviderSettings, BaseModel):
         + ", ".join(f"`{name}`" for name in REQUIRED),
     )
     sms_timeout: float = Field(5.0, gt=0, le=60, description="seconds to wait for each sender")
-    sms_text: str = Field(
-        "{code} is your login code. It is good for {minutes} min. Give it to nobody.",
-        description="the message, where the sender takes a text",
-    )
-    sms_text_change: str = Field(
-        "{code} is your code to change the number of your account. It is good for {minutes} min. Give it to nobody.",
-        description="the same for a code that changes a number",
-    )
-    sms_text_erase: str = Field(
-        "{code} is your code to ERASE your account for good. It is good for {minutes} min. Give it to nobody.",
-        description="the same for a code that erases an account",
-    )
-    sms_text_notice: str = Field(
-        "The phone number of your account was changed by support. If you did not ask for that, call us.",
-        min_length=1,
-        description="what the old number is told where an operator has changed it, where the sender takes a text",
-    )
     sms_domain: str = Field(
         "",
         pattern=r"^$|^[a-z0-9-]+(\.[a-z0-9-]+)+$",
@@ -76,28 +61,9 @@ class SmsSettings(ProviderSettings, BaseModel):
                 raise ValueError("should be first digits like 170,1380013, with commas between")
         return prefixes
 
-    @field_validator("sms_text", "sms_text_change", "sms_text_erase")
-    @classmethod
-    def _check_text(cls, text: str) -> str:
-        if "{code}" not in text or placeholders(text) - PLACEHOLDERS:
-            raise ValueError("should hold {code}, and may hold {minutes}; no other braces")
-        return text
-
-    @field_validator("sms_text_notice")
-    @classmethod
-    def _check_notice(cls, text: str) -> str:
-        if placeholders(text):
-            raise ValueError("should hold no braces: it carries no code")
-        return text
-
     def may_message(self, mobile: str) -> bool:
         """Whether numbers like this one get messages (SMS_ALLOW_PREFIXES, SMS_BLOCK_PREFIXES)."""
         return mobile.startswith(self.sms_allow_prefixes or "") and not mobile.startswith(self.sms_block_prefixes)
-
-    @property
-    def sms_texts(self) -> dict[str, str]:
-        """The message for each purpose of a code."""
-        return {"login": self.sms_text, "change": self.sms_text_change, "erase": self.sms_text_erase}
 
     @model_validator(mode="after")
     def _check_providers(self) -> Self:

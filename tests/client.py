@@ -4,6 +4,8 @@ from typing import Any, Protocol
 
 import httpx
 
+from tests.failure_texts import is_translated
+
 BASE = "/app/v1_0"
 MOBILE = "13800138000"
 
@@ -52,8 +54,8 @@ class Api:
         body = {"mobile": mobile, "code": code}
         return await self.request("POST", f"{BASE}/authorizations", json=body, headers=headers)
 
-    async def refresh(self, token: str) -> httpx.Response:
-        return await self.request("PUT", f"{BASE}/authorizations", headers=bearer(token))
+    async def refresh(self, token: str, **headers: str) -> httpx.Response:
+        return await self.request("PUT", f"{BASE}/authorizations", headers=bearer(token) | headers)
 
     async def check(self, token: str) -> httpx.Response:
         return await self.request("GET", f"{BASE}/authorizations", headers=bearer(token))
@@ -108,4 +110,7 @@ def error(response: httpx.Response) -> tuple[int, str]:
     assert set(body) >= {"message", "error", "request_id"}
     assert body["request_id"] == response.headers["x-request-id"]
     assert response.headers["cache-control"] == "no-store"
+    if response.headers["content-language"] == "en":
+        said = [body["message"], *body.get("fields", {}).values()]
+        assert [text for text in said if not is_translated(text)] == []
     return response.status_code, body["error"]

@@ -10,7 +10,12 @@ from pathlib import Path
 import pytest
 from babel.messages.pofile import read_po
 
-from service.languages import DOMAIN, LOCALES, Language
+from service.http import errors
+from service.http.errors import REFUSALS
+from service.languages import DOMAIN, LOCALES, Language, translated
+from service.routes.health import MOVED
+from service.sms_text import TEXTS
+from tests.failure_texts import failures, is_translated, unmarked_failures
 from tests.processes import ROOT
 from tests.texts import faults, unmarked
 
@@ -118,3 +123,72 @@ def test_a_sentence_that_is_not_marked_is_found(source: str) -> None:
 )
 def test_what_is_marked_or_no_sentence_is_let_through(source: str) -> None:
     assert unmarked(source) == []
+
+
+def test_no_failure_says_what_no_translator_has_seen() -> None:
+    """But for the commands, which speak English: whatever may be answered comes from one of these files."""
+    files = [path for path in (ROOT / "service").rglob("*.py") if "commands" not in path.parts]
+    assert unmarked_failures({str(path.relative_to(ROOT)): path.read_text("utf-8") for path in files}) == []
+
+
+def test_no_use_case_and_no_route_says_a_sentence_that_is_not_marked() -> None:
+    apart = {"commands", "openapi", "stores", "embedded", "observability", "senders"}  # they speak to operators alone
+    files = [path for path in (ROOT / "service").rglob("*.py") if not apart & {*path.parts}]
+    found = {text for path in files for text in unmarked(path.read_text("utf-8"))}
+    assert found == {MOVED, errors.REALM, errors.BASIC}  # for programs
+
+
+@pytest.mark.parametrize("language", FOREIGN)
+def test_every_failure_has_a_sentence_in_every_language(language: Language) -> None:
+    said = {kind.message for kind in failures()} | {sentence for _, sentence in REFUSALS.values()} | {*TEXTS.values()}
+    assert len(said) > 20
+    assert {sentence for sentence in said if translated(sentence, language) == sentence} == set()
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "raise NotFound('there is no such thing')",
+        "raise NotFound(f'there is no user {x}')",
+        "raise InvalidRequest({'name': 'is taken'})",
+        "raise InvalidRequest({'name': f'is {x}'})",
+        "raise InvalidRequest(message='No.')",
+        "raise TooManyRequests(3, 'Wait.')",
+        "raise InvalidRequest({name: 'is sent twice' for name in names})",
+        "GONE = 'is gone'\nraise InvalidRequest({'name': GONE})",
+        "problems['name'] = N_('is taken') if x else 'is missing'",
+        "problems.setdefault('name', 'is taken')",
+        "raise NotFound(Filled('there is no user %(user)s', user=1))",
+        "raise NotFound('there is no {}'.format(x))",
+        "raise NotFound(NOBODY % x)",
+        "class Forbidden(ServiceError):\n    message = 'No.'",
+        "with noting(f'user {x} is gone'): pass",
+    ],
+)
+def test_a_failure_that_is_not_marked_is_found(source: str) -> None:
+    assert len(unmarked_failures({"a.py": source})) == 1
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "raise NotFound",
+        "raise NotFound(N_('there is no such thing'))",
+        "raise NotFound(Filled(N_('there is no user %(user)s'), user=1))",
+        "GONE = N_('is gone')\nraise InvalidRequest({'name': GONE})",
+        "problems['name'] = expected",
+        "problems['name'] = one_of(Purpose)",
+        "raise SmsUnavailable(f'status {x}')",
+        "raise TooManyRequests(3)",
+    ],
+)
+def test_a_failure_that_is_marked_is_let_through(source: str) -> None:
+    assert unmarked_failures({"a.py": source}) == []
+
+
+def test_a_sentence_in_an_answer_is_known_with_its_values_or_is_not() -> None:
+    assert is_translated("The request is not valid.")
+    assert is_translated("there is no user 42")
+    assert is_translated("This number belongs to another account. The number is as it was; sessions may have ended.")
+    assert not is_translated("The request is odd.")
+    assert not is_translated("The request is not valid. Nobody has said this.")

@@ -21,12 +21,13 @@ from service.authenticators.discovery import Cached, Endpoints, Fault, Web, disc
 from service.authenticators.id_tokens import Expected, Refused, UnknownKey
 from service.entities import Clock
 from service.errors import Forbidden, ServiceUnavailable
+from service.languages import N_
 from settings.openid import GROUP
 
 CALLBACK = "/openid/callback"
 SCOPE = "openid email profile"
-AWAY = "The company's log-in does not answer. Please try again, or log in with a passkey."
-NOT_VOUCHED = "The company's log-in does not vouch for you. Please begin again."
+AWAY = N_("The company's log-in does not answer. Please try again, or log in with a passkey.")
+NOT_VOUCHED = N_("The company's log-in does not vouch for you. Please begin again.")
 SPENT = (
     "invalid_grant"  # a code that is wrong, used or expired (RFC 6749 section 5.2): any other error is ours or theirs
 )

@@ -1,11 +1,12 @@
 """The token that proves a solved captcha: where it is sent, and what is said of a bad one."""
 
 from service.errors import InvalidRequest
+from service.languages import N_
 
 FIELD = "captcha_token"
-MISSING = "is missing"
-TOO_LONG = "is too long"
-REFUSED = "was not accepted; solve the captcha again"
+MISSING = N_("is missing")
+TOO_LONG = N_("is too long")
+REFUSED = N_("was not accepted; solve the captcha again")
 
 
 def refused() -> InvalidRequest:

@@ -11,14 +11,15 @@ from service.commands.check_openid import of_openid
 from service.commands.check_redis import of_redis
 from service.commands.findings import Finding, Level
 from service.embedded.running import running_redis
-from service.entities import Purpose
-from service.sms_text import Template
+from service.languages import Language
 from service.stores.database import Database
 from service.stores.redis.connection import Connection
 from settings.fields import OFF
-from settings.providers import NOTICE
+from settings.sms_kinds import KINDS, NOTICE
 
 FOR_DEVELOPMENT = ("console", "file")
+UNSENT = "SMS_SENDER: has no template for codes to %s, so apps cannot ask for one"
+UNTOLD = "SMS_SENDER: has no template for notices, so old numbers are told nothing"
 
 
 def run(settings: Settings, _: Namespace) -> int:
@@ -80,16 +81,11 @@ def of_settings(settings: Settings) -> list[Finding]:
 def _of_texts(settings: Settings) -> list[Finding]:
     """What there is to say of the messages, where a sender takes a text; and of kinds that no sender has one for."""
     code, minutes = "0" * settings.code_length, sms_text.minutes(settings.code_ttl)
-    found = []
-    for purpose, text in settings.sms_texts.items():
-        setting = "SMS_TEXT" if purpose == Purpose.LOGIN else f"SMS_TEXT_{purpose.upper()}"
-        if any(settings.template(name, purpose) is None for name in settings.sms_sender):
-            template = Template(text, settings.sms_domain, settings.sms_app_hash, setting)
-            found += template.warnings(code, minutes)
-        elif not any(senders.takes(settings, name, purpose) for name in settings.sms_sender):
-            found.append(f"SMS_SENDER: has no template for codes to {purpose}, so apps cannot ask for one")
-    if any(settings.template(name, NOTICE) is None for name in settings.sms_sender):
-        found += Template(settings.sms_text_notice, setting="SMS_TEXT_NOTICE").warnings(code, minutes)
-    elif not any(senders.takes(settings, name, NOTICE) for name in settings.sms_sender):
-        found.append("SMS_SENDER: has no template for notices, so old numbers are told nothing")
+    found: list[str] = []
+    for kind in KINDS:
+        if any(settings.template(name, kind) is None for name in settings.sms_sender):
+            texts = {sms_text.template(settings, kind, language) for language in Language}
+            found += sorted(warning for text in texts for warning in text.warnings(code, minutes))
+        elif not any(senders.takes(settings, name, kind) for name in settings.sms_sender):
+            found.append(UNTOLD if kind == NOTICE else UNSENT % kind)
     return [Finding(Level.WARN, text) for text in found]

@@ -20,8 +20,10 @@ from service.errors import (
     TooManyRequests,
     UnsupportedMediaType,
 )
+from service.http import localized
 from service.http.requests import Request, request_id
 from service.http.responses import Answer, failure
+from service.languages import N_, Language, translated
 
 STATUS = {
     "invalid_request": 400,
@@ -49,12 +51,12 @@ STATUS = {
 REFRESH_STATUS = {"session_ended": 403}
 # What is refused before it reaches a route. Any other 4xx of Sanic's is an `invalid_request`.
 REFUSALS = {
-    408: (InvalidRequest.code, "The request did not come whole in time."),
+    408: (InvalidRequest.code, N_("The request did not come whole in time.")),
     404: (NotFound.code, NotFound.message),
-    405: ("method_not_allowed", "This address does not take this method."),
-    421: (InvalidRequest.code, "Nothing is served under this host name here."),
-    413: ("payload_too_large", "The request is too large."),
-    431: ("payload_too_large", "The head of the request is too large."),
+    405: ("method_not_allowed", N_("This address does not take this method.")),
+    421: (InvalidRequest.code, N_("Nothing is served under this host name here.")),
+    413: ("payload_too_large", N_("The request is too large.")),
+    431: ("payload_too_large", N_("The head of the request is too large.")),
     415: (UnsupportedMediaType.code, UnsupportedMediaType.message),
     503: (ServiceUnavailable.code, ServiceUnavailable.message),
 }
@@ -69,27 +71,34 @@ class EnvelopeErrorHandler(ErrorHandler):
 
     def default(self, request: Request, exception: Exception) -> HTTPResponse:  # type: ignore[override]
         """Answer whatever was raised."""
+        language = self.language_of(request)
         if isinstance(exception, asyncio.CancelledError):  # the client went away in the middle of its request
-            return answer_to(InvalidRequest(), request_id(request))
+            return answer_to(InvalidRequest(), request_id(request), language)
         if isinstance(exception, SanicException) and exception.status_code != STATUS["internal_error"]:
-            return _refusal(request, exception)
-        return answer_to_any(exception, request_id(request))
+            return _refusal(request, exception, language)
+        return answer_to_any(exception, request_id(request), language)
+
+    @staticmethod
+    def language_of(request: Request) -> Language:
+        """The language that a failure is told in. Nothing else is, so no request that goes well asks for it."""
+        return localized.asked_for(request.app, request.raw.head)
 
     @staticmethod
     def log(request: Request, exception: Exception) -> None:  # type: ignore[override]
         """Sanic's own logging of exceptions would repeat ours, and print addresses with numbers in them."""
 
 
-def answer_to_any(error: Exception, sent_id: str) -> Answer:
+def answer_to_any(error: Exception, sent_id: str, language: Language) -> Answer:
     """What a request is answered where this was raised: what is no ServiceError is a bug of ours."""
     if isinstance(error, ServiceError):
-        return answer_to(error, sent_id)
+        return answer_to(error, sent_id, language)
     log.error("unexpected %s", type(error).__name__, exc_info=error)
-    return failure(sent_id, STATUS["internal_error"], ServiceError.code, ServiceError.message)
+    text = translated(ServiceError.message, language)
+    return failure(sent_id, STATUS["internal_error"], ServiceError.code, text, language)
 
 
-def answer_to(error: ServiceError, sent_id: str) -> Answer:
-    """What a request of this id is answered."""
+def answer_to(error: ServiceError, sent_id: str, language: Language) -> Answer:
+    """What a request of this id is answered, in its language."""
     refreshing = isinstance(error, SessionEnded) and error.refreshing
     status = (REFRESH_STATUS if refreshing else STATUS)[error.code]
     headers: dict[str, str] = {}
@@ -97,7 +106,7 @@ def answer_to(error: ServiceError, sent_id: str) -> Answer:
     if status == STATUS["invalid_token"]:
         headers["WWW-Authenticate"] = _challenge(error)
     if isinstance(error, InvalidRequest) and error.fields:
-        extra["fields"] = error.fields
+        extra["fields"] = {name: translated(text, language) for name, text in error.fields.items()}
     if isinstance(error, SessionEnded):
         extra["reason"] = error.reason
     if isinstance(error, TooManyRequests | ServiceUnavailable):
@@ -106,18 +115,23 @@ def answer_to(error: ServiceError, sent_id: str) -> Answer:
         headers["Accept-Encoding"] = "identity"  # RFC 9110 section 15.5.16
     if isinstance(error, TooManyRequests):
         extra["retry_after"] = error.retry_after
-    text = " ".join([error.message, *getattr(error, "__notes__", ())])  # what was done all the same
-    return failure(sent_id, status, error.code, text, headers=headers, extra=extra)
+    texts = [error.message, *getattr(error, "__notes__", ())]  # what was done all the same
+    text = " ".join(translated(one, language) for one in texts)
+    return failure(sent_id, status, error.code, text, language, headers=headers, extra=extra)
 
 
-def refusal_of(status: int, sent_id: str, *, has_body: bool = True) -> Answer:
+def refusal_of(status: int, sent_id: str, language: Language, *, has_body: bool = True) -> Answer:
     """What is answered to bytes that are no request, to one that is too large, and to one that does not come whole."""
     code, message = REFUSALS.get(status, (InvalidRequest.code, InvalidRequest.message))
-    return failure(sent_id, status, code, message) if has_body else Answer(status=status)
+    text = translated(message, language)
+    return failure(sent_id, status, code, text, language) if has_body else Answer(status=status)
 
 
 def _challenge(error: ServiceError) -> str:
-    """RFC 6750 section 3: no error attribute where no token was sent. A client hears of the scheme that it has used."""
+    """RFC 6750 section 3: no error attribute where no token was sent. A client hears of the scheme that it has used.
+
+    The description is for developers, and of ASCII alone: it is not translated.
+    """
     if isinstance(error, InvalidClient) and error.scheme != "bearer":
         return BASIC if error.scheme == "basic" else f"{REALM}, {BASIC}"
     if isinstance(error, InvalidToken) and not error.sent:
@@ -125,9 +139,10 @@ def _challenge(error: ServiceError) -> str:
     return f'{REALM}, error="invalid_token", error_description="{error.message}"'
 
 
-def _refusal(request: Request, exception: SanicException) -> HTTPResponse:
+def _refusal(request: Request, exception: SanicException, language: Language) -> HTTPResponse:
     status = exception.status_code
-    answer = refusal_of(status if status in REFUSALS else STATUS[InvalidRequest.code], request_id(request))
+    shown = status if status in REFUSALS else STATUS[InvalidRequest.code]
+    answer = refusal_of(shown, request_id(request), language)
     if status == STATUS["method_not_allowed"]:
         answer.headers["Allow"] = ", ".join(method for method in HTTP_METHODS if _takes(request, method))
     if status == STATUS[ServiceUnavailable.code]:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from sanic import Blueprint, HTTPResponse
 
-from service.http import access_log
+from service.http import access_log, localized
 from service.http.cors import cors_headers
 from service.http.errors import answer_to_any
 from service.http.head import RawRequest, RequestHead
@@ -87,7 +87,7 @@ async def serve(app: App, route: FastRoute, raw: RawRequest) -> bytes:
     try:
         answer = await route.handle(app, raw)
     except Exception as error:  # noqa: BLE001 - whatever it is, somebody waits for an answer
-        answer = answer_to_any(error, request_id)
+        answer = answer_to_any(error, request_id, localized.asked_for(app, head))
     access_log.close(app, request_id, method, route.path, answer, began)
     if b"origin" in head.headers:
         answer.headers.update(cors_headers(app, head.header(b"origin")))

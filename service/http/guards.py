@@ -14,11 +14,12 @@ from service.entities import Identity
 from service.errors import InvalidClient, InvalidRequest, InvalidToken
 from service.http.head import RawRequest
 from service.http.requests import App, Request, bearer
+from service.languages import N_
 
 Handler = Callable[..., Coroutine[Any, Any, HTTPResponse | None]]  # None: it has sent its answer itself
 
 _SCHEMES = re.compile(r"(?:^|, *)(basic|bearer) +", re.IGNORECASE)  # two, where the header came twice
-ONE_WAY = "The service key should come in one way: Basic, Bearer, or client_secret in the form."
+ONE_WAY = N_("The service key should come in one way: Basic, Bearer, or client_secret in the form.")
 
 
 async def identified(app: App, raw: RawRequest) -> Identity:

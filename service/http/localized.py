@@ -1,4 +1,8 @@
-"""The language that a request is answered in, and how templates come to speak it."""
+"""The language that a request is answered in, and how templates come to speak it.
+
+The console knows it from the start of each request. The public API asks for it where it has something to say, which a
+good check has not.
+"""
 
 from typing import Any
 
@@ -6,6 +10,7 @@ from jinja2 import Environment
 from sanic import HTTPResponse
 
 from service import languages
+from service.http.head import RequestHead
 from service.http.requests import App, Request
 from service.languages import LANGUAGE, Language, chosen
 
@@ -28,6 +33,11 @@ def language_of(request: Request) -> Language:
     """The language that was chosen by cookie, or else that of Accept-Language, or else DEFAULT_LANGUAGE."""
     accepted = request.raw.head.header(b"accept-language")
     return chosen(accepted, request.cookies.get(COOKIE), Language(request.app.ctx.settings.default_language))
+
+
+def asked_for(app: App, head: RequestHead | None) -> Language:
+    """The language that Accept-Language asks for, or else DEFAULT_LANGUAGE, also where no head could be read."""
+    return chosen(head.header(b"accept-language") if head else "", None, Language(app.ctx.settings.default_language))
 
 
 def remember(response: HTTPResponse, language: Language) -> None:

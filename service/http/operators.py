@@ -16,12 +16,13 @@ from service.http.console import is_page
 from service.http.overload import SPARED
 from service.http.requests import App, Request, bearer
 from service.http.responses import timestamp
+from service.languages import N_
 from service.operator_entities import OperatorSession
 from service.roles import Actor, Operator, Role
 
 PATH = "/admin/v1"
 REASON = "X-Reason"
-REASON_EXPECTED = "should say why this is done; UTF-8, percent-encoded"
+REASON_EXPECTED = N_("should say why this is done; UTF-8, percent-encoded")
 REMARK_LENGTH = 200  # characters kept of it
 MISDIRECTED = 421
 

@@ -11,6 +11,7 @@ import time
 from functools import partial
 from typing import Any
 
+from service.http import localized
 from service.http.cors import cors_headers
 from service.http.fastpath import FastRoute, serve
 from service.http.head import ProtocolError, RawRequest
@@ -44,7 +45,7 @@ class BoundedProtocol(TimedProtocol):
         context = self.app.ctx
         if len(self.connections) >= context.settings.max_connections and not self.make_room():
             context.admission.refuse(CONNECTIONS)
-            transport.write(refusal(sane_id(""), closes=True))
+            transport.write(refusal(sane_id(""), localized.asked_for(self.app, None), closes=True))
             transport.close()
             return
         super().connection_made(transport)  # type: ignore[no-untyped-call]
@@ -144,7 +145,8 @@ class BoundedProtocol(TimedProtocol):
         closes = self.app.ctx.admission.stopping or head.is_last
         cors, has_body = cors_headers(self.app, head.header(b"origin")), head.method != b"HEAD"
         request_id = sane_id(head.header(b"x-request-id"))
-        self.transport.write(refusal(request_id, closes=closes, cors=cors, has_body=has_body))
+        language = localized.asked_for(self.app, head)
+        self.transport.write(refusal(request_id, language, closes=closes, cors=cors, has_body=has_body))
         self._end(closes=closes)
 
     def _end(self, *, closes: bool) -> None:

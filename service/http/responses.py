@@ -9,6 +9,8 @@ import orjson
 from sanic import HTTPResponse
 from sanic.helpers import STATUS_CODES, has_message_body
 
+from service.languages import Language
+
 JSON = "application/json"
 OK, CREATED, ACCEPTED, NO_CONTENT = 200, 201, 202, 204
 
@@ -88,13 +90,17 @@ def failure(
     status: int,
     code: str,
     message: str,
+    language: Language,
     *,
     headers: Mapping[str, str] | None = None,
     extra: Mapping[str, Any] | None = None,
 ) -> Answer:
-    """A failure. `extra` are the fields that some errors add: `fields`, `reason`, `retry_after`."""
+    """A failure, whose texts are in this language. `extra`: what some errors add (`fields`, `reason`, `retry_after`).
+
+    It needs no `Vary`, for nobody may store it.
+    """
     body = {"message": message, "error": code, "request_id": request_id, **(extra or {})}
-    return Answer(orjson.dumps(body), status=status, headers=headers)
+    return Answer(orjson.dumps(body), status=status, headers={"Content-Language": language, **(headers or {})})
 
 
 def on_the_wire(answer: Answer, *, closes: bool, has_body: bool = True) -> bytes:

@@ -8,6 +8,7 @@ from sanic_ext import openapi
 
 from service.entities import Purpose
 from service.errors import Forbidden
+from service.http import localized
 from service.http.errors import STATUS
 from service.http.guards import changes_state, identified
 from service.http.requests import BASE_PATH, Request, client_ip
@@ -49,7 +50,12 @@ async def _send(request: Request, wanted: payloads.CodeRequest) -> HTTPResponse:
     ip = client_ip(raw, app.ctx.settings.trusted_proxies)
     caller = None if wanted.purpose is Purpose.LOGIN else await app.ctx.users.who((await identified(app, raw)).user_id)
     sent = await app.ctx.delivery.send_code(
-        wanted.mobile, ip, wanted.captcha_token, purpose=wanted.purpose, caller=caller
+        wanted.mobile,
+        ip,
+        wanted.captcha_token,
+        purpose=wanted.purpose,
+        caller=caller,
+        language=localized.asked_for(app, raw.head),
     )
     return ok({"mobile": sent.mobile, "expires_in": sent.expires_in, "resend_after": sent.resend_after})
 

@@ -9,9 +9,11 @@ from sanic import Blueprint, HTTPResponse
 from sanic_ext import openapi
 
 from service.errors import ServiceUnavailable
+from service.http import localized
 from service.http.errors import STATUS
 from service.http.requests import Request, request_id
 from service.http.responses import failure, ok
+from service.languages import N_, Filled, translated
 from service.routes.openapi import backend_documents
 
 health = Blueprint("health")
@@ -33,13 +35,15 @@ async def healthz(_request: Request) -> HTTPResponse:
 async def readyz(request: Request) -> HTTPResponse:
     """Redis and the database answer, or which of them does not; or the server is stopping."""
     if request.app.ctx.admission.stopping:
-        raise ServiceUnavailable("Not ready: stopping.")
+        raise ServiceUnavailable(N_("Not ready: stopping."))
     stores = {name: "ok" if up else "unavailable" for name, up in (await request.app.ctx.health.readiness()).items()}
     if all(state == "ok" for state in stores.values()):
         return ok(stores)
     code, headers = ServiceUnavailable.code, {"Retry-After": str(ServiceUnavailable.retry_after)}
-    text = f"Not ready: {', '.join(name for name, state in stores.items() if state != 'ok')}."
-    return failure(request_id(request), STATUS[code], code, text, headers=headers, extra={"stores": stores})
+    text = Filled(N_("Not ready: %(stores)s."), stores=", ".join(name for name in stores if stores[name] != "ok"))
+    language = localized.asked_for(request.app, request.raw.head)
+    said, extra = translated(text, language), {"stores": stores}
+    return failure(request_id(request), STATUS[code], code, said, language, headers=headers, extra=extra)
 
 
 @metrics.get("/metrics")

@@ -31,7 +31,7 @@ async def introspect(request: Request) -> HTTPResponse:
     form = payloads.form(request.raw, "token", "token_type_hint", "client_id", "client_secret")
     request.ctx.client = _client(request, form.get("client_secret"))
     if "token" not in form:
-        raise InvalidRequest({"token": "is missing"})
+        raise InvalidRequest({"token": payloads.MISSING})
     try:
         identity = await request.app.ctx.authorizations.check(form["token"])
     except (InvalidToken, SessionEnded):

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from enum import StrEnum
 from functools import lru_cache
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl
@@ -14,14 +15,15 @@ from service.entities import Purpose
 from service.errors import InvalidRequest, UnsupportedMediaType
 from service.http.head import RawRequest
 from service.http.requests import Request
+from service.languages import N_, Filled
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 NOT_ENCODED = {b"", b"identity"}  # of the codings of RFC 9110 section 8.4.1
-ENCODED = "The body should be sent as it is, without Content-Encoding."
+ENCODED = N_("The body should be sent as it is, without Content-Encoding.")
 FORM = "application/x-www-form-urlencoded"
-FORM_EXPECTED = f"The body should be a form, with Content-Type: {FORM}."
+FORM_EXPECTED = Filled(N_("The body should be a form, with Content-Type: %(type)s."), type=FORM)
 JSON_TYPE = re.compile(r"application/([a-z0-9!#$&^_.-]+\+)?json", re.ASCII)
-NAME_EXPECTED = f"should be 1 to {names.LONGEST} characters to be seen, without control characters"
+MISSING = N_("is missing")
 
 
 class NumberChange(NamedTuple):
@@ -86,7 +88,7 @@ def new_name(raw: RawRequest) -> str:
     problems: dict[str, str] = {}
     name = names.normalise(string(json_object(raw), "name", problems))
     if name is None:
-        problems.setdefault("name", NAME_EXPECTED)
+        problems.setdefault("name", names.EXPECTED)
         raise InvalidRequest(problems)
     return name
 
@@ -113,7 +115,7 @@ def form(raw: RawRequest, *names: str) -> dict[str, str]:
     fields = dict(pairs)
     if len(fields) < len(pairs):
         sent = [name for name, _ in pairs]
-        raise InvalidRequest({name: "is sent more than once" for name in fields if sent.count(name) > 1})
+        raise InvalidRequest({name: N_("is sent more than once") for name in fields if sent.count(name) > 1})
     return fields
 
 
@@ -123,7 +125,7 @@ def _code_request(request: Request, fields: dict[str, Any]) -> CodeRequest:
     token = _captcha_token(fields, request.app.ctx.captcha, problems)
     purpose = string(fields, "purpose", problems) if "purpose" in fields else Purpose.LOGIN
     if "purpose" not in problems and purpose not in list(Purpose):
-        problems["purpose"] = f"should be one of {', '.join(Purpose)}"
+        problems["purpose"] = one_of(Purpose)
     if problems:
         raise InvalidRequest(problems)
     return CodeRequest(mobile, token, Purpose(purpose))
@@ -150,9 +152,9 @@ def json_object(raw: RawRequest) -> dict[str, Any]:
     try:
         fields = orjson.loads(raw.body.removeprefix(BYTE_ORDER_MARK))
     except orjson.JSONDecodeError:
-        raise InvalidRequest({"body": "is not valid JSON"}) from None
+        raise InvalidRequest({"body": N_("is not valid JSON")}) from None
     if not isinstance(fields, dict):
-        raise InvalidRequest({"body": "should be a JSON object"})
+        raise InvalidRequest({"body": N_("should be a JSON object")})
     return fields
 
 
@@ -161,7 +163,7 @@ def string(body: dict[str, Any], name: str, problems: dict[str, str]) -> str:
     value = body.get(name)
     if isinstance(value, str):
         return value
-    problems[name] = "should be a string" if name in body else "is missing"
+    problems[name] = N_("should be a string") if name in body else MISSING
     return ""
 
 
@@ -178,8 +180,13 @@ def _code(text: str, length: int, problems: dict[str, str], name: str = "code") 
     """The digits, without what keyboards, screen readers and copying put between and around them."""
     digits = mobiles.without_marks(text)
     if len(digits) != length or not (digits.isascii() and digits.isdigit()):
-        problems.setdefault(name, f"should be {length} digits")
+        problems.setdefault(name, Filled(N_("should be %(length)s digits"), length=length))
     return digits
+
+
+def one_of(choices: type[StrEnum]) -> str:
+    """What is said of a value that is none of these."""
+    return Filled(N_("should be one of %(values)s"), values=", ".join(choices))
 
 
 def _captcha_token(fields: dict[str, Any], gate: Captcha | None, problems: dict[str, str]) -> str:

@@ -11,6 +11,7 @@ from service.http.exports import described
 from service.http.guards import authenticated, changes_state
 from service.http.requests import BASE_PATH, Request
 from service.http.responses import nothing, ok
+from service.languages import N_, Filled
 from service.routes.openapi import documents
 
 sessions = Blueprint("sessions", url_prefix=f"{BASE_PATH}/sessions")
@@ -46,7 +47,7 @@ async def end_sessions(request: Request, identity: Identity) -> HTTPResponse:
     """End all of the caller's sessions, or all others."""
     spared = request.args.get("keep")
     if spared not in {None, KEEP_CURRENT}:
-        raise InvalidRequest({"keep": f"should be {KEEP_CURRENT}, or be left out"})
+        raise InvalidRequest({"keep": Filled(N_("should be %(value)s, or be left out"), value=KEEP_CURRENT)})
     keep = identity.session_id if spared else ""
     await request.app.ctx.sessions.end_all(identity.user_id, EndReason.REVOKED, keep=keep)
     return nothing()

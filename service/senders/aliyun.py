@@ -54,7 +54,7 @@ class AliyunSender:
         request = SendSmsRequest(
             phone_numbers=message.mobile,
             sign_name=self._sign_name,
-            template_code=self._template_of(message.kind),
+            template_code=self._template_of(message.kind, message.language),
             template_param=self._filled(message) if isinstance(message, TextMessage) else None,
         )
         try:

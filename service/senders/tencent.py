@@ -70,7 +70,7 @@ class TencentSender:
         request.PhoneNumberSet = [f"+86{message.mobile}"]
         request.SmsSdkAppId = self._sdk_app_id
         request.SignName = self._sign_name
-        request.TemplateId = self._template_of(message.kind)
+        request.TemplateId = self._template_of(message.kind, message.language)
         request.TemplateParamSet = self._filled(message) if isinstance(message, TextMessage) else []
         return request
 

@@ -55,7 +55,7 @@ class WebhookSender:
 
 
 def _body(message: Message, now: datetime) -> bytes:
-    data: dict[str, Any] = {"mobile": message.mobile, "text": message.text}
+    data: dict[str, Any] = {"mobile": message.mobile, "text": message.text, "language": message.language}
     if isinstance(message, TextMessage):
         data |= {"code": message.code, "minutes": message.minutes, "purpose": message.purpose}
     kind = CODE if isinstance(message, TextMessage) else NOTICE

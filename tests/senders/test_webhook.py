@@ -94,7 +94,7 @@ async def test_the_request_is_a_signed_event(make: Make, provider: Provider) -> 
     moment = datetime.fromisoformat(event.pop("timestamp"))
     assert int(moment.timestamp()) == int(request.headers["webhook-timestamp"])
     data = {"mobile": MOBILE, "code": CODE, "text": MESSAGE.text, "minutes": 5, "purpose": "login"}
-    assert event == {"type": "sms.code", "data": data}
+    assert event == {"type": "sms.code", "data": {**data, "language": "en"}}
     with pytest.raises(WebhookVerificationError):
         Webhook(OTHER_SECRET).verify(request.body, request.headers)
 
@@ -102,7 +102,7 @@ async def test_the_request_is_a_signed_event(make: Make, provider: Provider) -> 
 async def test_a_notice_is_an_event_of_another_type(make: Make, provider: Provider) -> None:
     await make("webhook").send(NOTED)
     event = Webhook(WEBHOOK_SECRET).verify(provider.last.body, provider.last.headers)
-    assert (event["type"], event["data"]) == ("sms.notice", {"mobile": MOBILE, "text": NOTED.text})
+    assert (event["type"], event["data"]) == ("sms.notice", {"mobile": MOBILE, "text": NOTED.text, "language": "en"})
 
 
 async def test_every_message_has_an_id_of_its_own(make: Make, provider: Provider) -> None:
@@ -145,5 +145,5 @@ async def test_anything_else_is_a_failure_and_no_redirect_is_followed(
 def test_the_example_of_the_page_is_what_is_sent() -> None:
     code, notice = map(json.loads, re.findall(r"```json\n(.*?)```", PAGE, re.DOTALL))
     assert set(code) == set(notice) == {"type", "timestamp", "data"}
-    assert set(code["data"]) == {"mobile", "code", "text", "minutes", "purpose"}
-    assert (notice["type"], set(notice["data"])) == ("sms.notice", {"mobile", "text"})
+    assert set(code["data"]) == {"mobile", "text", "language", "code", "minutes", "purpose"}
+    assert (notice["type"], set(notice["data"])) == ("sms.notice", {"mobile", "text", "language"})

@@ -1,6 +1,5 @@
 """What operators send: from bytes to values that the use cases can trust, naming every bad field at once."""
 
-from enum import StrEnum
 from typing import Any, NamedTuple, TypeVar
 
 from service import names, selections
@@ -9,7 +8,7 @@ from service.errors import InvalidRequest, NotFound
 from service.http.requests import Request
 from service.roles import NAME, NAME_EXPECTED, Role
 from service.routes import payloads
-from service.routes.payloads import json_object, string
+from service.routes.payloads import json_object, one_of, string
 
 Problems = dict[str, str]
 Value = TypeVar("Value")
@@ -65,9 +64,9 @@ def change(request: Request) -> Change:
     if name is not None:
         name = names.normalise(name)
         if name is None:
-            problems["name"] = payloads.NAME_EXPECTED
+            problems["name"] = names.EXPECTED
     if status is not None and status not in set(UserStatus):
-        problems["status"] = _one_of(UserStatus)
+        problems["status"] = one_of(UserStatus)
     return _unless(problems, Change(name, None if problems or status is None else UserStatus(status)))
 
 
@@ -76,7 +75,7 @@ def new_number(request: Request) -> NewNumber:
     fields, problems = json_object(request.raw), Problems()
     mobile, take = payloads.number(fields, problems), fields.get("take")
     if take is not None and not isinstance(take, bool):
-        problems["take"] = "should be true or false"
+        problems["take"] = selections.FLAG
     return _unless(problems, NewNumber(mobile, take is True))
 
 
@@ -99,7 +98,7 @@ def entry_of(fields: dict[str, Any]) -> Entry:
     if not NAME.fullmatch(name):
         problems.setdefault("name", NAME_EXPECTED)
     if role not in set(Role):
-        problems.setdefault("role", _one_of(Role))
+        problems.setdefault("role", one_of(Role))
     return _unless(problems, Entry(name, Role.LOOK if problems else Role(role)))
 
 
@@ -121,7 +120,3 @@ def _unless(problems: Problems, value: Value) -> Value:
     if problems:
         raise InvalidRequest(problems)
     return value
-
-
-def _one_of(choices: type[StrEnum]) -> str:
-    return f"should be one of {', '.join(choices)}"

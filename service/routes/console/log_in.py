@@ -14,6 +14,7 @@ from service.errors import InvalidRequest
 from service.http.console import COOKIE
 from service.http.guards import changes_state
 from service.http.requests import Request, device
+from service.languages import N_
 from service.roles import Role
 from service.routes.console.pages import own_path, page, see_other, told
 from service.routes.console.session_cookies import ended, set_session
@@ -85,7 +86,7 @@ def _link(fields: dict[str, Any]) -> tuple[str, str]:
 def _credential(fields: dict[str, Any]) -> dict[str, Any]:
     credential = fields.get("credential")
     if not isinstance(credential, dict):
-        raise InvalidRequest({"credential": "should be what the authenticator made, as JSON"})
+        raise InvalidRequest({"credential": N_("should be what the authenticator made, as JSON")})
     return credential
 
 

@@ -10,18 +10,13 @@ from service.http.console import field
 from service.http.guards import changes_state
 from service.http.requests import Request
 from service.http.responses import CREATED
-from service.languages import N_, gettext
+from service.languages import gettext
 from service.operator_entities import OperatorSession
-from service.roles import LINK_LIFE, NAME_EXPECTED, NAME_TAKEN, Operator, Role
+from service.roles import LINK_LIFE, Operator, Role
 from service.routes.admin import payloads
 from service.routes.console.pages import page, see_other
 
 operators = Blueprint("console_operators", url_prefix="/operators")
-
-PROBLEMS = {
-    NAME_EXPECTED: N_("should be a lower-case letter, then up to 31 of a-z, 0-9, dot, hyphen and underscore"),
-    NAME_TAKEN: N_("is taken"),
-}
 
 
 class Kind(StrEnum):
@@ -60,7 +55,7 @@ async def add(request: Request) -> HTTPResponse:
         name, role = payloads.entry_of({"name": field(request, "name"), "role": field(request, "role")})
         secret = await _register(request, kind).add(name, role)
     except InvalidRequest as error:
-        problems = {name: gettext(PROBLEMS.get(text, text)) for name, text in error.fields.items()}
+        problems = {name: gettext(text) for name, text in error.fields.items()}
         return await _shown(request, status=400, problems=problems)
     return _secret(request, name, secret or "", is_person=kind is Kind.PERSON)
 

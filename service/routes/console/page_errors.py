@@ -12,7 +12,7 @@ from service.http.errors import STATUS, EnvelopeErrorHandler
 from service.http.operators import MISDIRECTED
 from service.http.requests import Request
 from service.http.responses import JSON
-from service.languages import N_, gettext
+from service.languages import LANGUAGE, N_, Language, gettext
 from service.routes.console.pages import HEADERS, is_part, page, see_other
 
 # A heading and a sentence for each error code of the contract that a page can meet.
@@ -36,6 +36,11 @@ OTHER = (N_("Something went wrong"), N_("The log has more, under the number belo
 
 class PageErrorHandler(EnvelopeErrorHandler):
     """The same table of statuses and sentences as everywhere, made into a page for people."""
+
+    @staticmethod
+    def language_of(request: Request) -> Language:
+        """A page speaks as its visitor has chosen, and the API as its caller asks."""
+        return LANGUAGE.get() if is_page(request) else EnvelopeErrorHandler.language_of(request)
 
     def default(self, request: Request, exception: Exception) -> HTTPResponse:  # type: ignore[override]
         """Answer whatever was raised."""

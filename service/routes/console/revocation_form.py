@@ -8,7 +8,7 @@ from service.entities import zoned
 from service.http.operators import REASON
 from service.http.requests import Request
 from service.languages import gettext
-from service.selections import FIELDS, NOBODY_HAS
+from service.selections import FIELDS
 
 LINES = re.compile("[\\r\\n,;\uff0c\uff1b\u3001]")  # what may stand between two users
 
@@ -26,12 +26,7 @@ def filters(sent: Mapping[str, str]) -> dict[str, Any]:
 
 def problems(fields: Mapping[str, str]) -> dict[str, str]:
     """What is wrong with a field, in the language of the request."""
-    return {"reason" if name == REASON else name: _said(text) for name, text in fields.items()}
-
-
-def _said(problem: str) -> str:
-    start = NOBODY_HAS % ""
-    return gettext(NOBODY_HAS) % problem.removeprefix(start) if problem.startswith(start) else gettext(problem)
+    return {"reason" if name == REASON else name: gettext(text) for name, text in fields.items()}
 
 
 def _users(text: str) -> list[str]:

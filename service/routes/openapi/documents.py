@@ -27,6 +27,8 @@ ABOUT = About(
     """
 Log in with a code sent by SMS; hold an opaque access token and a longer-lived refresh token.
 A success is `{"message": "ok", "data": {...}}`; a failure is `{"message", "error", "request_id"}`.
+`message` and `fields` are for people, in the language of `Accept-Language` (`en`, `zh-CN`); `error` and `reason` are
+for programs, and the same in every language.
 """.strip(),
 )
 

@@ -163,7 +163,7 @@ def failure(status: int, pairs: list[tuple[str, str]]) -> Response:
     codes = [code for code, _ in pairs]
     schema = record(
         {
-            "message": text(pairs[0][1]),
+            "message": text(pairs[0][1], description="a sentence for a person, in the language of Accept-Language"),
             "error": {"type": "string", "enum": codes, "example": codes[0]},
             "request_id": text("2f1e9d3c0b7a48659e1d2c3b4a5f6071"),
             "fields": {"type": "object", "additionalProperties": {"type": "string"}},
