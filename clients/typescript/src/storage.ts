@@ -1,0 +1,52 @@
+/** Where the session is kept: values of text by key, at once or promised. */
+export interface Storage {
+  get(key: string): string | null | undefined | Promise<string | null | undefined>;
+  set(key: string, value: string): unknown;
+  /**
+   * Only where others share it, as tabs do: calls `changed` when one of them has written. The client then reads it anew
+   * for each request, and takes a lock for a refresh. Returns what stops it.
+   */
+  watch?(key: string, changed: () => void): () => void;
+}
+
+/** Forgets all when the page or the process ends. */
+export const memoryStorage = (): Storage => {
+  const values = new Map<string, string>();
+  return { get: (key) => values.get(key), set: (key, value) => values.set(key, value) };
+};
+
+/** `localStorage`, shared by the tabs of an origin. Memory where the browser forbids it. */
+export const webStorage = (): Storage => {
+  let area: globalThis.Storage;
+  try {
+    area = localStorage;
+    area.getItem("");
+  } catch {
+    return memoryStorage();
+  }
+  return {
+    get: (key) => area.getItem(key),
+    set: (key, value) => area.setItem(key, value),
+    watch(key, changed) {
+      // A key of null: the whole area was cleared.
+      const heard = (event: StorageEvent) => void ((event.key === key || event.key === null) && changed());
+      addEventListener("storage", heard);
+      return () => removeEventListener("storage", heard);
+    },
+  };
+};
+
+/** React Native's AsyncStorage, or what is like it. */
+export const asyncStorage = (storage: {
+  getItem(key: string): Promise<string | null>;
+  setItem(key: string, value: string): Promise<unknown>;
+}): Storage => ({ get: (key) => storage.getItem(key), set: (key, value) => storage.setItem(key, value) });
+
+/** That of mini programs: `wx`, or `uni`. */
+export const miniProgramStorage = (wx: {
+  getStorageSync(key: string): unknown;
+  setStorageSync(key: string, value: string): unknown;
+}): Storage => ({
+  get: (key) => String(wx.getStorageSync(key)),
+  set: (key, value) => wx.setStorageSync(key, value),
+});
