@@ -1,5 +1,5 @@
 // Drives this client through `latch rehearse -- node clients/typescript/rehearsal.mjs`: see docs/rehearsal.md.
-import { fetchTransport, LatchClient, LatchError, memoryStorage, systemClock } from "./dist/latch.js";
+import { createLatchClient, fetchTransport, LatchError, memoryStorage } from "./dist/latch.js";
 
 const SERVER = process.env.LATCH_REHEARSAL;
 const AT_ONCE = 8; // runs at the same time
@@ -8,18 +8,22 @@ const PATIENCE = { timeout: 1000, attempts: 8, backoff: 10, longestPause: 300 };
 const UNANSWERED = 1000; // milliseconds after which a request to the backend is given up
 
 const sleep = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
+const after = (milliseconds, run) => {
+  const timer = setTimeout(run, milliseconds);
+  return () => clearTimeout(timer);
+};
 const ask = (path) => fetch(SERVER + path, { method: "POST" });
 
 class Driver {
   constructor(run) {
     this.run = run;
     this.offset = run.clock * 1000;
-    this.client = new LatchClient({
+    this.client = createLatchClient({
       ...PATIENCE,
       url: run.url,
       transport: fetchTransport(),
       storage: memoryStorage(),
-      clock: { ...systemClock, now: () => Date.now() + this.offset },
+      clock: { now: () => Date.now() + this.offset, after },
     });
   }
 

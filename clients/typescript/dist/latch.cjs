@@ -17,22 +17,18 @@ var __copyProps = (to, from, except, desc) => {
 };
 var __toCommonJS = (mod) => __copyProps(__defProp({}, "__esModule", { value: true }), mod);
 
-// src/index.ts
-var index_exports = {};
-__export(index_exports, {
-  LatchClient: () => LatchClient,
+// src/entries/latch.ts
+var latch_exports = {};
+__export(latch_exports, {
   LatchError: () => LatchError,
   asyncStorage: () => asyncStorage,
-  axiosTransport: () => axiosTransport,
+  createLatchClient: () => createLatchClient,
   fetchTransport: () => fetchTransport,
   memoryStorage: () => memoryStorage,
-  miniProgramStorage: () => miniProgramStorage,
-  miniProgramTransport: () => miniProgramTransport,
   readCode: () => readCode,
-  systemClock: () => systemClock,
   webStorage: () => webStorage
 });
-module.exports = __toCommonJS(index_exports);
+module.exports = __toCommonJS(latch_exports);
 
 // src/clock.ts
 var systemClock = {
@@ -50,172 +46,97 @@ var within = (clock, milliseconds, work) => new Promise((resolve, reject) => {
 
 // src/errors.ts
 var LatchError = class extends Error {
-  constructor(error, message, details = {}) {
+  constructor(error, message, { status = 0, fields = {}, reason, retryAfter, requestId } = {}) {
     super(message);
     this.error = error;
-    this.name = "LatchError";
-    this.status = details.status || 0;
-    this.fields = details.fields || {};
-    this.reason = details.reason;
-    this.retryAfter = details.retryAfter;
-    this.requestId = details.requestId;
+    Object.assign(this, { name: "LatchError", status, fields, reason, retryAfter, requestId });
   }
 };
 
 // src/calls.ts
 var BASE = "/app/v1_0";
-var Calls = class {
-  constructor(url, transport, headers, clock, patience) {
-    this.url = url;
-    this.transport = transport;
-    this.headers = headers;
-    this.clock = clock;
-    this.patience = patience;
-  }
-  /** What Latch has answered, success or refusal. Throws `unavailable` where nobody has, or somebody else. */
-  async ask({ method, path, token, body, headers }) {
-    const call = {
-      method,
-      url: this.url + BASE + path,
-      headers: {
-        ...this.headers(),
-        ...headers,
-        ...token && { Authorization: "Bearer " + token },
-        ...body && { "Content-Type": "application/json" }
-      },
-      body: body && JSON.stringify(body),
-      timeout: this.patience.timeout
-    };
-    let status = 0;
-    let wait = NaN;
-    let requestId;
-    try {
-      const answer = await within(this.clock, call.timeout, this.transport.call(call));
-      status = answer.status;
-      wait = parseFloat(answer.header("Retry-After") || "");
-      requestId = answer.header("X-Request-ID") || void 0;
-      if (status === 204) return { status, body: {} };
-      const found = JSON.parse(answer.text);
-      const { error, message, fields, reason, retry_after, request_id } = found;
-      if (status < 300 && found.data) return { status, body: found.data };
-      if (status >= 400 && typeof error === "string") {
-        const retryAfter2 = seconds(retry_after) || seconds(wait);
-        const details2 = { status, fields, reason, retryAfter: retryAfter2, requestId: request_id || requestId };
-        return { status, body: new LatchError(error, message, details2) };
+var seconds = (value) => value >= 0 ? +value : void 0;
+var unavailable = (details) => new LatchError("unavailable", "Please try again later.", details);
+function callsTo(url, transport, moreHeaders, clock, { timeout, attempts, backoff, longestPause }) {
+  return {
+    async ask({ method, path, token, body, headers }) {
+      let details = {};
+      try {
+        const call = {
+          method,
+          url: url + BASE + path,
+          headers: {
+            ...moreHeaders(),
+            ...headers,
+            ...token && { Authorization: "Bearer " + token },
+            ...body && { "Content-Type": "application/json" }
+          },
+          body: body && JSON.stringify(body),
+          timeout
+        };
+        const { status, text, header } = await within(clock, timeout, transport.call(call));
+        const wait = seconds(parseFloat(header("Retry-After") || ""));
+        const requestId = header("X-Request-ID");
+        details = { status, requestId, retryAfter: wait };
+        if (status === 204) return { data: {} };
+        const { data, error, message, fields, reason, retry_after } = JSON.parse(text);
+        if (status < 300 && data) return { data };
+        if (status >= 400 && typeof error === "string") {
+          const more = { status, fields, reason, retryAfter: seconds(retry_after) || wait, requestId };
+          return { error: new LatchError(error, message, more) };
+        }
+      } catch (e) {
       }
-    } catch (e) {
+      return { error: unavailable(details) };
+    },
+    async again(attempt, { retryAfter = 0 }) {
+      const due = retryAfter * 1e3;
+      if (attempt >= attempts || due > longestPause) return false;
+      await sleep(clock, due + backoff * 2 ** (attempt - 1) * (0.5 + Math.random()));
+      return true;
     }
-    const retryAfter = seconds(wait);
-    const details = { status, requestId, retryAfter };
-    throw new LatchError("unavailable", "Latch cannot be reached. Please try again later.", details);
-  }
-  /** Its data. Throws what Latch refuses. */
-  async data(ask) {
-    const { status, body } = await this.ask(ask);
-    if (status >= 400) throw body;
-    return body;
-  }
-  /** Whether there is to be one more attempt after `attempt` others and this failure; waits until it is due. */
-  async pause(attempt, failure) {
-    const { attempts, backoff, longestPause } = this.patience;
-    const due = (failure.retryAfter || 0) * 1e3;
-    if (attempt >= attempts || due > longestPause) return false;
-    await sleep(this.clock, due + backoff * 2 ** (attempt - 1) * (0.5 + Math.random()));
-    return true;
-  }
-};
-var seconds = (value) => value >= 0 ? Number(value) : void 0;
-var mayPass = ({ error, status }) => error === "unavailable" || status >= 500 || status === 408 || status === 429;
+  };
+}
 
 // src/countdown.ts
-var Countdown = class {
-  constructor(storage, key, clock) {
-    this.storage = storage;
-    this.key = key;
-    this.clock = clock;
-    this.note = ["", 0, 0];
-  }
-  async begin(mobile, seconds2) {
-    const now = this.clock.now();
-    this.note = [ending(mobile), now, now + seconds2 * 1e3];
-    try {
-      await this.storage.set(this.key, JSON.stringify(this.note));
-    } catch (e) {
-    }
-  }
-  /** Whole seconds, never more than were asked for, wherever the clock has jumped. */
-  async left(mobile) {
-    try {
-      const note = JSON.parse(await this.storage.get(this.key));
-      if (note[2] > 0) this.note = note;
-    } catch (e) {
-    }
-    const [end, since, until] = this.note;
-    return end === ending(mobile) ? Math.ceil(Math.max(0, Math.min(until - this.clock.now(), until - since)) / 1e3) : 0;
-  }
-  /** Calls `tell` at once and with each second, down to 0. Returns what stops it. */
-  watch(mobile, tell) {
-    let stop = () => {
-    };
-    const tick = async () => {
-      const left = await this.left(mobile);
-      if (!stop) return;
-      tell(left);
-      if (left && stop) stop = this.clock.after(1e3, () => void tick());
-    };
-    void tick();
-    return () => {
-      stop && stop();
-      stop = void 0;
-    };
-  }
-};
 var ending = (mobile) => mobile.replace(/\D/g, "").slice(-4);
-
-// src/lock.ts
-var LINGER = 50;
-var lockOf = (clock, storage) => {
-  if (!storage.watch) return (_name, _wait, work) => work();
-  const { locks } = globalThis.navigator || {};
-  if (!locks) return noted(clock, storage);
-  return (name, wait, work) => new Promise((resolve, reject) => {
-    const stop = new AbortController();
-    const cancel = clock.after(wait, () => stop.abort());
-    let done;
-    const run = () => {
-      cancel();
-      const going = work();
-      going.then(resolve, reject);
-      return done = going.then(
-        () => sleep(clock, LINGER),
-        () => {
-        }
-      );
-    };
-    locks.request(name, { signal: stop.signal }, run).catch(() => done || run());
-  });
-};
-var noted = (clock, storage) => async (name, wait, work) => {
-  const mine = String(Math.random());
-  const holder = async () => String(await storage.get(name) || "").split(" ");
-  try {
-    for (let turns = wait / LINGER; turns > 0; turns--) {
-      const [, until = 0] = await holder();
-      const left = +until - clock.now();
-      const isFree = !(left > 0 && left <= wait);
-      if (isFree) await storage.set(name, mine + " " + (clock.now() + wait));
-      await sleep(clock, LINGER);
-      if (isFree && (await holder())[0] === mine) break;
+function countdownOf(storage, key, clock) {
+  let note = ["", 0, 0];
+  const left = async (mobile) => {
+    try {
+      const kept = JSON.parse(await storage.get(key));
+      if (kept[2] > 0) note = kept;
+    } catch (e) {
     }
-  } catch (e) {
-  }
-  try {
-    return await work();
-  } finally {
-    Promise.resolve().then(async () => (await holder())[0] === mine && storage.set(name, "")).catch(() => {
-    });
-  }
-};
+    const [end, since, until] = note;
+    return end === ending(mobile) ? Math.ceil(Math.max(0, Math.min(until - clock.now(), until - since)) / 1e3) : 0;
+  };
+  return {
+    async begin(mobile, seconds2) {
+      note = [ending(mobile), clock.now(), clock.now() + seconds2 * 1e3];
+      try {
+        await storage.set(key, JSON.stringify(note));
+      } catch (e) {
+      }
+    },
+    watch(mobile, tell) {
+      let stop = () => {
+      };
+      let isOver = false;
+      const tick = async () => {
+        const seconds2 = await left(mobile);
+        if (isOver) return;
+        if (seconds2) stop = clock.after(1e3, tick);
+        tell(seconds2);
+      };
+      void tick();
+      return () => {
+        isOver = true;
+        stop();
+      };
+    }
+  };
+}
 
 // src/random.ts
 function randomId() {
@@ -226,80 +147,101 @@ function randomId() {
   return Array.from(bytes, (byte) => (byte + 256).toString(16).slice(1)).join("");
 }
 
+// src/device.ts
+var deviceIn = (storage, key) => {
+  let id;
+  return async () => {
+    try {
+      id = id || await storage.get(key);
+      if (!id) await storage.set(key, id = randomId());
+    } catch (e) {
+      id = id || randomId();
+    }
+    return id;
+  };
+};
+
+// src/lock.ts
+var LINGER = 50;
+var lockOf = (clock, storage, name, wait) => {
+  const { locks } = globalThis.navigator || {};
+  if (!storage.watch || !locks) return (work) => work();
+  return (work) => new Promise((resolve, reject) => {
+    const stop = new AbortController();
+    const cancel = clock.after(wait, () => stop.abort());
+    let held;
+    const run = () => {
+      cancel();
+      const done = work();
+      done.then(resolve, reject);
+      return held = done.then(
+        () => sleep(clock, LINGER),
+        () => {
+        }
+      );
+    };
+    locks.request(name, { signal: stop.signal }, run).catch(() => held || run());
+  });
+};
+
 // src/session.ts
 function sessionOf(data, now) {
-  const { token, refresh_token, session_id, user_id } = data || {};
-  const life = data && data.expires_in * 1e3;
-  if (!token || typeof token !== "string" || !refresh_token || typeof refresh_token !== "string" || !(life > 0)) return;
+  const { token, refresh_token, expires_in, session_id, user_id } = data || {};
+  const life = expires_in * 1e3;
+  const isWhole = [token, refresh_token].every((one) => one && typeof one === "string") && life > 0;
+  if (!isWhole) return;
   const expires_at = now + life;
   return { token, refresh_token, expires_at, refresh_at: expires_at - Math.min(life / 10, 6e4), session_id, user_id };
 }
-var SessionStore = class {
-  constructor(storage, key, clock, changed) {
-    this.storage = storage;
-    this.key = key;
-    this.clock = clock;
-    this.changed = changed;
-    this.writing = Promise.resolve();
-  }
-  /** What was last heard of, without asking the storage. */
-  get known() {
-    return this.kept || {};
-  }
-  /** Rejects only where nothing is known yet and the storage fails: that is no log-out. */
-  async read() {
-    if (this.kept && !this.storage.watch) return this.kept;
-    let text;
+function storeIn(storage, key, changed) {
+  let kept;
+  let text;
+  let stale;
+  let writing = Promise.resolve();
+  const adopt = (next, before = kept) => {
+    kept = next;
+    changed(next, before);
+  };
+  const save = () => {
+    const next = JSON.stringify(kept);
+    const set = async () => storage.set(key, next);
+    const written = () => {
+      text = next;
+      stale = void 0;
+    };
+    const failed = () => void (stale = text || "");
+    return writing = writing.then(set).then(written, failed);
+  };
+  const known = () => kept || {};
+  const write = (next) => {
+    adopt(next, known());
+    return save();
+  };
+  const read = async () => {
+    if (kept && !storage.watch) return kept;
     try {
-      await this.writing;
-      const found = this.storage.get(this.key);
-      text = typeof Object(found).then === "function" ? await this.bounded(async () => found) : found;
-      text = text || "";
-    } catch (error) {
-      if (this.kept) return this.kept;
-      throw error;
-    }
-    if (text === this.stale) void this.save();
-    else if (text !== this.text || !this.kept) {
-      this.text = text;
-      this.adopt(parsed(text));
-    }
-    return this.known;
-  }
-  /** Puts `next` in the place of the session with this refresh token. False where another is there, or none. */
-  async replace(refreshToken, next) {
-    const { session } = await this.read();
-    if (!session || session.refresh_token !== refreshToken) return false;
-    await this.write(next);
-    return true;
-  }
-  /** Memory holds it at once. */
-  write(next) {
-    this.adopt(next);
-    return this.save();
-  }
-  adopt(next) {
-    const before = this.kept;
-    this.kept = next;
-    this.changed(next, before);
-  }
-  /** Never rejects. One after the other, so that the last one stays. */
-  save() {
-    const text = JSON.stringify(this.kept);
-    return this.writing = this.writing.then(() => this.bounded(async () => this.storage.set(this.key, text))).then(
-      () => {
-        this.text = text;
-        this.stale = void 0;
-      },
-      () => {
-        this.stale = this.text || "";
+      await writing;
+      let found = storage.get(key);
+      if (found && typeof found === "object") found = await found;
+      found = found || "";
+      if (kept && found === stale) void save();
+      else if (!kept || found !== text) {
+        text = found;
+        adopt(parsed(found));
       }
-    );
-  }
-  bounded(work) {
-    return within(this.clock, 5e3, work());
-  }
-};
+    } catch (error) {
+      if (!kept) throw error;
+    }
+    return known();
+  };
+  const replace = async (refreshToken, next) => {
+    const { session } = await read();
+    const isThere = !!session && session.refresh_token === refreshToken;
+    if (isThere) await write(next);
+    return isThere;
+  };
+  return { read, known, write, replace };
+}
 function parsed(text) {
   try {
     const { session, reason } = JSON.parse(text);
@@ -309,214 +251,57 @@ function parsed(text) {
   }
 }
 
-// src/client.ts
+// src/refresh.ts
 var ENDINGS = ["invalid_refresh_token", "session_ended", "invalid_token", "user_disabled"];
-var REPEATS_FOR = 3e4;
-var LatchClient = class {
-  constructor(options) {
-    this.options = options;
-    this.listeners = /* @__PURE__ */ new Set();
-    this.aheadAt = 0;
-    const { url, transport, storage, headers, timeout = 1e4 } = options;
-    const { attempts = 4, backoff = 500, longestPause = 1e4 } = options;
-    const key = this.key = options.key || "latch";
-    const clock = this.clock = options.clock || systemClock;
-    const patience = { timeout: Math.min(timeout, 1e4), attempts, backoff, longestPause };
-    this.calls = new Calls(url.replace(/\/+$/, ""), transport, headers || (() => ({})), clock, patience);
-    this.lock = lockOf(clock, storage);
-    this.codes = new Countdown(storage, key + ".code", clock);
-    this.store = new SessionStore(storage, key, clock, (now, before) => this.changed(now, before));
-    this.stop = storage.watch && storage.watch(key, () => void this.store.read().catch(() => {
-    }));
-  }
-  /** Sends a code. 403 `captcha_required`: once more with a `captchaToken`; 429: after `retryAfter` seconds. */
-  async requestCode(mobile, { purpose, captchaToken, channel } = {}) {
-    const body = { mobile, purpose, captcha_token: captchaToken, channel };
-    const isPublic = !purpose || purpose === "login";
-    const ask = { method: "POST", path: "/sms/codes", body };
-    try {
-      const sent = await (isPublic ? this.calls.data(ask) : this.call("POST", ask.path, body));
-      await this.codes.begin(mobile, sent.resend_after || 0);
-      return { mobile: sent.mobile, expiresIn: sent.expires_in, resendAfter: sent.resend_after };
-    } catch (error) {
-      const { status, retryAfter } = error;
-      if (status === 429 && retryAfter) await this.codes.begin(mobile, retryAfter);
-      throw error;
-    }
-  }
-  /** Seconds until a code may be asked for again, told at once and each second, down to 0, also after a reload. Returns what stops it. */
-  countdown(mobile, tell) {
-    return this.codes.watch(mobile, tell);
-  }
-  /** Opens a session. Repeated where the answer is lost: a code is good once. 400 `invalid_code`: a wrong one. */
-  async logIn(mobile, code) {
-    const { deviceName } = this.options;
-    const headers = {
-      "X-Request-ID": randomId(),
-      "X-Device-Id": await this.deviceId(),
-      ...deviceName && { "X-Device-Name": encodeURIComponent(deviceName) }
-    };
-    const began = this.clock.now();
+var PAUSE = 5e3;
+function refresherOf(store, calls, clock, alone) {
+  let underWay;
+  let paused = 0;
+  const refresh = async (token) => {
     for (let attempt = 1; ; attempt++) {
-      const answer = await this.heard({ method: "POST", path: "/authorizations", body: { mobile, code }, headers });
-      const session = sessionOf(answer, this.clock.now());
-      if (session) {
-        await this.store.write({ session });
-        return { userId: session.user_id, sessionId: session.session_id, isNewUser: !!answer.is_new_user };
-      }
-      if (!mayPass(answer) || answer.status === 429 || !await this.calls.pause(attempt, answer)) throw answer;
-      const passed = this.clock.now() - began;
-      if (passed < 0 || passed > REPEATS_FOR - this.calls.patience.timeout) throw answer;
-    }
-  }
-  /**
-   * Sends a request of the app's to a backend of its own, with the access token: refreshed ahead of its end, and once
-   * after a 401, whereupon the request is sent once more. Any other answer is the app's. Nobody logged in: without a token.
-   */
-  async request(...request) {
-    const { transport } = this.options;
-    let tried;
-    let { session } = await this.store.read();
-    if (session && session.refresh_at <= this.clock.now()) {
-      try {
-        session = await this.ahead(session);
-      } catch (error) {
-        if (!this.store.known.session) throw error;
-        tried = error;
-      }
-    }
-    const sent = await transport.send(session && session.token, ...request);
-    if (sent.status !== 401 || !session) return sent.done();
-    const fresh = await this.renewed(session, tried);
-    if (!transport.repeats(...request)) {
-      throw new LatchError("cannot_repeat", "The token is fresh. Please send the request again.", { status: 401 });
-    }
-    return (await transport.send(fresh.token, ...request)).done();
-  }
-  /** Asks a route of Latch's as who is logged in: `call("GET", "/user")`. Returns its `data`. */
-  async call(method, path, body) {
-    let { session } = await this.store.read();
-    if (session && session.refresh_at <= this.clock.now()) session = await this.ahead(session).catch(() => session);
-    const answer = await this.calls.ask({ method, path, body, token: session && session.token });
-    if (answer.status < 400) return answer.body;
-    if (answer.status !== 401 || !session) throw answer.body;
-    const { token } = await this.renewed(session);
-    return this.calls.data({ method, path, body, token });
-  }
-  /** A token that is good now, for what this client does not send itself, like a WebSocket. Undefined: nobody is logged in. */
-  async token() {
-    const { session } = await this.store.read();
-    return session && (session.refresh_at > this.clock.now() ? session : await this.ahead(session)).token;
-  }
-  /** Ends the session here at once, whatever is under way, and then at Latch. False: Latch has not heard of it. */
-  async logOut() {
-    const { session } = await this.store.read().catch(() => this.store.known);
-    if (!session) return true;
-    const written = this.store.write({ reason: "logged_out" });
-    const told = await this.calls.ask({ method: "DELETE", path: "/authorizations", token: session.refresh_token }).catch(({ status }) => ({ status: status || 500 }));
-    await written;
-    return told.status < 400;
-  }
-  /** Who is logged in, as the storage has it. */
-  async state() {
-    return stateOf(await this.store.read());
-  }
-  /** Calls `listener` when somebody logs in or is logged out, in any tab. Returns what stops it. */
-  subscribe(listener) {
-    this.listeners.add(listener);
-    return () => this.listeners.delete(listener);
-  }
-  /** Hears no other tabs any more. Only where clients come and go, as in tests. */
-  close() {
-    this.stop && this.stop();
-    this.listeners.clear();
-  }
-  changed(now, before) {
-    const { session, reason = "logged_out" } = now;
-    const old = before && before.session;
-    if (before && session ? old && old.session_id === session.session_id : !old) return;
-    const state = stateOf(now);
-    for (const listener of this.listeners) void Promise.resolve(state).then(listener);
-    const { onLoggedOut } = this.options;
-    if (!session && onLoggedOut) void Promise.resolve(reason).then(onLoggedOut);
-  }
-  /** Before the end in the background, with the token as it is; after it a fresh one, or an error. */
-  ahead(session) {
-    const now = this.clock.now();
-    if (session.expires_at <= now) return this.renewed(session);
-    const pause = this.aheadAt - now;
-    if (!(pause > 0 && pause <= PAUSE)) {
-      this.aheadAt = now + PAUSE;
-      this.renewed(session).catch(() => {
-      });
-    }
-    return Promise.resolve(session);
-  }
-  /** A session with another access token than this one's. Throws `tried` where that has just failed. */
-  async renewed(old, tried) {
-    const { session } = await this.store.read();
-    if (session && session.token !== old.token) return session;
-    if (tried) throw tried;
-    const found = await this.refresh(old);
-    return found.token === old.token ? this.refresh(old) : found;
-  }
-  refresh(old) {
-    if (!this.refreshing) {
-      const { lockWait = 5e3 } = this.options;
-      const ended = () => void (this.refreshing = void 0);
-      this.refreshing = this.lock(this.key + ".lock", lockWait, () => this.refreshNow(old.token));
-      this.refreshing.then(ended, ended);
-    }
-    return this.refreshing;
-  }
-  /** Before each attempt and after it the store is read: another tab, a login or a log-out may have been faster, and counts. */
-  async refreshNow(token) {
-    for (let attempt = 1; ; attempt++) {
-      const { session, reason } = await this.store.read();
-      if (!session) throw new LatchError("session_ended", "You have been logged out.", { status: 401, reason: reason || "expired" });
+      const { session, reason } = await store.read();
+      if (!session) throw new LatchError("session_ended", "Please log in again.", { status: 401, reason: reason || "expired" });
       if (session.token !== token) return session;
       const held = session.refresh_token;
-      const answer = await this.heard({ method: "PUT", path: "/authorizations", token: held });
-      const fresh = sessionOf(answer, this.clock.now());
+      const { data, error } = await calls.ask({ method: "PUT", path: "/authorizations", token: held });
+      const fresh = sessionOf(data, clock.now());
+      const failure = error || unavailable();
+      const { status } = failure;
       if (fresh) {
-        await this.store.replace(held, { session: fresh });
-      } else if ((answer.status === 401 || answer.status === 403) && ENDINGS.includes(answer.error)) {
-        const why = answer.error === "user_disabled" ? "disabled" : answer.reason || "expired";
-        if (await this.store.replace(held, { reason: why })) throw answer;
-      } else if (!await this.calls.pause(attempt, answer)) {
-        const { status, retryAfter, requestId } = answer;
-        throw new LatchError("unavailable", answer.message || "", { status, retryAfter, requestId });
+        await store.replace(held, { session: fresh });
+      } else if ((status === 401 || status === 403) && ENDINGS.includes(failure.error)) {
+        const why = failure.reason || (failure.error === "user_disabled" ? "disabled" : "expired");
+        if (await store.replace(held, { reason: why })) throw failure;
+      } else if (!await calls.again(attempt, failure)) {
+        throw unavailable(failure);
       }
     }
-  }
-  /** Data of Latch's, or the error that it was instead; junk in a success is one, too. */
-  async heard(ask) {
-    try {
-      const { status, body } = await this.calls.ask(ask);
-      return status >= 400 || sessionOf(body, 0) ? body : new LatchError("unavailable", "Latch cannot be reached. Please try again later.", { status });
-    } catch (error) {
-      return error;
+  };
+  const once = (token) => {
+    if (!underWay) {
+      const over = () => void (underWay = void 0);
+      underWay = alone(() => refresh(token));
+      underWay.then(over, over);
     }
-  }
-  deviceId() {
-    return this.device = this.device || this.keptDeviceId();
-  }
-  async keptDeviceId() {
-    const { storage } = this.options;
-    const name = this.key + ".device";
-    let id;
-    try {
-      id = await storage.get(name);
-      if (!id) await storage.set(name, id = randomId());
-    } catch (e) {
+    return underWay;
+  };
+  const renewed = async (old) => {
+    const found = await once(old.token);
+    return found.token === old.token ? once(old.token) : found;
+  };
+  const ahead = async (session) => {
+    const now = clock.now();
+    if (!session || now < session.refresh_at) return session;
+    if (now >= session.expires_at) return renewed(session);
+    const left = paused - now;
+    if (!(left > 0 && left <= PAUSE)) {
+      paused = now + PAUSE;
+      renewed(session).catch(() => {
+      });
     }
-    return id || randomId();
-  }
-};
-var PAUSE = 5e3;
-function stateOf({ session, reason }) {
-  if (session) return { loggedIn: true, userId: session.user_id, sessionId: session.session_id };
-  return { loggedIn: false, ...reason && { reason } };
+    return session;
+  };
+  return { renewed, ahead };
 }
 
 // src/storage.ts
@@ -543,17 +328,149 @@ var webStorage = () => {
   };
 };
 var asyncStorage = (storage) => ({ get: (key) => storage.getItem(key), set: (key, value) => storage.setItem(key, value) });
-var miniProgramStorage = (wx) => ({
-  get: (key) => String(wx.getStorageSync(key)),
-  set: (key, value) => wx.setStorageSync(key, value)
-});
+var LONGEST = 5e3;
+function bounded(storage, clock) {
+  const limited = (value) => value && typeof value.then === "function" ? within(clock, LONGEST, value) : value;
+  return {
+    get: (key) => limited(storage.get(key)),
+    set: (key, value) => limited(storage.set(key, value)),
+    ...storage.watch && { watch: (key, changed) => storage.watch(key, changed) }
+  };
+}
+
+// src/create.ts
+var REPEATS_FOR = 3e4;
+function createLatchClient(options) {
+  const { url, transport, onLoggedOut, deviceName, key = "latch", clock = systemClock } = options;
+  const { headers = () => ({}), lockWait = 5e3, attempts = 4, backoff = 500, longestPause = 1e4 } = options;
+  const timeout = Math.min(options.timeout || 1e4, 1e4);
+  const calls = callsTo(url.replace(/\/+$/, ""), transport, headers, clock, { timeout, attempts, backoff, longestPause });
+  const storage = bounded(options.storage, clock);
+  const store = storeIn(storage, key, changed);
+  const { renewed, ahead } = refresherOf(store, calls, clock, lockOf(clock, storage, key + ".refresh", lockWait));
+  const codes = countdownOf(storage, key + ".code", clock);
+  const deviceId = deviceIn(storage, key + ".device");
+  const listeners = /* @__PURE__ */ new Set();
+  const stop = storage.watch && storage.watch(key, () => void store.read().catch(() => {
+  }));
+  function changed(now, before) {
+    const { session, reason = "logged_out" } = now;
+    const old = before && before.session;
+    if (before && session ? old && old.session_id === session.session_id : !old) return;
+    for (const listener of listeners) void Promise.resolve(stateOf(now)).then(listener);
+    if (!session && onLoggedOut) void Promise.resolve(reason).then(onLoggedOut);
+  }
+  const sendAs = async (send, isRefused, repeats) => {
+    const { session } = await store.read();
+    let failure;
+    const used = await ahead(session).catch((error) => {
+      if (!store.known().session) throw error;
+      failure = error;
+      return session;
+    });
+    const sent = await send(used);
+    if (!used || !isRefused(sent)) return sent;
+    if (failure) throw failure;
+    const fresh = await renewed(used);
+    if (!repeats()) throw new LatchError("cannot_repeat", "Please send it again.", { status: 401 });
+    return send(fresh);
+  };
+  const call = async (method, path, body) => dataOf(
+    await sendAs(
+      (session) => calls.ask({ method, path, body, token: session && session.token }),
+      ({ error }) => !!error && error.status === 401,
+      () => true
+    )
+  );
+  return {
+    async requestCode(mobile, { purpose = "login", captchaToken, channel } = {}) {
+      const body = { mobile, purpose, captcha_token: captchaToken, channel };
+      const path = "/sms/codes";
+      try {
+        const isForAnyone = purpose === "login";
+        const sent = await (isForAnyone ? calls.ask({ method: "POST", path, body }).then(dataOf) : call("POST", path, body));
+        await codes.begin(mobile, sent.resend_after || 0);
+        return { mobile: sent.mobile, expiresIn: sent.expires_in, resendAfter: sent.resend_after };
+      } catch (error) {
+        const { status, retryAfter } = error;
+        if (status === 429 && retryAfter) await codes.begin(mobile, retryAfter);
+        throw error;
+      }
+    },
+    countdown: codes.watch,
+    async logIn(mobile, code) {
+      const headers2 = {
+        "X-Request-ID": randomId(),
+        "X-Device-Id": await deviceId(),
+        ...deviceName && { "X-Device-Name": encodeURIComponent(deviceName) }
+      };
+      const began = clock.now();
+      for (let attempt = 1; ; attempt++) {
+        const { data, error } = await calls.ask({ method: "POST", path: "/authorizations", body: { mobile, code }, headers: headers2 });
+        const session = sessionOf(data, clock.now());
+        if (session) {
+          await store.write({ session });
+          return { userId: session.user_id, sessionId: session.session_id, isNewUser: !!data.is_new_user };
+        }
+        const failure = error || unavailable();
+        const { status } = failure;
+        const mayPass = failure.error === "unavailable" ? status !== 429 : status >= 500 || status === 408;
+        if (!mayPass || !await calls.again(attempt, failure)) throw failure;
+        const passed = clock.now() - began;
+        if (passed < 0 || passed > REPEATS_FOR - timeout) throw failure;
+      }
+    },
+    async request(...request) {
+      const sent = await sendAs(
+        (session) => transport.send(session && session.token, ...request),
+        ({ status }) => status === 401,
+        () => transport.repeats(...request)
+      );
+      return sent.done();
+    },
+    call,
+    async token() {
+      const session = await ahead((await store.read()).session);
+      return session && session.token;
+    },
+    async logOut() {
+      const { session } = await store.read().catch(store.known);
+      if (!session) return true;
+      const written = store.write({ reason: "logged_out" });
+      const { error } = await calls.ask({ method: "DELETE", path: "/authorizations", token: session.refresh_token });
+      await written;
+      return !error;
+    },
+    state: async () => stateOf(await store.read()),
+    subscribe(listener) {
+      listeners.add(listener);
+      return () => void listeners.delete(listener);
+    },
+    close() {
+      if (stop) stop();
+      listeners.clear();
+    }
+  };
+}
+function dataOf({ data, error }) {
+  if (error) throw error;
+  return data;
+}
+function stateOf({ session, reason }) {
+  if (session) return { loggedIn: true, userId: session.user_id, sessionId: session.session_id };
+  return { loggedIn: false, ...reason && { reason } };
+}
+
+// src/entries/core.ts
+/*! Latch's client. MIT License, The Latch authors. */
 
 // src/transport.ts
-var bearer = (token) => token ? { Authorization: "Bearer " + token } : {};
 var isStream = (body) => {
   const found = Object(body);
   return !!(found.getReader || found.pipe || found[Symbol.asyncIterator]);
 };
+
+// src/fetch.ts
 var fetchTransport = (send = (...request) => fetch(...request)) => ({
   async call({ method, url, headers, body, timeout }) {
     const stop = new AbortController();
@@ -583,49 +500,6 @@ var fetchTransport = (send = (...request) => fetch(...request)) => ({
   },
   repeats: (_, init) => !isStream(init && init.body)
 });
-var axiosTransport = (axios) => ({
-  async call({ method, url, headers, body, timeout }) {
-    const validateStatus = () => true;
-    const transformResponse = (text) => text;
-    const config = { method, url, headers, data: body, timeout, responseType: "text", transformResponse, validateStatus };
-    const answer = await axios.request(config);
-    const found = answer.headers || {};
-    return { status: answer.status, text: String(answer.data), header: (name) => found[name.toLowerCase()] };
-  },
-  async send(token, config) {
-    try {
-      const answer = await axios.request({ ...config, headers: { ...config.headers, ...bearer(token) } });
-      return { status: answer.status, done: () => answer };
-    } catch (error) {
-      const { response } = Object(error);
-      if (!response) throw error;
-      const done = () => {
-        throw error;
-      };
-      return { status: response.status, done };
-    }
-  },
-  repeats: (config) => !isStream(config.data)
-});
-var miniProgramTransport = (wx) => {
-  const ask = (options) => new Promise((success, fail) => void wx.request({ ...options, success, fail }));
-  return {
-    async call({ method, url, headers, body, timeout }) {
-      const answer = await ask({ method, url, header: headers, data: body, timeout, dataType: "text", responseType: "text" });
-      const { data, header = {} } = answer;
-      return {
-        status: answer.statusCode,
-        text: typeof data === "string" ? data : JSON.stringify(data),
-        header: (name) => header[Object.keys(header).find((key) => key.toLowerCase() === name.toLowerCase()) || name]
-      };
-    },
-    async send(token, options) {
-      const answer = await ask({ ...options, header: { ...options.header, ...bearer(token) } });
-      return { status: answer.statusCode, done: () => answer };
-    },
-    repeats: () => true
-  };
-};
 
 // src/webotp.ts
 async function readCode(signal) {
@@ -638,6 +512,3 @@ async function readCode(signal) {
     return;
   }
 }
-
-// src/index.ts
-/*! Latch's client. MIT License, The Latch authors. */

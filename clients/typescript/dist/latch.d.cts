@@ -5,7 +5,6 @@ export interface Clock {
 	/** Calls `run` in so many milliseconds. Returns what stops it. */
 	after(milliseconds: number, run: () => void): () => void;
 }
-export declare const systemClock: Clock;
 /** Why nobody is logged in any more. `expired`: Latch does not know the refresh token, and has no reason left. */
 export type Reason = "logged_out" | "revoked" | "replaced" | "reused" | "disabled" | "expired";
 /** What an error carries; `error` is of Latch's list, or one of the client's own: `unavailable`, `cannot_repeat`. */
@@ -26,13 +25,12 @@ export interface LatchErrorDetails {
  */
 export declare class LatchError extends Error {
 	readonly error: string;
-	readonly name = "LatchError";
 	readonly status: number;
 	readonly fields: Record<string, string>;
 	readonly reason: Reason | undefined;
 	readonly retryAfter: number | undefined;
 	readonly requestId: string | undefined;
-	constructor(error: string, message: string, details?: LatchErrorDetails);
+	constructor(error: string, message: string, { status, fields, reason, retryAfter, requestId }?: LatchErrorDetails);
 }
 /** A request of the client itself. */
 export interface Call {
@@ -62,41 +60,6 @@ export interface Transport<A extends unknown[], R> {
 	/** Whether it can be sent once more: a stream cannot. */
 	repeats(...request: A): boolean;
 }
-/** `fetch`: of browsers, React Native, Node. */
-export declare const fetchTransport: (send?: typeof fetch) => Transport<[
-	input: RequestInfo | URL,
-	init?: RequestInit
-], Response>;
-export type AxiosConfig = {
-	headers?: any;
-	data?: any;
-} & Record<string, any>;
-export type AxiosAnswer = {
-	status: number;
-	headers?: any;
-	data?: any;
-};
-/** `axios`, or an instance of it, without an interceptor that refreshes. */
-export declare const axiosTransport: <C extends AxiosConfig, R extends AxiosAnswer>(axios: {
-	request(config: C): Promise<R>;
-}) => Transport<[
-	config: C
-], R>;
-export interface MiniProgramRequest extends Record<string, any> {
-	url: string;
-	header?: any;
-}
-export interface MiniProgramAnswer {
-	statusCode: number;
-	header: any;
-	data: any;
-}
-/** `wx.request` or `uni.request`: hand over `wx` or `uni`. A failure rejects with what `fail` gets. */
-export declare const miniProgramTransport: (wx: {
-	request(options: any): unknown;
-}) => Transport<[
-	options: MiniProgramRequest
-], MiniProgramAnswer>;
 export interface Patience {
 	/** Milliseconds for one attempt, at most 10,000. */
 	timeout: number;
@@ -108,7 +71,7 @@ export interface Patience {
 	longestPause: number;
 }
 /** Where the session is kept: values of text by key, at once or promised. */
-interface Storage$1 {
+export interface LatchStorage {
 	get(key: string): string | null | undefined | Promise<string | null | undefined>;
 	set(key: string, value: string): unknown;
 	/**
@@ -118,25 +81,20 @@ interface Storage$1 {
 	watch?(key: string, changed: () => void): () => void;
 }
 /** Forgets all when the page or the process ends. */
-export declare const memoryStorage: () => Storage$1;
+export declare const memoryStorage: () => LatchStorage;
 /** `localStorage`, shared by the tabs of an origin. Memory where the browser forbids it. */
-export declare const webStorage: () => Storage$1;
+export declare const webStorage: () => LatchStorage;
 /** React Native's AsyncStorage, or what is like it. */
 export declare const asyncStorage: (storage: {
 	getItem(key: string): Promise<string | null>;
 	setItem(key: string, value: string): Promise<unknown>;
-}) => Storage$1;
-/** That of mini programs: `wx`, or `uni`. */
-export declare const miniProgramStorage: (wx: {
-	getStorageSync(key: string): unknown;
-	setStorageSync(key: string, value: string): unknown;
-}) => Storage$1;
+}) => LatchStorage;
 export interface Options<A extends unknown[], R> extends Partial<Patience> {
 	/** Where Latch is, without `/app/v1_0`; empty: where the page is. */
 	url: string;
 	transport: Transport<A, R>;
-	storage: Storage$1;
-	/** Called when the session has ended, in every tab, and why. To log in again is the person's to decide. */
+	storage: LatchStorage;
+	/** Called when the session has ended, in every tab, and why. */
 	onLoggedOut?: (reason: Reason) => void;
 	/** Shown in the list of devices, like "Ada's phone". */
 	deviceName?: string;
@@ -144,9 +102,9 @@ export interface Options<A extends unknown[], R> extends Partial<Patience> {
 	headers?: () => Record<string, string>;
 	/** Begins the names of what is kept in the storage; "latch". */
 	key?: string;
-	clock?: Clock;
 	/** How long a tab waits for the refresh of another before it makes its own, in milliseconds; 5,000. */
 	lockWait?: number;
+	clock?: Clock;
 }
 /** Who is logged in, or why nobody is any more. */
 export interface State {
@@ -172,34 +130,22 @@ export interface CodeSent {
 	expiresIn: number;
 	resendAfter: number;
 }
-/** A device of a person's. Make one for the whole app. It logs nothing, and throws `LatchError`. */
-export declare class LatchClient<A extends unknown[], R> {
-	private readonly options;
-	private readonly clock;
-	private readonly key;
-	private readonly calls;
-	private readonly lock;
-	private readonly store;
-	private readonly codes;
-	private readonly listeners;
-	private readonly stop;
-	private refreshing;
-	private aheadAt;
-	private device;
-	constructor(options: Options<A, R>);
+/** A device of a person's. It logs nothing, and what Latch refuses it throws as `LatchError`. */
+export interface LatchClient<A extends unknown[], R> {
 	/** Sends a code. 403 `captcha_required`: once more with a `captchaToken`; 429: after `retryAfter` seconds. */
-	requestCode(mobile: string, { purpose, captchaToken, channel }?: CodeOptions): Promise<CodeSent>;
+	requestCode(mobile: string, options?: CodeOptions): Promise<CodeSent>;
 	/** Seconds until a code may be asked for again, told at once and each second, down to 0, also after a reload. Returns what stops it. */
 	countdown(mobile: string, tell: (seconds: number) => void): () => void;
 	/** Opens a session. Repeated where the answer is lost: a code is good once. 400 `invalid_code`: a wrong one. */
 	logIn(mobile: string, code: string): Promise<LoggedIn>;
 	/**
 	 * Sends a request of the app's to a backend of its own, with the access token: refreshed ahead of its end, and once
-	 * after a 401, whereupon the request is sent once more. Any other answer is the app's. Nobody logged in: without a token.
+	 * after a 401, whereupon the request is sent once more. Any other answer is the app's. Nobody logged in: without a
+	 * token. Throws `unavailable` where the token cannot be refreshed now, `session_ended` where nobody is logged in any more.
 	 */
 	request(...request: A): Promise<R>;
 	/** Asks a route of Latch's as who is logged in: `call("GET", "/user")`. Returns its `data`. */
-	call<T>(method: string, path: string, body?: object): Promise<T>;
+	call<T = any>(method: string, path: string, body?: object): Promise<T>;
 	/** A token that is good now, for what this client does not send itself, like a WebSocket. Undefined: nobody is logged in. */
 	token(): Promise<string | undefined>;
 	/** Ends the session here at once, whatever is under way, and then at Latch. False: Latch has not heard of it. */
@@ -210,27 +156,18 @@ export declare class LatchClient<A extends unknown[], R> {
 	subscribe(listener: (state: State) => void): () => void;
 	/** Hears no other tabs any more. Only where clients come and go, as in tests. */
 	close(): void;
-	private changed;
-	/** Before the end in the background, with the token as it is; after it a fresh one, or an error. */
-	private ahead;
-	/** A session with another access token than this one's. Throws `tried` where that has just failed. */
-	private renewed;
-	private refresh;
-	/** Before each attempt and after it the store is read: another tab, a login or a log-out may have been faster, and counts. */
-	private refreshNow;
-	/** Data of Latch's, or the error that it was instead; junk in a success is one, too. */
-	private heard;
-	private deviceId;
-	private keptDeviceId;
 }
+/** Make one for the whole app. */
+export declare function createLatchClient<A extends unknown[], R>(options: Options<A, R>): LatchClient<A, R>;
+/** `fetch`: of browsers, React Native, Node. */
+export declare const fetchTransport: (send?: typeof fetch) => Transport<[
+	input: RequestInfo | URL,
+	init?: RequestInit
+], Response>;
 /**
  * The code, as the browser reads it from the message (WebOTP), or undefined: where it cannot, where nobody allowed it, or
  * after `signal`. Latch sends such messages where SMS_DOMAIN names this page's site.
  */
 export declare function readCode(signal?: AbortSignal): Promise<string | undefined>;
-
-export {
-	Storage$1 as Storage,
-};
 
 export {};

@@ -12,11 +12,8 @@ export interface Ask {
   headers?: Record<string, string>;
 }
 
-/** What Latch itself has answered, in JSON of ours. */
-export interface Heard {
-  status: number;
-  body: any;
-}
+/** What Latch has answered: the data of a success, or else an error, `unavailable` where it was not Latch. */
+export type Heard = { data: any; error?: never } | { data?: never; error: LatchError };
 
 export interface Patience {
   /** Milliseconds for one attempt, at most 10,000. */
@@ -29,76 +26,67 @@ export interface Patience {
   longestPause: number;
 }
 
-const BASE = "/app/v1_0";
-
-/** Asks Latch, and tells its answers from those of whoever else answers on the way. */
-export class Calls {
-  constructor(
-    private readonly url: string,
-    private readonly transport: Transport<any, any>,
-    private readonly headers: () => Record<string, string>,
-    private readonly clock: Clock,
-    readonly patience: Patience,
-  ) {}
-
-  /** What Latch has answered, success or refusal. Throws `unavailable` where nobody has, or somebody else. */
-  async ask({ method, path, token, body, headers }: Ask): Promise<Heard> {
-    const call = {
-      method,
-      url: this.url + BASE + path,
-      headers: {
-        ...this.headers(),
-        ...headers,
-        ...(token && { Authorization: "Bearer " + token }),
-        ...(body && { "Content-Type": "application/json" }),
-      },
-      body: body && JSON.stringify(body),
-      timeout: this.patience.timeout,
-    };
-    let status = 0;
-    let wait = NaN;
-    let requestId: string | undefined;
-    try {
-      const answer = await within(this.clock, call.timeout, this.transport.call(call));
-      status = answer.status;
-      wait = parseFloat(answer.header("Retry-After") || "");
-      requestId = answer.header("X-Request-ID") || undefined;
-      if (status === 204) return { status, body: {} };
-      const found = JSON.parse(answer.text);
-      const { error, message, fields, reason, retry_after, request_id } = found;
-      if (status < 300 && found.data) return { status, body: found.data };
-      if (status >= 400 && typeof error === "string") {
-        const retryAfter = seconds(retry_after) || seconds(wait);
-        const details = { status, fields, reason, retryAfter, requestId: request_id || requestId };
-        return { status, body: new LatchError(error, message, details as object) };
-      }
-    } catch {
-      // no answer, or no JSON
-    }
-    const retryAfter = seconds(wait);
-    const details = { status, requestId, retryAfter } as object;
-    throw new LatchError("unavailable", "Latch cannot be reached. Please try again later.", details);
-  }
-
-  /** Its data. Throws what Latch refuses. */
-  async data<T>(ask: Ask): Promise<T> {
-    const { status, body } = await this.ask(ask);
-    if (status >= 400) throw body;
-    return body as T;
-  }
-
-  /** Whether there is to be one more attempt after `attempt` others and this failure; waits until it is due. */
-  async pause(attempt: number, failure: LatchError): Promise<boolean> {
-    const { attempts, backoff, longestPause } = this.patience;
-    const due = (failure.retryAfter || 0) * 1000;
-    if (attempt >= attempts || due > longestPause) return false;
-    await sleep(this.clock, due + backoff * 2 ** (attempt - 1) * (0.5 + Math.random()));
-    return true;
-  }
+export interface Calls {
+  /** Never rejects. */
+  ask(ask: Ask): Promise<Heard>;
+  /** Whether there is to be one more attempt after so many and this failure; waits until it is due. */
+  again(attempt: number, failure: LatchError): Promise<boolean>;
 }
 
-const seconds = (value: unknown): number | undefined => ((value as number) >= 0 ? Number(value) : undefined);
+const BASE = "/app/v1_0";
 
-/** Whether asking again may help: 5xx, 408, 429, and what is not of Latch. */
-export const mayPass = ({ error, status }: LatchError): boolean =>
-  error === "unavailable" || status >= 500 || status === 408 || status === 429;
+const seconds = (value: any): number | undefined => (value >= 0 ? +value : undefined);
+
+/** Nobody has answered, or somebody else than Latch. */
+export const unavailable = (details?: object): LatchError =>
+  new LatchError("unavailable", "Please try again later.", details);
+
+/** Asks Latch, and tells its answers from those of whoever else answers on the way. */
+export function callsTo(
+  url: string,
+  transport: Transport<any, any>,
+  moreHeaders: () => Record<string, string>,
+  clock: Clock,
+  { timeout, attempts, backoff, longestPause }: Patience,
+): Calls {
+  return {
+    async ask({ method, path, token, body, headers }) {
+      let details = {};
+      try {
+        const call = {
+          method,
+          url: url + BASE + path,
+          headers: {
+            ...moreHeaders(),
+            ...headers,
+            ...(token && { Authorization: "Bearer " + token }),
+            ...(body && { "Content-Type": "application/json" }),
+          },
+          body: body && JSON.stringify(body),
+          timeout,
+        };
+        const { status, text, header } = await within(clock, timeout, transport.call(call));
+        const wait = seconds(parseFloat(header("Retry-After") || ""));
+        const requestId = header("X-Request-ID");
+        details = { status, requestId, retryAfter: wait };
+        if (status === 204) return { data: {} };
+        const { data, error, message, fields, reason, retry_after } = JSON.parse(text);
+        if (status < 300 && data) return { data };
+        if (status >= 400 && typeof error === "string") {
+          const more = { status, fields, reason, retryAfter: seconds(retry_after) || wait, requestId };
+          return { error: new LatchError(error, message, more as object) };
+        }
+      } catch {
+        // no answer, or no JSON
+      }
+      return { error: unavailable(details) };
+    },
+
+    async again(attempt, { retryAfter = 0 }) {
+      const due = retryAfter * 1000;
+      if (attempt >= attempts || due > longestPause) return false;
+      await sleep(clock, due + backoff * 2 ** (attempt - 1) * (0.5 + Math.random()));
+      return true;
+    },
+  };
+}

@@ -19,23 +19,18 @@ export interface LatchErrorDetails {
  * body that is gone, so send it again.
  */
 export class LatchError extends Error {
-  override readonly name = "LatchError";
-  readonly status: number;
-  readonly fields: Record<string, string>;
-  readonly reason: Reason | undefined;
-  readonly retryAfter: number | undefined;
-  readonly requestId: string | undefined;
+  declare readonly status: number;
+  declare readonly fields: Record<string, string>;
+  declare readonly reason: Reason | undefined;
+  declare readonly retryAfter: number | undefined;
+  declare readonly requestId: string | undefined;
 
   constructor(
     readonly error: string,
     message: string,
-    details: LatchErrorDetails = {},
+    { status = 0, fields = {}, reason, retryAfter, requestId }: LatchErrorDetails = {},
   ) {
     super(message);
-    this.status = details.status || 0;
-    this.fields = details.fields || {};
-    this.reason = details.reason;
-    this.retryAfter = details.retryAfter;
-    this.requestId = details.requestId;
+    Object.assign(this, { name: "LatchError", status, fields, reason, retryAfter, requestId });
   }
 }

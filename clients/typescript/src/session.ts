@@ -1,7 +1,5 @@
-import type { Clock } from "./clock.js";
-import { within } from "./clock.js";
 import type { Reason } from "./errors.js";
-import type { Storage } from "./storage.js";
+import type { LatchStorage } from "./storage.js";
 
 /** What a device holds. Times are milliseconds by its own clock. Tokens say nothing: they are no JWTs. */
 export interface Session {
@@ -20,11 +18,23 @@ export interface Kept {
   reason?: Reason;
 }
 
+export interface SessionStore {
+  /** Rejects only where nothing is known yet and the storage fails: that is no log-out. */
+  read(): Promise<Kept>;
+  /** What was last heard of, without asking the storage. */
+  known(): Kept;
+  /** Memory holds it at once. Never rejects. */
+  write(next: Kept): Promise<unknown>;
+  /** Puts `next` in the place of the session with this refresh token. False where another is there, or none. */
+  replace(refreshToken: string, next: Kept): Promise<boolean>;
+}
+
 /** A session of what Latch has answered; undefined for junk. */
 export function sessionOf(data: any, now: number): Session | undefined {
-  const { token, refresh_token, session_id, user_id } = data || {};
-  const life = data && data.expires_in * 1000;
-  if (!token || typeof token !== "string" || !refresh_token || typeof refresh_token !== "string" || !(life > 0)) return;
+  const { token, refresh_token, expires_in, session_id, user_id } = data || {};
+  const life = expires_in * 1000;
+  const isWhole = [token, refresh_token].every((one) => one && typeof one === "string") && life > 0;
+  if (!isWhole) return;
   const expires_at = now + life;
   return { token, refresh_token, expires_at, refresh_at: expires_at - Math.min(life / 10, 60_000), session_id, user_id };
 }
@@ -33,84 +43,68 @@ export function sessionOf(data: any, now: number): Session | undefined {
  * The session, in memory and in a storage. A storage that fails or hangs loses nobody: what it holds from before is
  * then stale, and memory counts until it can be written.
  */
-export class SessionStore {
-  private kept: Kept | undefined;
-  private text: string | undefined; // what the storage held when it was last heard
-  private stale: string | undefined;
-  private writing: Promise<unknown> = Promise.resolve();
+export function storeIn(
+  storage: LatchStorage,
+  key: string,
+  changed: (now: Kept, before: Kept | undefined) => void,
+): SessionStore {
+  let kept: Kept | undefined;
+  let text: string | undefined; // what the storage held when it was last heard
+  let stale: string | undefined;
+  let writing: Promise<unknown> = Promise.resolve();
 
-  constructor(
-    private readonly storage: Storage,
-    private readonly key: string,
-    private readonly clock: Clock,
-    private readonly changed: (now: Kept, before: Kept | undefined) => void,
-  ) {}
+  /** What is read first is no change. */
+  const adopt = (next: Kept, before: Kept | undefined = kept) => {
+    kept = next;
+    changed(next, before);
+  };
 
-  /** What was last heard of, without asking the storage. */
-  get known(): Kept {
-    return this.kept || {};
-  }
+  /** One after the other, so that the last one stays. */
+  const save = () => {
+    const next = JSON.stringify(kept);
+    const set = async () => storage.set(key, next);
+    const written = () => {
+      text = next;
+      stale = undefined;
+    };
+    const failed = () => void (stale = text || "");
+    return (writing = writing.then(set).then(written, failed));
+  };
 
-  /** Rejects only where nothing is known yet and the storage fails: that is no log-out. */
-  async read(): Promise<Kept> {
-    if (this.kept && !this.storage.watch) return this.kept;
-    let text: string;
+  const known = () => kept || {};
+
+  const write = (next: Kept) => {
+    adopt(next, known());
+    return save();
+  };
+
+  const read = async () => {
+    if (kept && !storage.watch) return kept;
     try {
-      await this.writing;
-      const found = this.storage.get(this.key);
-      text = (typeof Object(found).then === "function" ? await this.bounded(async () => found) : found) as string;
-      text = text || "";
+      await writing;
+      let found = storage.get(key);
+      // What is there at once is read at once: no other tab has written meanwhile.
+      if (found && typeof found === "object") found = await found;
+      found = found || "";
+      if (kept && found === stale) void save();
+      else if (!kept || found !== text) {
+        text = found;
+        adopt(parsed(found));
+      }
     } catch (error) {
-      if (this.kept) return this.kept;
-      throw error;
+      if (!kept) throw error;
     }
-    if (text === this.stale) void this.save();
-    else if (text !== this.text || !this.kept) {
-      this.text = text;
-      this.adopt(parsed(text));
-    }
-    return this.known;
-  }
+    return known();
+  };
 
-  /** Puts `next` in the place of the session with this refresh token. False where another is there, or none. */
-  async replace(refreshToken: string, next: Kept): Promise<boolean> {
-    const { session } = await this.read();
-    if (!session || session.refresh_token !== refreshToken) return false;
-    await this.write(next);
-    return true;
-  }
+  const replace = async (refreshToken: string, next: Kept) => {
+    const { session } = await read();
+    const isThere = !!session && session.refresh_token === refreshToken;
+    if (isThere) await write(next);
+    return isThere;
+  };
 
-  /** Memory holds it at once. */
-  write(next: Kept): Promise<unknown> {
-    this.adopt(next);
-    return this.save();
-  }
-
-  private adopt(next: Kept): void {
-    const before = this.kept;
-    this.kept = next;
-    this.changed(next, before);
-  }
-
-  /** Never rejects. One after the other, so that the last one stays. */
-  private save(): Promise<unknown> {
-    const text = JSON.stringify(this.kept);
-    return (this.writing = this.writing
-      .then(() => this.bounded(async () => this.storage.set(this.key, text)))
-      .then(
-        () => {
-          this.text = text;
-          this.stale = undefined;
-        },
-        () => {
-          this.stale = this.text || "";
-        },
-      ));
-  }
-
-  private bounded<T>(work: () => Promise<T>): Promise<T> {
-    return within(this.clock, 5000, work());
-  }
+  return { read, known, write, replace };
 }
 
 function parsed(text: string): Kept {

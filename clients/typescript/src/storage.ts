@@ -1,5 +1,8 @@
+import type { Clock } from "./clock.js";
+import { within } from "./clock.js";
+
 /** Where the session is kept: values of text by key, at once or promised. */
-export interface Storage {
+export interface LatchStorage {
   get(key: string): string | null | undefined | Promise<string | null | undefined>;
   set(key: string, value: string): unknown;
   /**
@@ -10,13 +13,13 @@ export interface Storage {
 }
 
 /** Forgets all when the page or the process ends. */
-export const memoryStorage = (): Storage => {
+export const memoryStorage = (): LatchStorage => {
   const values = new Map<string, string>();
   return { get: (key) => values.get(key), set: (key, value) => values.set(key, value) };
 };
 
 /** `localStorage`, shared by the tabs of an origin. Memory where the browser forbids it. */
-export const webStorage = (): Storage => {
+export const webStorage = (): LatchStorage => {
   let area: globalThis.Storage;
   try {
     area = localStorage;
@@ -40,13 +43,17 @@ export const webStorage = (): Storage => {
 export const asyncStorage = (storage: {
   getItem(key: string): Promise<string | null>;
   setItem(key: string, value: string): Promise<unknown>;
-}): Storage => ({ get: (key) => storage.getItem(key), set: (key, value) => storage.setItem(key, value) });
+}): LatchStorage => ({ get: (key) => storage.getItem(key), set: (key, value) => storage.setItem(key, value) });
 
-/** That of mini programs: `wx`, or `uni`. */
-export const miniProgramStorage = (wx: {
-  getStorageSync(key: string): unknown;
-  setStorageSync(key: string, value: string): unknown;
-}): Storage => ({
-  get: (key) => String(wx.getStorageSync(key)),
-  set: (key, value) => wx.setStorageSync(key, value),
-});
+const LONGEST = 5000; // milliseconds that a storage gets
+
+/** The same, which rejects where it would hang. What it has at once it still has at once. */
+export function bounded(storage: LatchStorage, clock: Clock): LatchStorage {
+  const limited = <T>(value: T | Promise<T>): T | Promise<T> =>
+    value && typeof (value as Promise<T>).then === "function" ? within(clock, LONGEST, value as Promise<T>) : value;
+  return {
+    get: (key) => limited(storage.get(key)),
+    set: (key, value) => limited(storage.set(key, value)),
+    ...(storage.watch && { watch: (key: string, changed: () => void) => storage.watch!(key, changed) }),
+  };
+}
