@@ -4,6 +4,7 @@ import { test } from "node:test";
 import { broken, CODE, fairLocks, html, json, MOBILE, never, refusal, setLocks, sharedStorage, World } from "./world.mjs";
 
 const LIVES = Number(process.env.LATCH_LIVES || 1500);
+const FIRST = Number(process.env.LATCH_SEED || 0);
 const ROUNDS = 24;
 
 /** mulberry32: the same numbers for the same seed. */
@@ -124,8 +125,8 @@ class Life {
   }
 }
 
-test(`in ${LIVES} lives no session that lives is lost`, async () => {
-  for (let seed = 0; seed < LIVES; seed++) {
+test(`in ${LIVES} lives from seed ${FIRST} on no session that lives is lost`, async () => {
+  for (let seed = FIRST; seed < FIRST + LIVES; seed++) {
     const life = new Life(seed);
     await life.logIn();
     for (let round = 0; round < ROUNDS; round++) {
@@ -139,7 +140,7 @@ test(`in ${LIVES} lives no session that lives is lost`, async () => {
 });
 
 test("a session that ends in trouble is told in each tab, once, and then no token is used any more", async () => {
-  for (let seed = 0; seed < LIVES / 5; seed++) {
+  for (let seed = FIRST; seed < FIRST + LIVES / 5; seed++) {
     const life = new Life(seed);
     await life.logIn();
     for (let round = 0; round < 4; round++) await life.round();
