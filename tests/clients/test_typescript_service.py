@@ -1,4 +1,4 @@
-"""The TypeScript client in Node against a real Latch: refreshes, ends of sessions with their reasons, a Redis that is gone."""
+"""The TypeScript client in Node against a real Latch: refreshes, ends of sessions with reasons, a Redis gone."""
 
 import tempfile
 from collections.abc import Iterator
