@@ -18,7 +18,7 @@ public final class Example {
         String url = System.getenv().getOrDefault("LATCH_URL", "http://127.0.0.1:8000");
         File folder = new File(System.getProperty("user.home"), ".latch-example");
         LatchClient latch = new LatchClient.Builder(url, new FileTokenStore(folder))
-                .deviceName("Beispiel für die JVM")
+                .deviceName("Java at a terminal")
                 .onLoggedOut(end -> System.out.println("Logged out: " + end.getMessage() + " (" + end.reason() + ")"))
                 .build();
         if (arguments.length > 0 && arguments[0].equals("out")) {

@@ -2,6 +2,8 @@
 
 import json
 import re
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,7 +15,7 @@ from redis import Redis
 from bench.fault_servers import APPEND_ONLY, servers
 from tests.clients import jvm
 from tests.clients.jvm import CHECKS, CLIENT, Program
-from tests.processes import PATIENCE, Service
+from tests.processes import PATIENCE, ROOT, Service, free_port
 
 pytestmark = pytest.mark.slow
 
@@ -62,8 +64,26 @@ def test_the_facts_hold(classes: str) -> None:
     assert result.stderr == "", "the client, or OkHttp on its account, has logged something"
 
 
+def runs_of(okhttp: str) -> int:
+    return RUNS if okhttp == next(iter(jvm.class_paths())) else RUNS_OF_OTHERS
+
+
+@pytest.mark.skipif(not (ROOT / "service/commands/rehearse.py").exists(), reason="this Latch has no rehearsal")
+def test_the_rehearsal_finds_nothing(classes: str, okhttp: str) -> None:
+    rehearse = [sys.executable, "run.py", "rehearse", "--runs", str(runs_of(okhttp)), "--port", str(free_port())]
+    result = subprocess.run(
+        [*rehearse, "--", "java", "-cp", classes, "Rehearsal"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=jvm.PATIENCE,
+        check=False,
+    )
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
 def test_no_session_that_lives_is_lost_and_none_that_is_dead_used_in_a_thousand_runs(classes: str, okhttp: str) -> None:
-    runs = RUNS if okhttp == next(iter(jvm.class_paths())) else RUNS_OF_OTHERS
+    runs = runs_of(okhttp)
     result = jvm.java(classes, "SeededRuns", "0", str(runs))
     *broken, figures = result.stdout.splitlines()
     assert broken == []

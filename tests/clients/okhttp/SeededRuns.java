@@ -23,12 +23,15 @@ import okhttp3.Response;
  */
 public final class SeededRuns {
     private static final int AT_A_TIME = 12;
-    private static final int ROUNDS = 6;
+    private static final int ROUNDS = 5;
     private static final int AT_ONCE = 4;
     private static final int ATTEMPTS = 4;
     private static final long ATTEMPT = 250; // ms
-    private static final long WINDOW = 100_000_000; // ns, in which a successor is served again
-    private static final OkHttpClient HTTP = new OkHttpClient.Builder().readTimeout(ATTEMPT, TimeUnit.MILLISECONDS).build();
+    private static final String BEGUN = "X-Begun";
+    private static final OkHttpClient HTTP = new OkHttpClient.Builder()
+            .readTimeout(ATTEMPT, TimeUnit.MILLISECONDS)
+            .addInterceptor(chain -> chain.proceed(chain.request().newBuilder().header(BEGUN, "" + System.nanoTime()).build()))
+            .build();
     private static final AtomicInteger REFRESHES = new AtomicInteger();
     private static final AtomicInteger FAULTS = new AtomicInteger();
     private static final AtomicInteger ENDS = new AtomicInteger();
@@ -54,11 +57,12 @@ public final class SeededRuns {
     /** A Latch with one session at a time, and its rule. */
     private static final class Latch {
         private final Set<String> live = new HashSet<>(); // access tokens
+        private final Set<String> issued = new HashSet<>(); // both kinds
         private int made;
         private String current;
         private String pending;
         private String previous;
-        private long pendingSince;
+        private boolean isOld; // whether the window has passed in which the pending one is served again
         private String end; // the reason; null while the session lives
 
         synchronized Server.Answer opened() {
@@ -72,7 +76,6 @@ public final class SeededRuns {
 
         synchronized Server.Answer refreshed(String token) {
             if (end != null) return Server.Answer.ended(end);
-            boolean isOld = System.nanoTime() - pendingSince > WINDOW;
             if (token.equals(current)) {
                 if (pending == null || isOld) pend();
                 return given(pending);
@@ -92,12 +95,23 @@ public final class SeededRuns {
 
         private void pend() {
             pending = "r" + ++made;
-            pendingSince = System.nanoTime();
+            isOld = false;
+        }
+
+        /** The window passes. A request that is under way then has taken too long by the contract, so there must be none. */
+        synchronized void age() {
+            isOld = true;
+        }
+
+        synchronized Set<String> issued() {
+            return new HashSet<>(issued);
         }
 
         private Server.Answer given(String refresh) {
             String access = "a" + ++made;
             live.add(access);
+            issued.add(access);
+            issued.add(refresh);
             return Server.Answer.tokens(access, refresh, 3600);
         }
 
@@ -126,7 +140,8 @@ public final class SeededRuns {
         private final List<String> broken = java.util.Collections.synchronizedList(new ArrayList<>());
         private final AtomicInteger refused = new AtomicInteger(); // 401 of the backend
         private final AtomicInteger refreshes = new AtomicInteger();
-        private final AtomicInteger afterEnd = new AtomicInteger(); // requests with tokens of a session whose end was told
+        private volatile Set<String> dead = new HashSet<>(); // tokens of sessions whose end was told
+        private volatile long toldAt;
         private volatile boolean isHealed;
         private volatile boolean isLoggedOut;
         private volatile long clock;
@@ -137,6 +152,7 @@ public final class SeededRuns {
             random = new Random(seed);
             server = new Server(this::answer);
             client = new LatchClient.Builder(server.url(), new MemoryTokenStore())
+                    .http(HTTP)
                     .attempts(ATTEMPTS, ATTEMPT)
                     .pauses(2, 20)
                     .clock(() -> System.currentTimeMillis() + clock)
@@ -154,6 +170,8 @@ public final class SeededRuns {
             if (latch.end() == null) broken.add("lost a session that lives: " + end.error() + " " + end.reason());
             if ("reused".equals(latch.end())) broken.add("used a refresh token that was replaced long ago");
             ENDS.incrementAndGet();
+            toldAt = System.nanoTime();
+            dead = latch.issued();
             isLoggedOut = true;
         }
 
@@ -170,16 +188,15 @@ public final class SeededRuns {
                     jumps++;
                 }
                 threads.invokeAll(java.util.Collections.nCopies(AT_ONCE, (Callable<Void>) this::work));
+                while (server.busy.get() > 0) Thread.sleep(1);
+                if (draw(2) == 0) latch.age();
             }
             threads.shutdown();
             isHealed = true;
-            Thread.sleep(150); // more than six of the longest pauses
-            if (isLoggedOut) logIn();
-            int last = status();
+            int last = last();
             if (isLoggedOut ? last != 401 : last != 200) broken.add("ended with " + last);
-            if (afterEnd.get() >= AT_ONCE) broken.add("used a dead session " + afterEnd + " times");
-            // Each flight has a cause: a 401, or a clock that says so, whichever of the requests at the time meets it.
-            int explained = ATTEMPTS * (refused.get() + jumps * AT_ONCE * (ROUNDS + 1));
+            // Each has a cause: a 401, or a clock that says so, whichever of the requests at the time meets it.
+            int explained = ATTEMPTS * (refused.get() + jumps * AT_ONCE * ROUNDS);
             if (refreshes.get() > explained) broken.add(refreshes + " refreshes where " + explained + " can be explained");
             server.close();
             REFRESHES.addAndGet(refreshes.get());
@@ -196,6 +213,19 @@ public final class SeededRuns {
                 response.body().bytes();
                 return response.code();
             }
+        }
+
+        /** The status once the network is well again, however long that takes on a busy machine. */
+        private int last() throws Exception {
+            for (int tries = 0; tries < 200; tries++) {
+                if (isLoggedOut) logIn();
+                try {
+                    return status();
+                } catch (IOException busy) {
+                    Thread.sleep(50);
+                }
+            }
+            return 0;
         }
 
         private void logIn() throws Exception {
@@ -243,7 +273,8 @@ public final class SeededRuns {
         }
 
         private void note(Server.Received request) {
-            if (isLoggedOut && request.token() != null) afterEnd.incrementAndGet();
+            boolean isLater = Long.parseLong(request.header(BEGUN)) - toldAt > 0;
+            if (isLater && dead.contains(request.token())) broken.add("used a token of a session whose end it was told");
         }
 
         private interface Work {

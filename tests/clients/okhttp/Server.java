@@ -14,6 +14,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.concurrent.atomic.AtomicInteger;
 
 /** A server that answers by script, bytes and all, each request on a connection of its own. */
 final class Server implements Closeable {
@@ -104,6 +105,7 @@ final class Server implements Closeable {
 
     private final ServerSocket listener = new ServerSocket(0, 200, InetAddress.getByName("127.0.0.1"));
     final List<Received> received = Collections.synchronizedList(new ArrayList<>());
+    final AtomicInteger busy = new AtomicInteger(); // requests that are being answered
     volatile Script script;
 
     Server(Script script) throws IOException {
@@ -143,6 +145,7 @@ final class Server implements Closeable {
         try {
             while (true) {
                 Socket socket = listener.accept();
+                busy.incrementAndGet();
                 daemon(() -> serve(socket));
             }
         } catch (IOException closed) {
@@ -162,6 +165,8 @@ final class Server implements Closeable {
             return; // a client that hung up
         } catch (Exception error) {
             throw new IllegalStateException(error);
+        } finally {
+            busy.decrementAndGet();
         }
     }
 

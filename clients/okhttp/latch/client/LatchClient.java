@@ -83,7 +83,7 @@ public final class LatchClient {
     public Login logIn(String mobile, String code) throws IOException {
         LoginAttempt attempt = attempt(mobile, code);
         Pauses between = pauses.fresh();
-        LatchException.Unavailable failure = null;
+        LatchException.Unavailable failure = unavailable(null);
         for (int failures = 0; failures < between.attempts && attempt.isRepeatable() && between.await(); failures++) {
             long retryAfter = 0;
             try {
