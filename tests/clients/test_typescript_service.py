@@ -1,4 +1,4 @@
-"""The TypeScript client in Node against a real Latch: refreshes, ends of sessions with reasons, a Redis gone."""
+"""The TypeScript client in Node against a real Latch: refreshes, ends with their reasons, a Redis that is gone."""
 
 import tempfile
 from collections.abc import Iterator
@@ -16,6 +16,11 @@ PROGRAM = ROOT / "tests" / "clients" / "typescript_driver.mjs"
 GONE, OTHER = "13900139000", "13700137000"
 
 pytestmark = pytest.mark.slow
+
+
+def settings_of(folder: Path) -> dict[str, object]:
+    """Of a Latch whose Redis is not its own."""
+    return {"REDIS_URL": f"unix://{folder}/store.sock", "CODE_PEPPER": "p" * 32}
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +41,7 @@ def store(folder: Path) -> Iterator[EmbeddedRedis]:
 @pytest.fixture(scope="module")
 def latch(folder: Path, store: EmbeddedRedis) -> Iterator[Service]:
     assert store
-    with Service(folder / "data", REDIS_URL=f"unix://{folder}/store.sock", REDIS_TIMEOUT=0.5) as service:
+    with Service(folder / "data", **settings_of(folder), REDIS_TIMEOUT=0.5) as service:
         yield service
 
 
@@ -92,7 +97,7 @@ def test_access_tokens_that_are_deleted_cost_one_refresh_and_no_login(
 
 def test_a_session_that_is_revoked_is_told_with_the_reason(client: Driver, latch: Service, folder: Path) -> None:
     log_in(client, latch, OTHER)
-    done = run(f"revoke {OTHER} --yes", folder / "data", REDIS_URL=f"unix://{folder}/store.sock")
+    done = run(f"revoke {OTHER} --yes", folder / "data", **settings_of(folder))
     assert done.returncode == 0, done.stderr
     assert work(client) == {"session_ended"}
     assert client.tell(do="reasons") == ["revoked"]

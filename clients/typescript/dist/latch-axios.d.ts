@@ -159,6 +159,11 @@ export interface LatchClient<A extends unknown[], R> {
 }
 /** Make one for the whole app. */
 export declare function createLatchClient<A extends unknown[], R>(options: Options<A, R>): LatchClient<A, R>;
+/**
+ * The code, as the browser reads it from the message (WebOTP), or undefined: where it cannot, where nobody allowed it, or
+ * after `signal`. Latch sends such messages where SMS_DOMAIN names this page's site.
+ */
+export declare function readCode(signal?: AbortSignal): Promise<string | undefined>;
 export type AxiosConfig = {
 	headers?: any;
 	data?: any;
@@ -174,10 +179,5 @@ export declare const axiosTransport: <C extends AxiosConfig, R extends AxiosAnsw
 }) => Transport<[
 	config: C
 ], R>;
-/**
- * The code, as the browser reads it from the message (WebOTP), or undefined: where it cannot, where nobody allowed it, or
- * after `signal`. Latch sends such messages where SMS_DOMAIN names this page's site.
- */
-export declare function readCode(signal?: AbortSignal): Promise<string | undefined>;
 
 export {};
