@@ -4,6 +4,7 @@ The console knows it from the start of each request. The public API asks for it 
 good check has not.
 """
 
+from functools import lru_cache
 from typing import Any
 
 from jinja2 import Environment
@@ -12,7 +13,7 @@ from sanic import HTTPResponse
 from service import languages
 from service.http.head import RequestHead
 from service.http.requests import App, Request
-from service.languages import LANGUAGE, Language, chosen
+from service.languages import LANGUAGE, LONGEST, Language, chosen
 
 COOKIE = "latch-language"  # what somebody has chosen; not `__Host-`: nothing hangs on it
 KEPT = 365 * 86_400  # seconds
@@ -37,7 +38,14 @@ def language_of(request: Request) -> Language:
 
 def asked_for(app: App, head: RequestHead | None) -> Language:
     """The language that Accept-Language asks for, or else DEFAULT_LANGUAGE, also where no head could be read."""
-    return chosen(head.header(b"accept-language") if head else "", None, Language(app.ctx.settings.default_language))
+    accepted = head.header(b"accept-language") if head else ""
+    return _asked_for(accepted[: LONGEST + 1], app.ctx.settings.default_language)  # one longer is passed over, too
+
+
+@lru_cache(maxsize=256)
+def _asked_for(accepted: str, default: str) -> Language:
+    """Browsers send few headers, again and again; gateways often send none."""
+    return chosen(accepted, None, Language(default))
 
 
 def remember(response: HTTPResponse, language: Language) -> None:
