@@ -35,6 +35,7 @@ from service.commands import (
     operators,
     output,
     personal_data,
+    rehearse,
     revocations,
     serve,
     sessions,
@@ -106,6 +107,7 @@ COMMANDS: tuple[tuple[str, Command, str], ...] = (
         "what becomes of messages by sender, of codes by prefix, and what the guard does and why",
     ),
     ("events", events.run, "what has happened, newest first: the audit trail"),
+    ("rehearse", rehearse.run, "try a client of Latch's on a network that misbehaves by script"),
 )
 
 
@@ -129,6 +131,8 @@ def _parser() -> argparse.ArgumentParser:
             find.add_options(sub)
         elif command is events.run:
             events.add_options(sub)
+        elif command is rehearse.run:
+            rehearse.add_options(sub)
     operators.add_to(commands)
     return parser
 
