@@ -84,17 +84,20 @@ class Network:
             run.in_flight -= 1
 
     async def _do_deeds(self, run: Run, asked: _Asked, deeds: list[Deed]) -> None:
-        """Those that are due, and those that waited for a moment when nothing else is in flight."""
-        run.waiting += deeds
-        session = run.session_of(digest(asked.token))
-        if not session or run.is_ended(session):
-            return
-        due = [deed for deed in run.waiting if deed is not Deed.TIME_PASSES or run.in_flight == 1]
-        run.waiting = [deed for deed in run.waiting if deed not in due]
-        for deed in due:
-            with suppress(ServiceUnavailable):
-                if await self._sessions.do(deed, asked.token):
-                    run.note_deed(deed, session)
+        """Those that are due, and what has waited for a moment when nothing else is in flight. What comes waits."""
+        async with run.turn:
+            run.waiting |= set(deeds)
+            session = run.session_of(digest(asked.token))
+            if not session or run.is_ended(session):
+                return
+            due = [
+                deed for deed in Deed if deed in run.waiting and (run.in_flight == 1 or deed is not Deed.TIME_PASSES)
+            ]
+            run.waiting -= set(due)
+            for deed in due:
+                with suppress(ServiceUnavailable):
+                    if await self._sessions.do(deed, asked.token):
+                        run.note_deed(deed, session)
 
     async def _treat(self, run: Run, asked: _Asked, treatment: Treatment, client: Client, at: float) -> None:
         latch: list[Answer] = []

@@ -1,5 +1,6 @@
 """The runs: which there are, what passed in each, and whose tokens are in them. Holds digests, and no token."""
 
+import asyncio
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -33,8 +34,9 @@ class Run:
         self.rounds = rounds
         self.at_once = at_once
         self.mobile = str(FIRST_NUMBER + plan.run)
-        self.in_flight = 0  # requests that Latch or the network still has, also of a client that has hung up
-        self.waiting: list[Deed] = []  # until nothing is in flight
+        self.in_flight = 0  # requests, also those of a client that has hung up
+        self.waiting: set[Deed] = set()  # until nothing else is in flight
+        self.turn = asyncio.Lock()  # of whoever does a deed: nothing of the run is served meanwhile
         self.is_done = False
         self._overflowed = False
         self._began = time.monotonic()
