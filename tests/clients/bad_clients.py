@@ -3,38 +3,36 @@
 import asyncio
 import uuid
 
-import httpx
-
-from tests.clients.reference_client import AUTHORIZATIONS, TRIES, Client, LoggedOut, Pair, Unavailable
+from tests.clients.reference_client import AUTHORIZATIONS, TRIES, Client, LoggedOut, Pair, Response, Unavailable
 
 
 class OutOnAnyFailure(Client):
     """Whatever is no 200 to a refresh is the end: 503 too."""
 
-    def is_over(self, response: httpx.Response | None) -> bool:
+    def is_over(self, response: Response | None) -> bool:
         return response is not None
 
 
 class OutOnALostAnswer(Client):
     """No answer to a refresh is the end."""
 
-    def is_over(self, response: httpx.Response | None) -> bool:
+    def is_over(self, response: Response | None) -> bool:
         return response is None or super().is_over(response)
 
 
 class OutOnAnyRefusal(Client):
     """A 403 to a refresh is the end, whoever says it."""
 
-    def is_over(self, response: httpx.Response | None) -> bool:
-        return response is not None and response.status_code == 403
+    def is_over(self, response: Response | None) -> bool:
+        return response is not None and response.status == 403
 
 
 class OutOnABackendsRefusal(Client):
     """A backend's 403 is the end."""
 
-    async def ask(self, path: str, held: Pair) -> httpx.Response | None:
+    async def ask(self, path: str, held: Pair) -> Response | None:
         response = await super().ask(path, held)
-        if response is not None and response.status_code == 403:
+        if response is not None and response.status == 403:
             self.stored = None
             raise LoggedOut
         return response
@@ -43,20 +41,20 @@ class OutOnABackendsRefusal(Client):
 class TriesTheDeadForEver(Client):
     """Does not believe that a session is over."""
 
-    def is_over(self, response: httpx.Response | None) -> bool:
+    def is_over(self, response: Response | None) -> bool:
         return False
 
 
 class RefreshesOnEvery401(Client):
     """Refreshes and retries until it gets something else."""
 
-    async def get(self, path: str) -> httpx.Response | None:
+    async def get(self, path: str) -> Response | None:
         while True:
             if self.stored is None:
                 raise LoggedOut
             held = self.stored
             response = await self.ask(path, held)
-            if response is None or response.status_code != 401:
+            if response is None or response.status != 401:
                 return response
             await self.refreshed(held)
 
@@ -131,8 +129,8 @@ class LogsInAnewAfterALostAnswer(Client):
 class StoresJunk(Client):
     """Takes every 200 for an answer of Latch's."""
 
-    def pair_in(self, response: httpx.Response | None) -> Pair | None:
-        if response is None or response.status_code != 200:
+    def pair_in(self, response: Response | None) -> Pair | None:
+        if response is None or response.status != 200:
             return None
         return super().pair_in(response) or Pair("undefined", "undefined", self.clock() + 3600, 3600)
 
@@ -142,7 +140,7 @@ class GivesUp(Client):
 
     given_up = False
 
-    async def get(self, path: str) -> httpx.Response | None:
+    async def get(self, path: str) -> Response | None:
         if self.given_up:
             return None
         try:

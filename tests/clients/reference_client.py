@@ -4,17 +4,18 @@ The methods are where bad clients of the tests differ from it.
 """
 
 import asyncio
+import json
 import random
 import uuid
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-import httpx
+import aiohttp
 
 AUTHORIZATIONS = "/app/v1_0/authorizations"
 OVER = {"invalid_refresh_token", "session_ended", "invalid_token", "user_disabled"}
 TRIES = 4
-TIMEOUT = 5.0  # seconds that an attempt may take
+TIMEOUT = aiohttp.ClientTimeout(5.0)  # seconds that an attempt may take
 BACKOFF = 0.02  # seconds before the second try
 LONGEST_WAIT = 1.0
 Clock = Callable[[], float]
@@ -26,6 +27,14 @@ class LoggedOut(Exception):
 
 class Unavailable(Exception):
     """Try again later: nobody was logged out."""
+
+
+class Response(NamedTuple):
+    """What came back."""
+
+    status: int
+    retry_after: str
+    body: bytes
 
 
 class Pair(NamedTuple):
@@ -40,7 +49,7 @@ class Pair(NamedTuple):
 class Client:
     """One device."""
 
-    def __init__(self, http: httpx.AsyncClient, url: str, clock: Clock) -> None:
+    def __init__(self, http: aiohttp.ClientSession, url: str, clock: Clock) -> None:
         self.http = http
         self.url = url
         self.clock = clock
@@ -57,7 +66,7 @@ class Client:
             await self.wait(number, response)
         raise Unavailable
 
-    async def get(self, path: str) -> httpx.Response | None:
+    async def get(self, path: str) -> Response | None:
         """Ask a backend. None where it did not answer. Raises LoggedOut, Unavailable."""
         held = self.stored
         if held is None:
@@ -69,11 +78,11 @@ class Client:
                 if self.clock() >= held.expires_at:
                     raise
         response = await self.ask(path, held)
-        if response is not None and response.status_code == 401:
+        if response and response.status == 401:
             response = await self.ask(path, await self.refreshed(held))
         return response
 
-    async def ask(self, path: str, held: Pair) -> httpx.Response | None:
+    async def ask(self, path: str, held: Pair) -> Response | None:
         return await self.send("GET", path, headers={"Authorization": f"Bearer {held.token}"})
 
     async def refreshed(self, sent: Pair) -> Pair:
@@ -100,33 +109,34 @@ class Client:
     def is_due(self, held: Pair) -> bool:
         return held.expires_at - self.clock() < min(60.0, held.lifetime / 10)
 
-    def is_over(self, response: httpx.Response | None) -> bool:
-        return response is not None and response.status_code in {401, 403} and object_in(response).get("error") in OVER
+    def is_over(self, response: Response | None) -> bool:
+        return bool(response and response.status in {401, 403} and object_in(response).get("error") in OVER)
 
-    def pair_in(self, response: httpx.Response | None) -> Pair | None:
-        if response is None or response.status_code != 200:
+    def pair_in(self, response: Response | None) -> Pair | None:
+        if response is None or response.status != 200:
             return None
         match object_in(response).get("data"):
             case {"token": str(token), "refresh_token": str(refresh_token), "expires_in": int(lifetime)}:
                 return Pair(token, refresh_token, self.clock() + lifetime, lifetime)
         return None
 
-    async def send(self, method: str, path: str, **options: Any) -> httpx.Response | None:
-        """None where nothing that can be read has come back in time."""
+    async def send(self, method: str, path: str, **options: Any) -> Response | None:
+        """None where nothing has come back whole and in time."""
         try:
-            return await self.http.request(method, f"{self.url}{path}", timeout=TIMEOUT, **options)
-        except httpx.HTTPError:
+            async with self.http.request(method, f"{self.url}{path}", timeout=TIMEOUT, **options) as response:
+                return Response(response.status, response.headers.get("Retry-After", ""), await response.read())
+        except (aiohttp.ClientError, TimeoutError):
             return None
 
-    async def wait(self, number: int, response: httpx.Response | None) -> None:
-        wished = response.headers.get("retry-after", "") if response is not None else ""
+    async def wait(self, number: int, response: Response | None) -> None:
+        wished = response.retry_after if response else ""
         backoff = BACKOFF * 2**number * random.uniform(0.5, 1)
         await asyncio.sleep(min(LONGEST_WAIT, max(backoff, float(wished) if wished.isdecimal() else 0.0)))
 
 
-def object_in(response: httpx.Response) -> dict[str, Any]:
+def object_in(response: Response) -> dict[str, Any]:
     try:
-        value = response.json()
+        value = json.loads(response.body)
     except ValueError:
         return {}
     return value if isinstance(value, dict) else {}

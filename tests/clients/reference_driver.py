@@ -9,7 +9,7 @@ import sys
 import time
 from typing import Any
 
-import httpx
+import aiohttp
 
 from tests.clients.reference_client import Client, LoggedOut, Unavailable
 
@@ -17,19 +17,22 @@ AT_ONCE = 8  # runs
 
 
 async def main(kind: type[Client]) -> None:
-    limits = httpx.Limits(max_connections=None, max_keepalive_connections=None)
-    async with httpx.AsyncClient(trust_env=False, limits=limits) as http, asyncio.TaskGroup() as group:
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as http, asyncio.TaskGroup() as group:
         for _ in range(AT_ONCE):
             group.create_task(work(http, kind))
 
 
-async def work(http: httpx.AsyncClient, kind: type[Client]) -> None:
+async def work(http: aiohttp.ClientSession, kind: type[Client]) -> None:
     """Run after run, until there are no more."""
-    while (response := await http.post(f"{os.environ['LATCH_REHEARSAL']}/next")).status_code == 200:
-        await rehearse(http, kind, response.json())
+    while True:
+        async with http.post(f"{os.environ['LATCH_REHEARSAL']}/next") as response:
+            if response.status != 200:
+                return
+            run = await response.json()
+        await rehearse(http, kind, run)
 
 
-async def rehearse(http: httpx.AsyncClient, kind: type[Client], run: dict[str, Any]) -> None:
+async def rehearse(http: aiohttp.ClientSession, kind: type[Client], run: dict[str, Any]) -> None:
     offset: int = run["clock"]
 
     def clock() -> float:
