@@ -55,7 +55,7 @@ def add_options(parser: ArgumentParser) -> None:
     )
 
 
-def run(_: Settings, chosen: Namespace) -> int:
+def run(_: Settings | None, chosen: Namespace) -> int:
     """Rehearse. Returns DONE where nothing was found."""
     from service.rehearsal import report, scripts  # noqa: PLC0415 - as above
 
@@ -151,7 +151,7 @@ def _say_where(wanted: "Wanted", address: str) -> None:
     if not wanted.command:
         lines += [
             f"  Drivers   ask {address}/next for {wanted.runs} runs",
-            f"  By hand   {address}/run/manual, with a number and a code of POST {address}/run/manual",
+            f"  By hand   {address}/run/manual; {address}/run/manual/task says with which number and code",
             "Stop with Ctrl-C: then it says what it has seen.",
         ]
     print("\n".join(lines), file=sys.stderr, flush=True)

@@ -165,5 +165,5 @@ def _unfinished(record: Record) -> Iterator[Finding]:
     works = sum(exchange.kind is Kind.WORK for exchange in record.exchanges)
     if not record.is_done:
         yield Finding(Fault.UNFINISHED, "it did not say that it was done")
-    elif works < record.rounds:
-        yield Finding(Fault.UNFINISHED, f"it sent {works} requests to the backend in {record.rounds} rounds")
+    elif 2 * works < (asked := record.rounds * record.at_once):
+        yield Finding(Fault.UNFINISHED, f"it sent {works} requests to the backend, of {asked} that it was asked for")

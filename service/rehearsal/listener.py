@@ -134,6 +134,8 @@ class Listener:
             await connection.send(self._next(raw))
         elif run is None:
             await connection.send(UNKNOWN)
+        elif parts[2:] == ["task"]:
+            await connection.send(_task(run, raw))
         elif parts[2:] == ["done"]:
             run.is_done = True
             await connection.send(NOTHING)
@@ -141,6 +143,10 @@ class Listener:
             await self._network.carry(run, raw, connection)
 
     def _next(self, raw: RawRequest) -> Answer:
-        """The next run, at the address by which the driver has found us: an emulator has one of its own."""
-        run: Run | None = self._runs.next()
-        return of_json(200, run.task(f"http://{raw.head.header(b'host')}")) if run else NOTHING
+        run = self._runs.next()
+        return _task(run, raw) if run else NOTHING
+
+
+def _task(run: Run, raw: RawRequest) -> Answer:
+    """What is to be done, at the address by which the driver has found us: an emulator has one of its own."""
+    return of_json(200, run.task(f"http://{raw.head.header(b'host')}"))

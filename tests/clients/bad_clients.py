@@ -3,7 +3,7 @@
 import asyncio
 import uuid
 
-from tests.clients.reference_client import AUTHORIZATIONS, TRIES, Client, LoggedOut, Pair, Response, Unavailable
+from tests.clients.reference_client import AUTHORIZATIONS, Client, LoggedOut, Pair, Response, Unavailable
 
 
 class OutOnAnyFailure(Client):
@@ -87,6 +87,8 @@ class LogsInOn401(Client):
 class LogsOutFirst(Client):
     """On a failed refresh it tells Latch that it logs out, for tidiness."""
 
+    tries = 1
+
     async def refresh(self, held: Pair) -> Pair:
         try:
             return await super().refresh(held)
@@ -117,7 +119,7 @@ class LogsInAnewAfterALostAnswer(Client):
     """Gives each try of a login an id of its own."""
 
     async def log_in(self, mobile: str, code: str) -> None:
-        for number in range(TRIES):
+        for number in range(self.tries):
             named = {"X-Request-ID": uuid.uuid4().hex}
             response = await self.send("POST", AUTHORIZATIONS, headers=named, json={"mobile": mobile, "code": code})
             if pair := self.pair_in(response):
@@ -137,6 +139,8 @@ class StoresJunk(Client):
 
 class GivesUp(Client):
     """Once Latch could not be reached it asks for nothing any more."""
+
+    tries = 1
 
     given_up = False
 

@@ -14,7 +14,6 @@ import aiohttp
 
 AUTHORIZATIONS = "/app/v1_0/authorizations"
 OVER = {"invalid_refresh_token", "session_ended", "invalid_token", "user_disabled"}
-TRIES = 4
 TIMEOUT = aiohttp.ClientTimeout(5.0)  # seconds that an attempt may take
 BACKOFF = 0.02  # seconds before the second try
 LONGEST_WAIT = 1.0
@@ -49,6 +48,8 @@ class Pair(NamedTuple):
 class Client:
     """One device."""
 
+    tries = 4
+
     def __init__(self, http: aiohttp.ClientSession, url: str, clock: Clock) -> None:
         self.http = http
         self.url = url
@@ -58,7 +59,7 @@ class Client:
 
     async def log_in(self, mobile: str, code: str) -> None:
         named = {"X-Request-ID": uuid.uuid4().hex}
-        for number in range(TRIES):
+        for number in range(self.tries):
             response = await self.send("POST", AUTHORIZATIONS, headers=named, json={"mobile": mobile, "code": code})
             if pair := self.pair_in(response):
                 self.stored = pair
@@ -95,7 +96,7 @@ class Client:
             return await self.refresh(self.stored)
 
     async def refresh(self, held: Pair) -> Pair:
-        for number in range(TRIES):
+        for number in range(self.tries):
             response = await self.send("PUT", AUTHORIZATIONS, headers={"Authorization": f"Bearer {held.refresh_token}"})
             if pair := self.pair_in(response):
                 self.stored = pair
