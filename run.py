@@ -61,7 +61,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     os.umask(0o077)  # whatever is written belongs to this user alone
     chosen = _parser().parse_args(_with_dashed_tokens_last(sys.argv[1:] if arguments is None else arguments))
     try:
-        if chosen.command is rehearse.run:  # it has a Latch of its own: nothing of this one's is read, made or touched
+        if (
+            getattr(chosen, "name", "") == "rehearse"
+        ):  # it has a Latch of its own: nothing of this one's is read, made or touched
             return rehearse.run(None, chosen)
         settings = with_kept_pepper(config.load())
         made(settings)
