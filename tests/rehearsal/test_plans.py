@@ -1,12 +1,17 @@
 """Scripts: what they do follows from the seed, the run and how many requests came before, and from nothing else."""
 
+import re
+from argparse import ArgumentParser
+
 import pytest
 
+from service.commands import rehearse
 from service.rehearsal import scripts
 from service.rehearsal.answers import FOREIGN
 from service.rehearsal.plans import Do, Plan, Script, Step, Treatment
 from service.rehearsal.scripts import DEFAULT, SCRIPTS, script_of
 from service.rehearsal.wire import ENDINGS, Deed, Kind
+from tests.processes import ROOT
 
 LOST = Treatment(Do.ANSWER_LOST)
 EACH = pytest.mark.parametrize("script", SCRIPTS.values(), ids=lambda script: script.name)
@@ -85,3 +90,18 @@ def test_every_script_has_its_turn_and_every_other_run_is_a_mix() -> None:
     assert {script_of(run, ()).name for run in range(len(DEFAULT))} == set(SCRIPTS)
     assert {script_of(run, ()).name for run in range(1, 41, 2)} == {scripts.MIX.name}
     assert {script_of(run, ("late", "calm")).name for run in range(4)} == {"late", "calm"}
+
+
+def test_the_page_lists_the_scripts_as_they_are() -> None:
+    page = (ROOT / "docs" / "rehearsal.md").read_text(encoding="utf-8")
+    listed = re.findall(r"^\| `([a-z0-9-]+)` \| (.+) \|$", page.split("## The scripts\n")[1], re.MULTILINE)
+    assert listed == [(script.name, script.means) for script in SCRIPTS.values()]
+
+
+def test_the_page_names_every_option() -> None:
+    page = (ROOT / "docs" / "rehearsal.md").read_text(encoding="utf-8")
+    parser = ArgumentParser()
+    rehearse.add_options(parser)
+    options = {name for name in re.findall(r"--[a-z]+", parser.format_help()) if name != "--help"}
+    table = page.split("## Options\n")[1].split("\n## ")[0]
+    assert set(re.findall(r"`(--[a-z]+)", table)) == options
