@@ -110,6 +110,7 @@ def _rehearse(wanted: "Wanted", chosen: Namespace) -> "Rehearsal | None":
                 asyncio.run(migrate.migrate(settings))
                 return _serve(wanted, settings, Sockets(place, listener, latch))
     except KeyboardInterrupt:
+        print("stopped before it served", file=sys.stderr)
         return None
 
 

@@ -13,6 +13,7 @@ from service.rehearsal.network import Network
 from service.rehearsal.runs import Run, Runs
 
 PIECE = 65_536  # bytes
+STOP_GRACE = 2.0  # seconds; nothing is held back for longer
 DROPS = 6  # pieces of an answer that comes in drops
 RESET = struct.pack("ii", 1, 0)  # SO_LINGER: whatever is unsent is dropped, and the client hears of it
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -83,7 +84,7 @@ class Listener:
     def __init__(self, runs: Runs, network: Network) -> None:
         self._runs = runs
         self._network = network
-        self._open: set[StreamWriter] = set()
+        self._open: dict[asyncio.Task[None], StreamWriter] = {}
         self._server: asyncio.Server | None = None
 
     async def start(self, listener: socket.socket) -> None:
@@ -91,20 +92,23 @@ class Listener:
         self._server = await asyncio.start_server(self._serve, sock=listener)
 
     async def stop(self) -> None:
-        """Hang up on everybody."""
+        """Hang up on everybody, and wait for what Latch still has of them."""
         if self._server:
             self._server.close()
-        for writer in tuple(self._open):
+        for writer in self._open.values():
             writer.transport.abort()
+        if self._open:
+            await asyncio.wait(self._open, timeout=STOP_GRACE)
 
     async def _serve(self, reader: StreamReader, writer: StreamWriter) -> None:
-        self._open.add(writer)
+        task: asyncio.Task[None] = asyncio.current_task()  # type: ignore[assignment] # each connection has one
+        self._open[task] = writer
         try:
             await self._read(reader, writer)
         except OSError:
             writer.transport.abort()
         finally:
-            self._open.discard(writer)
+            del self._open[task]
             writer.close()
 
     async def _read(self, reader: StreamReader, writer: StreamWriter) -> None:

@@ -3,12 +3,10 @@
 import asyncio
 import re
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from typing import Any, NamedTuple, Protocol
 
 import orjson
 
-from service.errors import ServiceUnavailable
 from service.http.head import RawRequest
 from service.http.requests import BASE_PATH, bearer
 from service.rehearsal.answers import FOREIGN, Answer, of_json
@@ -95,9 +93,8 @@ class Network:
             ]
             run.waiting -= set(due)
             for deed in due:
-                with suppress(ServiceUnavailable):
-                    if await self._sessions.do(deed, asked.token):
-                        run.note_deed(deed, session)
+                if await self._sessions.do(deed, asked.token):
+                    run.note_deed(deed, session)
 
     async def _treat(self, run: Run, asked: _Asked, treatment: Treatment, client: Client, at: float) -> None:
         latch: list[Answer] = []

@@ -1,6 +1,7 @@
 """`latch rehearse` as it is typed: what it lists, what it refuses, and what becomes of the driver."""
 
 import json
+import re
 import shlex
 import signal
 import socket
@@ -86,6 +87,7 @@ def test_a_bad_one_fails_with_its_story_and_the_command_that_does_it_again(folde
     [again, *_] = [line.strip() for line in lines if line.startswith("  again: ")]
     assert again == f"again: latch rehearse --seed 5 --run 0 --script calm -- {REFERENCE} LogsInOn401"
     assert lines[-1] == "this client is not ready; seed 5"
+    assert not re.search(r"[A-Za-z0-9_-]{60}", result.stdout)  # a token has 64
     once_more = rehearse(f"{again.removeprefix('again: latch rehearse').replace(' -- ', ' --port 0 -- ')}", folder)
     assert f"{found.partition(': ')[0]}: " in once_more.stdout
 

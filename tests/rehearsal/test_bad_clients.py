@@ -9,7 +9,8 @@ from tests.clients import bad_clients
 from tests.clients.reference_client import Client
 from tests.rehearsal.conftest import Rehearse
 
-FOR_EVER = pytest.mark.slow  # those that would go on for ever are stopped after some seconds
+pytestmark = pytest.mark.slow
+
 BAD = [
     ("OutOnAnyFailure", "unavailable", Fault.LOST),
     ("OutOnAnyFailure", "balancer", Fault.LOST),
@@ -18,8 +19,8 @@ BAD = [
     ("OutOnALostAnswer", "nobody-there", Fault.LOST),
     ("OutOnAnyRefusal", "firewall", Fault.LOST),
     ("OutOnABackendsRefusal", "backend", Fault.LOST),
-    pytest.param("TriesTheDeadForEver", "revoked", Fault.DEAD, marks=FOR_EVER),
-    pytest.param("TriesTheDeadForEver", "deleted", Fault.DEAD, marks=FOR_EVER),
+    ("TriesTheDeadForEver", "revoked", Fault.DEAD),
+    ("TriesTheDeadForEver", "deleted", Fault.DEAD),
     ("RefreshesOnEvery401", "backend-401", Fault.LOOP),
     ("RefreshesBeforeEach", "calm", Fault.LOOP),
     ("NeverRefreshes", "calm", Fault.DEAD),
@@ -39,7 +40,6 @@ async def test_a_client_that_breaks_a_rule_is_found(rehearsed: Rehearse, name: s
     assert fault in faults, [run.findings for run in found.judged]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("kind", [Client, bad_clients.ManyAtOnce, bad_clients.KeepsTheFirst])
 @pytest.mark.parametrize("script", sorted(SCRIPTS))
 async def test_one_that_breaks_none_is_not(rehearsed: Rehearse, kind: type[Client], script: str) -> None:
