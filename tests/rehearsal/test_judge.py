@@ -117,6 +117,12 @@ def test_tries_after_failures_are_none() -> None:
     assert faults(*GOOD, *failed, refresh(30)) == []
 
 
+def test_what_came_so_late_that_the_client_may_have_given_up_is_no_loop() -> None:
+    slow = [refresh(3 + number, told_at=3.6 + number) for number in range(4)]
+    assert faults(*GOOD, *slow, refresh(30)) == []
+    assert faults(login(0, "s1", own_id="x", told_at=0.5), login(0.6, "s1", own_id="x"), work(2), work(3)) == []
+
+
 def test_logins_that_fail_may_be_tried_again() -> None:
     failed = [exchange(Kind.LOGIN, number / 10, Said(503, "service_unavailable")) for number in range(5)]
     assert faults(*failed, login(1, "s1"), work(2), work(3)) == []
