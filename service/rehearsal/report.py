@@ -56,7 +56,7 @@ def verdict(outcome: Outcome) -> list[str]:
 
 
 def rows(outcome: Outcome) -> list[tuple[str, ...]]:
-    """A table: a line for each script, and one for all."""
+    """A table: a line for each script, and one for all. Counts lost sessions, and else runs."""
     names = list(dict.fromkeys(one.script for one in outcome.judged))
     lines = [(name, *_figures([one for one in outcome.judged if one.script == name])) for name in names]
     return [COLUMNS, *lines, ("all", *_figures(outcome.judged))]
@@ -66,8 +66,10 @@ def _figures(judged: Sequence[Judged]) -> Iterator[str]:
     yield str(len(judged))
     for kind in (Kind.REFRESH, Kind.LOGIN):
         yield str(sum(exchange.kind is kind for one in judged for exchange in one.record.exchanges))
-    for fault in Fault:
-        yield str(sum(finding.fault is fault for one in judged for finding in one.findings))
+    found = [[finding.fault for finding in one.findings] for one in judged]
+    yield str(sum(faults.count(Fault.LOST) for faults in found))
+    for fault in (Fault.DEAD, Fault.LOOP, Fault.UNFINISHED):
+        yield str(sum(fault in faults for faults in found))
 
 
 def stories(outcome: Outcome, again: Sequence[str]) -> Iterator[str]:
@@ -105,20 +107,17 @@ class _Names:
 
     def line(self, passed: Exchange | Happening) -> str:
         if isinstance(passed, Happening):
-            return f"{passed.at:.3f} s  {passed.deed}{self._session(passed.session)}"
-        sent = f" with token {_number(self._tokens, passed.token)}" if passed.token else ""
-        network = f"; {passed.network}" if passed.network else ""
-        heard = (
-            f"the client got {_status(passed.told)} at {passed.told_at:.3f} s"
-            if passed.told.status
-            else "the client got nothing"
+            return f"{passed.at:.3f} s  {passed.deed}: session {_number(self._sessions, passed.session)}"
+        token = f" with token {_number(self._tokens, passed.token)}" if passed.token else ""
+        parts = [f"{passed.at:.3f} s  {passed.kind}{token}{self._session(passed.session)}", passed.network]
+        answered = f"{_status(passed.latch)}{f', tokens{of}' if (of := self._session(passed.opened)) else ''}"
+        if passed.latch.status and not passed.is_latchs:
+            parts.append(f"Latch answered {answered}")
+        told = answered if passed.is_latchs else _status(passed.told)
+        parts.append(
+            f"the client got {told} at {passed.told_at:.3f} s" if passed.told.status else "the client got nothing"
         )
-        latch = "" if passed.is_latchs or not passed.latch.status else f"; Latch answered {_status(passed.latch)}"
-        asked = f"{passed.at:.3f} s  {passed.kind}{sent}{self._session(passed.session)}"
-        return f"{asked}{network}{latch}; {heard}{self._opened(passed)}"
-
-    def _opened(self, passed: Exchange) -> str:
-        return f", tokens{self._session(passed.opened)}" if passed.opened else ""
+        return "; ".join(filter(None, parts))
 
     def _session(self, session: str) -> str:
         return f" of session {_number(self._sessions, session)}" if session else ""
