@@ -128,7 +128,8 @@ def _number(known: dict[str, int], key: str) -> int:
 
 
 def _status(said: Said) -> str:
-    return " ".join(filter(None, (str(said.status), said.error, said.reason and f"({said.reason})")))
+    """Empty where nothing was said."""
+    return " ".join(filter(None, (str(said.status or ""), said.error, said.reason and f"({said.reason})")))
 
 
 def as_json(outcome: Outcome, again: Sequence[str]) -> dict[str, Any]:
