@@ -103,7 +103,6 @@ def _rehearse(wanted: "Wanted", chosen: Namespace) -> "Rehearsal | None":
             server.bound(Place("port", "127.0.0.1", 0), None) as latch,
             TemporaryDirectory(prefix="latch-rehearsal-") as folder,
         ):
-            server.listen(listener, place)
             settings = settings_of(Path(folder), wanted)
             logs.configure(settings)
             with embedded_redis(settings):
@@ -128,7 +127,7 @@ class Sockets(NamedTuple):
 
 
 def _serve(wanted: "Wanted", settings: Settings, sockets: Sockets) -> "Rehearsal":
-    """Raises SettingsError where COMMAND cannot be started."""
+    """Raises SettingsError where nobody can connect, or COMMAND cannot be started."""
     from service.rehearsal.rehearsal import Rehearsal  # noqa: PLC0415 - as above
 
     stops: list[http_server.StopRequest] = []
@@ -137,10 +136,14 @@ def _serve(wanted: "Wanted", settings: Settings, sockets: Sockets) -> "Rehearsal
         stops.append(request)
         server.stop_on_signals(request)
 
+    def listen() -> None:
+        server.listen(sockets.listener, sockets.place)
+        _say_where(wanted, sockets.address)
+
     app = built(PUBLIC, settings)
     rehearsal = Rehearsal(wanted, settings, lambda: http_server.request_stop(stops[0]))
-    rehearsal.attach(app, sockets.latch.getsockname()[1], sockets.listener, sockets.address)
-    http_server.run(app, sockets.latch, stopping, lambda: _say_where(wanted, sockets.address))
+    rehearsal.attach(app, sockets.latch.getsockname()[1], sockets.listener, sockets.address, listen)
+    http_server.run(app, sockets.latch, stopping, lambda: None)
     if rehearsal.failure:
         raise rehearsal.failure
     return rehearsal

@@ -65,8 +65,11 @@ class Rehearsal:
         self.complaints: list[str] = []
         self.failure: SettingsError | None = None
 
-    def attach(self, app: App, latch: int, listener: socket.socket, address: str) -> None:
-        """Begin when this app serves at the port `latch`. `address` is where drivers find the listener."""
+    def attach(self, app: App, latch: int, listener: socket.socket, address: str, listen: Callable[[], None]) -> None:
+        """Begin when this app serves at the port `latch`. `address` is where drivers find the listener.
+
+        `listen` has it listen, and may raise SettingsError. No sooner: a driver that waited might give up a run.
+        """
         upstream = Upstream(latch)
         connection, _ = connections(self._settings)
         network = Listener(self.runs, Network(upstream, SessionDeeds(connection)))
@@ -74,6 +77,12 @@ class Rehearsal:
 
         @app.after_server_start
         async def start(_app: App) -> None:
+            try:
+                listen()
+            except SettingsError as error:
+                self.failure = error
+                self._done()
+                return
             await network.start(listener)
             if self._wanted.command:
                 driver.append(asyncio.create_task(self._drive(address)))
