@@ -167,6 +167,11 @@ def named(file: str) -> Path:
     return Path(os.environ.get("LATCH_TYPED_IN", "")) / file
 
 
+def passed_on(**more: str) -> dict[str, str]:
+    """The environment of a program that a command starts: ours, and more."""
+    return {**os.environ, **more}
+
+
 def doubts() -> list[str]:
     """What in the environment looks like a misspelt setting of ours. It holds names of others: so this is a warning."""
     return _meant(os.environ)

@@ -35,6 +35,7 @@ from service.commands import (
     operators,
     output,
     personal_data,
+    rehearse,
     revocations,
     serve,
     sessions,
@@ -60,6 +61,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     os.umask(0o077)  # whatever is written belongs to this user alone
     chosen = _parser().parse_args(_with_dashed_tokens_last(sys.argv[1:] if arguments is None else arguments))
     try:
+        if (
+            getattr(chosen, "name", "") == "rehearse"
+        ):  # it has a Latch of its own: nothing of this one's is read, made or touched
+            return rehearse.run(None, chosen)
         settings = with_kept_pepper(config.load())
         made(settings)
         logs.configure(settings)
@@ -106,6 +111,7 @@ COMMANDS: tuple[tuple[str, Command, str], ...] = (
         "what becomes of messages by sender, of codes by prefix, and what the guard does and why",
     ),
     ("events", events.run, "what has happened, newest first: the audit trail"),
+    ("rehearse", rehearse.run, "try a client of Latch's on a network that misbehaves by script"),
 )
 
 
@@ -129,6 +135,8 @@ def _parser() -> argparse.ArgumentParser:
             find.add_options(sub)
         elif command is events.run:
             events.add_options(sub)
+        elif command is rehearse.run:
+            rehearse.add_options(sub)
     operators.add_to(commands)
     return parser
 

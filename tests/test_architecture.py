@@ -60,12 +60,14 @@ ROOMS: dict[str, set[str]] = {
         "service.runtime",
         *VALUES,
     },
+    "service.rehearsal": {"config", "settings", "service.http", "service.backing", *STORES, "service.tokens", *VALUES},
     "service.commands": {
         "config",
         "settings",
         "service",
         "service.backing",
         "service.embedded",
+        "service.rehearsal",
         "service.http",
     }
     | {"service.authenticators", "service.observability", "service.runtime", "service.senders", *STORES},
