@@ -84,7 +84,9 @@ class Shown:
         with self.page.expect_response(lambda answer: BASE_PATH in answer.url) as waiting:
             part.get_by_role("button", name="Execute").click()
         answer = waiting.value
-        expect(part.locator(".live-responses-table tbody .response-col_status").first).to_contain_text(str(answer.status))
+        expect(part.locator(".live-responses-table tbody .response-col_status").first).to_contain_text(
+            str(answer.status)
+        )
         return urlsplit(answer.url).path, answer.json()
 
 

@@ -5,12 +5,14 @@ import type { components, paths } from "./public";
 type Tokens = components["schemas"]["Tokens"];
 type EndReason = components["schemas"]["EndReason"];
 
-const [baseUrl, mobile, code] = process.argv.slice(2);
+declare const process: { argv: [string, string, string, string, string] };
+
+const [, , baseUrl, mobile, code] = process.argv;
 const client = createClient<paths>({ baseUrl });
 const bearer = (token: string) => ({ headers: { Authorization: `Bearer ${token}` } });
 
 async function logIn(): Promise<Tokens> {
-    const { data, error } = await client.POST("/app/v1_0/authorizations", { body: { mobile: mobile!, code: code! } });
+    const { data, error } = await client.POST("/app/v1_0/authorizations", { body: { mobile, code } });
     if (data) {
         return data.data;
     }
