@@ -63,7 +63,6 @@ def build(settings: Settings, *, name: str = NAME, clock: Clock = time.time, sen
     app = blank(settings.model_copy(update=own), name, admin_documents.ABOUT, pages.TEMPLATES)
     app.error_handler = PageErrorHandler()
     pages.prepare(app)
-    app.ext.openapi.add_security_scheme(admin_documents.KEY, "http", scheme="bearer")
     app.blueprint(BLUEPRINTS)
     console.register(app)
     app.ctx.fast_routes = FastRoutes(())

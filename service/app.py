@@ -24,7 +24,7 @@ from service.observability.activity import ActivityWriter
 from service.personal_data import PersonalData
 from service.routes import BLUEPRINTS, FAST_ROUTES
 from service.routes.health import metrics, moved_metrics
-from service.routes.openapi import documents, schemas
+from service.routes.openapi import documents
 from service.runtime.admission import DRAIN_GRACE
 from service.sanic_app import blank, drain
 from service.senders import Sender
@@ -50,9 +50,6 @@ NAME = "latch"
 def build(settings: Settings, *, name: str = NAME, clock: Clock = time.time, sender: Sender | None = None) -> App:
     """A Sanic app that connects when its server starts. `clock` returns seconds since the epoch."""
     app = blank(settings, name, documents.ABOUT)
-    for scheme in (schemas.ACCESS, schemas.REFRESH_TOKEN, schemas.SERVICE_KEY):
-        app.ext.openapi.add_security_scheme(scheme, "http", scheme="bearer")
-    app.ext.openapi.add_security_scheme(schemas.SERVICE_KEY_AS_PASSWORD, "http", scheme="basic")
     app.blueprint(BLUEPRINTS)
     app.blueprint(moved_metrics if settings.admin_port else metrics)
     app.ctx.fast_routes = FastRoutes(FAST_ROUTES)

@@ -10,7 +10,6 @@ from sanic.config import Config
 from sanic_ext import Extend
 from sanic_ext.config import PRIORITY
 from sanic_ext.extensions.http.extension import HTTPExtension
-from sanic_ext.extensions.openapi.extension import OpenAPIExtension
 from sanic_ext.extensions.templating.extension import TemplatingExtension
 
 from config import Settings
@@ -22,7 +21,8 @@ from service.http.head import BODY_LIMIT
 from service.http.requests import App, Request
 from service.observability import audit
 from service.observability.telemetry import Telemetry
-from service.routes.openapi import documents
+from service.routes.docs import docs
+from service.routes.openapi.specification import About
 from service.runtime.admission import DRAIN_GRACE, AdmissionController
 from service.runtime.background import BackgroundTasks
 from settings.fields import OFF
@@ -32,14 +32,14 @@ SLOWEST_ANSWER = 30.0  # seconds that a request gets; more where so many senders
 OWN_HEADERS = ("authorization", "content-type", "x-device-id", "x-device-name", "x-request-id")
 
 
-def blank(settings: Settings, name: str, about: documents.About, templates: Path | None = None) -> App:
+def blank(settings: Settings, name: str, about: About, templates: Path | None = None) -> App:
     """A Sanic app without routes and without stores: what the public one and the private one have in common.
 
     `templates`: the folder of those that pages are made of, if it has pages.
     """
     app: App = Sanic(
         name,
-        config=Config(_sanic_config(settings, about)),
+        config=Config(_sanic_config(settings)),
         ctx=Context(),
         request_class=Request,  # type: ignore[arg-type]
         error_handler=EnvelopeErrorHandler(),
@@ -53,12 +53,13 @@ def blank(settings: Settings, name: str, about: documents.About, templates: Path
     app.ctx.background = BackgroundTasks()
     shed = app.ctx.telemetry.shed
     app.ctx.admission = AdmissionController(settings.max_in_flight, lambda: app.ctx.background.orphaned, shed)
-    config = _extension_config(settings, about)
-    extensions: list[Any] = [OpenAPIExtension, HTTPExtension]
+    config = _extension_config(settings)
+    extensions: list[Any] = [HTTPExtension]
     if templates:
         config |= {"templating_path_to_templates": templates, "templating_enable_async": False}
         extensions.append(TemplatingExtension)
     Extend(app, extensions=extensions, built_in_extensions=False, config=config)
+    app.blueprint(docs(about))
     _compile_signals_once(app)
     return app
 
@@ -82,11 +83,8 @@ async def drain(app: App) -> None:
     app.config.GRACEFUL_SHUTDOWN_TIMEOUT = min(left, DRAIN_GRACE)  # no longer for clients that are slow to ask
 
 
-def _sanic_config(settings: Settings, about: documents.About) -> dict[str, str | bool | int | float | None]:
+def _sanic_config(settings: Settings) -> dict[str, str | bool | int | float | None]:
     return {
-        "API_TITLE": about.title,
-        "API_VERSION": documents.VERSION,
-        "API_DESCRIPTION": about.description,
         "ACCESS_LOG": False,  # it would print the numbers in GET /sms/codes/<mobile>; ours does not
         "AUTO_EXTEND": False,
         "DEPRECATION_FILTER": "ignore",  # else what Sanic itself does stands among our log lines, on Python 3.14
@@ -105,7 +103,7 @@ def _slowest_answer(settings: Settings) -> float:
     return max(SLOWEST_ANSWER, len(settings.sms_sender) * settings.sms_timeout + captcha + BESIDES_SMS)
 
 
-def _extension_config(settings: Settings, about: documents.About) -> dict[str, Any]:
+def _extension_config(settings: Settings) -> dict[str, Any]:
     return {
         "cors": bool(settings.cors_origins),  # it costs something at every request
         "cors_origins": "*" if "*" in settings.cors_origins else ",".join(settings.cors_origins),
@@ -115,9 +113,4 @@ def _extension_config(settings: Settings, about: documents.About) -> dict[str, A
         "cors_max_age": 600,
         "http_all_methods": False,
         "http_auto_head": True,  # but for GET /sms/codes/<mobile>, which would send a message (routes/codes.py)
-        "oas_autodoc": False,
-        "oas_ui_swagger": False,  # its OAuth redirect page makes the server fetch a file from the internet
-        "oas_ui_redoc_html_title": about.title,
-        "oas_path_to_redoc_html": str(documents.PAGE),
-        "oas_ui_default": "redoc",
     }

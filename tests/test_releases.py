@@ -6,8 +6,6 @@ from datetime import date
 from itertools import pairwise
 
 from service import VERSION
-from service.http.requests import BASE_PATH
-from service.routes.openapi.documents import VERSION as API_VERSION
 from tests.processes import ROOT
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
@@ -45,7 +43,3 @@ def test_releases_stand_in_order_with_their_dates() -> None:
 
 def test_changes_are_of_the_kinds_of_keep_a_changelog() -> None:
     assert set(re.findall(r"^### (.+)$", CHANGELOG, re.MULTILINE)) <= CHANGES
-
-
-def test_the_path_says_which_version_of_the_api_it_is() -> None:
-    assert BASE_PATH.endswith("/v" + API_VERSION.replace(".", "_"))

@@ -28,7 +28,7 @@ def close(
 
     `began` is a moment of `time.perf_counter`; `client` the name of the service key that was sent, if any.
     """
-    response.headers["Cache-Control"] = "no-store"
+    response.headers.setdefault("Cache-Control", "no-store")
     response.headers["X-Request-ID"] = request_id
     status, seconds, method = response.status, time.perf_counter() - began, known(method)
     app.ctx.telemetry.metrics.observe(method, route, status, seconds)

@@ -8,13 +8,13 @@ from service.captchas import Altcha
 from service.errors import NotFound
 from service.http.requests import BASE_PATH, Request
 from service.http.responses import Answer
-from service.routes.openapi import documents
+from service.routes.openapi import captcha_documents
 
 captcha = Blueprint("captcha", url_prefix=f"{BASE_PATH}/captcha")
 
 
 @captcha.get("/")
-@openapi.definition(**documents.CAPTCHA)
+@openapi.definition(**captcha_documents.CAPTCHA)
 async def give_challenge(request: Request) -> Answer:
     """Answer as altcha's own widget expects it, without the envelope."""
     gate = request.app.ctx.captcha

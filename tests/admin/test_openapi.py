@@ -6,7 +6,7 @@ from openapi_spec_validator import validate
 from service.http.errors import STATUS
 from tests.admin.conftest import ADMIN, StartConsole
 from tests.admin.test_roles import REASON_DUE, ROUTES
-from tests.api.test_openapi import METHODS
+from tests.api.test_openapi import METHODS, check_makes_a_good_client, resolved
 
 pytestmark = pytest.mark.slow
 
@@ -33,12 +33,21 @@ async def test_every_route_is_described_with_its_failures_and_takes_a_key(start_
         operation = described[route]
         assert operation["security"] == [{"key": []}], route
         assert {"401", "403", "500", "503"} <= set(operation["responses"]), route
-        [reason] = [one for one in operation["parameters"] if one["name"] == "X-Reason"]
+        parameters = [resolved(document, one) for one in operation["parameters"]]
+        [reason] = [one for one in parameters if one["name"] == "X-Reason"]
         assert reason["required"] == (route in due), route
         for status, failure in operation["responses"].items():
             if int(status) >= 400:
-                codes = failure["content"]["application/json"]["schema"]["properties"]["error"]["enum"]
+                content = resolved(document, failure)["content"]["application/json"]
+                codes = resolved(document, content["schema"])["properties"]["error"]["enum"]
                 assert {STATUS[code] for code in codes} == {int(status)}, route
+
+
+async def test_the_document_makes_a_good_client(start_console: StartConsole) -> None:
+    console = await start_console(with_keys=False, console_url="https://latch.internal:8443")
+    document = (await console.ask("GET", "/docs/openapi.json", None)).json()
+    check_makes_a_good_client(document, most_schemas=100)
+    assert document["servers"] == [{"url": "https://latch.internal:8443"}]
 
 
 async def test_the_page_shows_the_document(start_console: StartConsole) -> None:

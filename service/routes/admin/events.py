@@ -14,7 +14,7 @@ from service.http.responses import OK, ok, timestamp
 from service.http.streaming import stream
 from service.roles import Role
 from service.routes.admin import filters
-from service.routes.openapi import admin_documents
+from service.routes.openapi import event_documents
 
 AS_FILE = {"Content-Disposition": 'attachment; filename="latch-events.csv"'}
 
@@ -22,7 +22,7 @@ events = Blueprint("events", url_prefix=PATH)
 
 
 @events.get("/events", ctx_role=Role.LOOK)
-@openapi.definition(**admin_documents.FIND_EVENTS)
+@openapi.definition(**event_documents.FIND_EVENTS)
 async def find_events(request: Request) -> HTTPResponse:
     """Those that fit all that is asked for."""
     wanted, cursor = filters.event_filter(request)
@@ -31,7 +31,7 @@ async def find_events(request: Request) -> HTTPResponse:
 
 
 @events.get("/events.csv", ctx_role=Role.LOOK)
-@openapi.definition(**admin_documents.EVENTS_AS_CSV)
+@openapi.definition(**event_documents.EVENTS_AS_CSV)
 async def events_as_csv(request: Request) -> HTTPResponse | None:
     """The same events over all pages."""
     return await send_csv(request)

@@ -4,7 +4,7 @@ from service import errors, names
 from service.routes.openapi import schemas
 from service.routes.openapi.schemas import NOT_JSON, TOO_LARGE, nothing, operation, success
 
-_USER = success(schemas.USER, "the user")
+_USER = success(schemas.USER, "the user", title="User")
 _REFUSED = (TOO_LARGE, NOT_JSON)
 _AUTHENTICATED = (errors.InvalidRequest, errors.InvalidToken, errors.SessionEnded, errors.ServiceUnavailable)
 _BY_CODE = (errors.InvalidCode, errors.TooManyRequests, *_AUTHENTICATED)
@@ -16,8 +16,9 @@ RENAME = operation(
     _USER,
     _AUTHENTICATED,
     refused=_REFUSED,
-    body=schemas.json_body({"name": schemas.text("Ada", minLength=1, maxLength=names.LONGEST)}),
+    body=schemas.json_body({"name": schemas.text("Ada", minLength=1, maxLength=names.LONGEST)}, title="NewName"),
     secured=schemas.ACCESS,
+    operation="renameUser",
 )
 CHANGE_MOBILE = operation(
     "users",
@@ -30,8 +31,10 @@ CHANGE_MOBILE = operation(
     refused=_REFUSED,
     body=schemas.json_body(
         {"mobile": schemas.TYPED_MOBILE, "code": schemas.CODE, "current_code": schemas.CODE},
+        title="NewMobile",
     ),
     secured=schemas.ACCESS,
+    operation="changeMobile",
 )
 ERASE = operation(
     "users",
@@ -41,7 +44,12 @@ ERASE = operation(
     nothing("erased"),
     _BY_CODE,
     refused=_REFUSED,
-    body=schemas.json_body({"code": schemas.CODE}),
+    body=schemas.json_body({"code": schemas.CODE}, title="Erasure"),
     secured=schemas.ACCESS,
+    operation="eraseUser",
 )
-ERASE_BY_POST = {**ERASE, "summary": "Erase my account (for clients that drop the body of a DELETE)"}
+ERASE_BY_POST = {
+    **ERASE,
+    "operation": "eraseUserByPost",
+    "summary": "Erase my account (for clients that drop the body of a DELETE)",
+}

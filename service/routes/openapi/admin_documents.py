@@ -6,11 +6,10 @@ from sanic_ext.extensions.openapi.definitions import Parameter, RequestBody, Res
 
 from service.entities import By, UserStatus
 from service.errors import Forbidden, InvalidKey, InvalidRequest, NotFound, ServiceError, ServiceUnavailable
-from service.events import Event
 from service.http.operators import REASON
 from service.routes.openapi import schemas
-from service.routes.openapi.documents import About
 from service.routes.openapi.schemas import NOT_JSON, TOO_LARGE, count, nothing, operation, record, success, text
+from service.routes.openapi.specification import About
 
 KEY = "key"
 ABOUT = About(
@@ -25,11 +24,24 @@ A success is `{"message": "ok", "data": {...}}`; a failure is `{"message", "erro
 `message` and `fields` are for people, in the language of `Accept-Language` (`en`, `zh-CN`); `error` and `reason` are
 for programs, and the same in every language.
 """.strip(),
+    {
+        "now": "Who is online, and what works.",
+        "messages": "What becomes of messages and codes.",
+        "people": "Finding, changing, erasing and exporting people.",
+        "sessions": "People's devices, and tokens.",
+        "revocations": "Ending many sessions.",
+        "events": "The audit trail.",
+        "operators": "Who may look and act here, and from where they are logged in.",
+        "keys": "What programs may look and act here.",
+        "health": "For monitoring.",
+    },
+    {KEY: schemas.BEARER},
+    lambda app: app.ctx.settings.console_address,
 )
 
 _ALWAYS = (InvalidKey, Forbidden, ServiceUnavailable)
 USER_ID = Parameter("user_id", int, "path", required=True, example=42)
-_STATUS = {"type": "string", "enum": [status.value for status in UserStatus]}
+_STATUS = schemas.choice("UserStatus", UserStatus)
 USER = {
     "id": schemas.USER_ID,
     "name": text("138****8000"),
@@ -39,7 +51,9 @@ USER = {
     "last_login": schemas.TIME,
     "sessions": count(2, "live ones"),
 }
-SESSION = record({name: schema for name, schema in schemas.SESSION["properties"].items() if name != "current"})
+SESSION = record(
+    {name: schema for name, schema in schemas.SESSION["properties"].items() if name != "current"}, title="Session"
+)
 
 
 def told(
@@ -52,14 +66,16 @@ def told(
     path: tuple[Parameter, ...] = (),
     body: RequestBody | None = None,
     reason_due: bool = False,
+    **own: Any,
 ) -> dict[str, Any]:
     """An operation of the private listener: what all of them have in common, and what is its own.
 
     `reason_due`: it is not done without one, as `ctx_reason` of its route says; InvalidRequest is among its errors.
+    `operation`: what clients call it; where it is missing it is made of the summary.
     """
     refused = (TOO_LARGE, NOT_JSON) if body else (TOO_LARGE,)
     reason = Parameter(REASON, str, "header", required=reason_due, description="why; for the audit trail")
-    more: dict[str, Any] = {"parameter": [*path, reason], **({"body": body} if body else {})}
+    more: dict[str, Any] = {"parameter": [*path, reason], **own, **({"body": body} if body else {})}
     return operation(tag, summary, description, answer, (*errors, *_ALWAYS), refused=refused, secured=KEY, **more)
 
 
@@ -79,62 +95,78 @@ SEARCH = told(
     "their user's number are found by the whole number alone. The role look finds by whole numbers and tokens only.",
     success(
         {
-            "by": {"type": "string", "enum": list(By)},
-            "users": {"type": "array", "items": record(USER)},
+            "by": schemas.choice("By", By),
+            "users": schemas.listed(record(USER, title="Person")),
             "next": schemas.nullable("41"),
-            "explained": {**record(_EXPLANATION), "nullable": True},
+            "explained": {**record(_EXPLANATION, title="Explanation"), "nullable": True},
         },
         "fifty at most",
+        title="People",
     ),
     (InvalidRequest,),
     body=schemas.json_body(
         {"q": text("13800138000"), "cursor": text("41", description="the `next` of an answer")},
         optional=("q", "cursor"),
+        title="Search",
     ),
+    operation="findPeople",
 )
 LOOK = told(
-    "people", "Look at a person", "Name and number masked.", success(USER, "the user"), (NotFound,), path=(USER_ID,)
+    "people",
+    "Look at a person",
+    "Name and number masked.",
+    success(USER, "the user", title="Person"),
+    (NotFound,),
+    path=(USER_ID,),
+    operation="getPerson",
 )
 CHANGE = told(
     "people",
     "Rename, disable or enable",
     "`disabled` lets the user log in no more, and ends every session.",
-    success(USER, "the user"),
+    success(USER, "the user", title="Person"),
     (InvalidRequest, NotFound),
     path=(USER_ID,),
-    body=schemas.json_body({"name": text("Ada", minLength=1, maxLength=64), "status": _STATUS}, ("name", "status")),
+    body=schemas.json_body(
+        {"name": text("Ada", minLength=1, maxLength=64), "status": _STATUS}, ("name", "status"), "PersonChange"
+    ),
+    operation="changePerson",
 )
 REVEAL = told(
     "people",
     "Reveal name and number",
     "Whole; the audit trail has it.",
-    success({"name": text("13800138000"), "mobile": schemas.HELD_MOBILE}, "name and number"),
+    success({"name": text("13800138000"), "mobile": schemas.HELD_MOBILE}, "name and number", title="Revealed"),
     (NotFound,),
     path=(USER_ID,),
+    operation="revealPerson",
 )
 UNLOCK = told(
     "people",
     "Unlock a number",
     "Forgets its wrong tries, codes and cool-down; nothing of a person who has no number.",
-    success(USER, "the user"),
+    success(USER, "the user", title="Person"),
     (NotFound,),
     path=(USER_ID,),
+    operation="unlockNumber",
 )
 LIST_SESSIONS = told(
     "sessions",
     "List a person's devices",
     "The live sessions, the newest login first; also of an id that the database does not know any more.",
-    success({"sessions": {"type": "array", "items": SESSION}}, "the sessions"),
+    success({"sessions": schemas.listed(SESSION)}, "the sessions", title="Sessions"),
     (NotFound,),
     path=(USER_ID,),
+    operation="listSessions",
 )
 END_SESSIONS = told(
     "sessions",
     "End all of a person's sessions",
     "Also of an id that the database does not know any more.",
-    success({"ended": count(2)}, "how many were live"),
+    success({"ended": count(2)}, "how many were live", title="Ended"),
     (NotFound,),
     path=(USER_ID,),
+    operation="endSessions",
 )
 END_SESSION = told(
     "sessions",
@@ -143,56 +175,14 @@ END_SESSION = told(
     nothing("ended"),
     (NotFound,),
     path=(USER_ID, Parameter("session_id", str, "path", required=True, example=schemas.EXAMPLE_SESSION)),
-)
-_EVENT = record(
-    {
-        "id": count(7),
-        "at": schemas.TIME,
-        "kind": {"type": "string", "enum": [event.value for event in Event]},
-        "user_id": schemas.nullable(42),
-        "session_id": schemas.nullable(schemas.EXAMPLE_SESSION),
-        "mobile": schemas.nullable("138****8000"),
-        "ip": schemas.nullable("203.0.113.7"),
-        "device": schemas.nullable("Ada's phone"),
-        "operator": schemas.nullable("support"),
-        "reason": schemas.nullable("revoked"),
-        "request_id": schemas.nullable("2f1e9d3c0b7a48659e1d2c3b4a5f6071"),
-    }
-)
-_WHICH = tuple(
-    Parameter(name, kind, "query", required=False, example=example)
-    for name, kind, example in (
-        ("user_id", int, 42),
-        ("kind", str, "login"),
-        ("ip", str, "203.0.113.7"),
-        ("operator", str, "support"),
-        ("since", str, "2026-01-31T12:00:00Z"),
-        ("until", str, "2026-02-01T12:00:00Z"),
-        ("cursor", str, "made-up"),
-    )
-)
-FIND_EVENTS = told(
-    "events",
-    "Find events",
-    "The audit trail, the newest first: what fits all that is asked for, from `since` up to, and without, `until`.",
-    success({"events": {"type": "array", "items": _EVENT}, "next": schemas.nullable("made-up")}, "fifty at most"),
-    (InvalidRequest,),
-    path=_WHICH,
-)
-EVENTS_AS_CSV = told(
-    "events",
-    "Find events, as CSV",
-    "The same for a spreadsheet (RFC 4180), over all pages, up to 100,000 events; where there are more the last line "
-    "says so, with the cursor to go on with. A text that a spreadsheet would run as a formula has a ' before it.",
-    schemas.plain({"type": "string"}, "the names of the columns, and a line for each event", "text/csv"),
-    (InvalidRequest,),
-    path=_WHICH,
+    operation="endSession",
 )
 EXPLAIN = told(
     "sessions",
     "Explain a token",
     "Whether it is live, whose it is, and if not, why.",
-    success(_EXPLANATION, "what there is to say"),
+    success(_EXPLANATION, "what there is to say", title="Explanation"),
     (InvalidRequest,),
-    body=schemas.json_body({"token": text(schemas.EXAMPLE_TOKEN)}),
+    body=schemas.json_body({"token": text(schemas.EXAMPLE_TOKEN)}, title="TokenToExplain"),
+    operation="explainToken",
 )

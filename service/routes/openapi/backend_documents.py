@@ -14,11 +14,12 @@ _ACTIVE = record(
         "sid": schemas.SESSION_ID,
         "exp": count(1_767_229_200),
         "iat": count(1_767_225_600),
-        "token_type": {"type": "string", "enum": ["Bearer"]},
-        "client_id": {"type": "string", "enum": ["latch"]},
+        "token_type": schemas.TOKEN_TYPE,
+        "client_id": schemas.choice("Issuer", ["latch"]),
         "username": text("42"),
     },
     optional=("sub", "sid", "exp", "iat", "token_type", "client_id", "username"),
+    title="Introspection",
 )
 _FORM = record(
     {
@@ -28,6 +29,7 @@ _FORM = record(
         "client_secret": text("", description="the service key, where no header brings it"),
     },
     optional=("token_type_hint", "client_id", "client_secret"),
+    title="IntrospectionRequest",
 )
 _METADATA = record(
     {
@@ -35,9 +37,9 @@ _METADATA = record(
         "introspection_endpoint": text("https://login.example.com/app/v1_0/introspect"),
         "introspection_endpoint_auth_methods_supported": {"type": "array", "items": {"type": "string"}},
         "response_types_supported": {"type": "array", "items": {"type": "string"}},
-    }
+    },
+    title="ServerMetadata",
 )
-_STORE = {"type": "string", "enum": ["ok", "unavailable"]}
 
 INTROSPECT = operation(
     "introspection",
@@ -48,31 +50,36 @@ INTROSPECT = operation(
     (InvalidRequest, InvalidClient, ServiceUnavailable),
     refused=(TOO_LARGE,),
     body=RequestBody({FORM: {"schema": _FORM}}, required=True),
+    operation="introspect",
 )
-INTROSPECT["response"].append(failure(NOT_JSON, [(UnsupportedMediaType.code, FORM_EXPECTED)]))
+INTROSPECT["response"].append(failure(NOT_JSON, [(UnsupportedMediaType.code, FORM_EXPECTED)], title="FormExpected"))
 METADATA = operation(
     "introspection",
     "Authorization server metadata (RFC 8414)",
     "For clients that insist on it: where introspection is. 404 where PUBLIC_URL is empty.",
     plain(_METADATA, "the metadata"),
     (NotFound,),
+    operation="getServerMetadata",
 )
 HEALTHZ = operation(
     "health",
     "The process answers",
     "No I/O: for restarts.",
-    success({"status": {"type": "string", "enum": ["alive"]}}, "alive"),
+    success({"status": schemas.choice("Alive", ["alive"])}, "alive", title="Health"),
+    operation="checkHealth",
 )
 READYZ = operation(
     "health",
     "Redis and the database answer, and PostgreSQL takes writes",
     "For load balancers. A failure says which of them does not, in `stores`.",
-    success({"redis": _STORE, "database": _STORE}, "ready"),
+    success({"redis": schemas.STORE_STATE, "database": schemas.STORE_STATE}, "ready", title="Stores"),
     (ServiceUnavailable,),
+    operation="checkReadiness",
 )
 METRICS = operation(
     "health",
     "Prometheus metrics",
     "Those of all workers, in Prometheus' text format.",
     plain({"type": "string"}, "all workers' metrics", "text/plain"),
+    operation="getMetrics",
 )

@@ -1,26 +1,13 @@
 """The OpenAPI description of what apps call. Read by sanic-ext, shown at `/docs`. Others: `backend_documents.py`."""
 
-from pathlib import Path
-from typing import NamedTuple
-
 from sanic_ext.extensions.openapi.definitions import Parameter
 from sanic_ext.extensions.openapi.types import String
 
 from service import errors
 from service.http.errors import REFRESH_STATUS
 from service.routes.openapi import schemas
-from service.routes.openapi.schemas import NOT_JSON, TOO_LARGE, count, nothing, operation, plain, success
-
-PAGE = Path(__file__).parent / "redoc.html"
-VERSION = "1.0"
-
-
-class About(NamedTuple):
-    """What stands above a document."""
-
-    title: str
-    description: str
-
+from service.routes.openapi.schemas import NOT_JSON, TOO_LARGE, count, nothing, operation, success
+from service.routes.openapi.specification import About
 
 ABOUT = About(
     "Latch",
@@ -30,6 +17,19 @@ A success is `{"message": "ok", "data": {...}}`; a failure is `{"message", "erro
 `message` and `fields` are for people, in the language of `Accept-Language` (`en`, `zh-CN`); `error` and `reason` are
 for programs, and the same in every language.
 """.strip(),
+    {
+        "authorizations": "Logging in and out, refreshing, checking tokens.",
+        "codes": "The codes that are sent to numbers, and the captcha before them.",
+        "users": "The person's own account.",
+        "sessions": "The person's own devices.",
+        "introspection": "For backends.",
+        "health": "For load balancers and monitoring.",
+    },
+    {
+        **dict.fromkeys((schemas.ACCESS, schemas.REFRESH_TOKEN, schemas.SERVICE_KEY), schemas.BEARER),
+        schemas.SERVICE_KEY_AS_PASSWORD: {"type": "http", "scheme": "basic"},
+    },
+    lambda app: app.ctx.settings.public_url,
 )
 
 _TYPED = String(pattern=schemas.TYPED_PATTERN)  # type: ignore[no-untyped-call]
@@ -42,14 +42,15 @@ LOG_IN = operation(
     "Checks the code, creates the user or updates `last_login`, opens a session. Repeated within 30 seconds with the "
     "same `X-Request-ID`, number and code, while that session lives, it is the same login: the same tokens, no second "
     "session. So an answer that was lost costs no second message.",
-    success({**schemas.TOKENS, "is_new_user": {"type": "boolean"}}, "logged in"),
+    success({**schemas.TOKENS, "is_new_user": {"type": "boolean"}}, "logged in", title="Login"),
     (errors.InvalidRequest, errors.InvalidCode, errors.UserDisabled, errors.TooManyRequests, errors.ServiceUnavailable),
     refused=(TOO_LARGE, NOT_JSON),
     parameter=[
         Parameter("X-Device-Name", str, "header", description=schemas.DEVICE_NAME),
         Parameter("X-Request-ID", str, "header", description=schemas.REPEATABLE, example=schemas.EXAMPLE_REQUEST),
     ],
-    body=schemas.json_body({"mobile": schemas.TYPED_MOBILE, "code": schemas.CODE}),
+    body=schemas.json_body({"mobile": schemas.TYPED_MOBILE, "code": schemas.CODE}, title="LoginRequest"),
+    operation="logIn",
 )
 REFRESH = operation(
     "authorizations",
@@ -57,22 +58,29 @@ REFRESH = operation(
     "Trades the refresh token in `Authorization` for fresh tokens. No body. A refresh token that was replaced long ago "
     "ends its session (`session_ended`, reason `reused`); whatever else is no live one ends nothing, and is "
     "`invalid_refresh_token`.",
-    success(schemas.TOKENS, "refreshed"),
+    success(schemas.TOKENS, "refreshed", title="Tokens"),
     (errors.InvalidRefreshToken, errors.SessionEnded, errors.ServiceUnavailable),
     statuses=REFRESH_STATUS,
     refused=(TOO_LARGE,),
     secured=schemas.REFRESH_TOKEN,
+    operation="refresh",
 )
 CHECK = operation(
     "authorizations",
     "Check an access token (forward-auth)",
     "For gateways: nginx `auth_request`, Traefik, Envoy, Caddy. Adds `X-User-Id` and `X-Session-Id`.",
-    success({"user_id": schemas.USER_ID, "session_id": schemas.SESSION_ID, "expires_in": count(3500)}, "live"),
+    success(
+        {"user_id": schemas.USER_ID, "session_id": schemas.SESSION_ID, "expires_in": count(3500, "seconds")},
+        "live",
+        title="LiveToken",
+    ),
     _AUTHENTICATED,
     secured=schemas.ACCESS,
+    operation="checkToken",
 )
 FORWARD_AUTH = {
     **CHECK,
+    "operation": "forwardAuth",
     "summary": "Check an access token, whatever the client asked for (forward-auth)",
     "description": "As `GET /authorizations`, with any method, here and on every address below: for gateways that keep "
     "the client's method and path (Envoy, HAProxy, Traefik). Answered from the head. A preflight needs a token too.",
@@ -85,6 +93,7 @@ LOG_OUT = operation(
     (errors.InvalidToken, errors.ServiceUnavailable),
     refused=(TOO_LARGE,),
     secured=schemas.ACCESS,
+    operation="logOut",
 )
 _SENT = success(
     {
@@ -93,6 +102,7 @@ _SENT = success(
         "resend_after": count(60, "seconds until the next code may be asked for"),
     },
     "sent",
+    title="SentCode",
 )
 _NOT_SENT = (
     *(errors.InvalidRequest, errors.CaptchaRequired, errors.Forbidden, errors.TooManyRequests),
@@ -110,7 +120,9 @@ SEND_CODE = operation(
     body=schemas.json_body(
         {"mobile": schemas.TYPED_MOBILE, "purpose": schemas.PURPOSE, "captcha_token": schemas.CAPTCHA_TOKEN},
         optional=("purpose", "captcha_token"),
+        title="CodeRequest",
     ),
+    operation="requestCode",
 )
 SEND_CODE_GET = operation(
     "codes",
@@ -123,30 +135,25 @@ SEND_CODE_GET = operation(
         Parameter("mobile", _TYPED, "path", required=True, example=schemas.EXAMPLE_MOBILE),
         Parameter("captcha_token", str, "query", required=False, description=schemas.SOLVED_CAPTCHA),
     ],
-)
-CAPTCHA = operation(
-    "codes",
-    "A captcha's challenge",
-    "Where CAPTCHA is `altcha`: a proof of work (its protocol 2), as altcha's own widget expects it, so "
-    "without the envelope. The widget's payload is the `captcha_token` of `/sms/codes`, good once, for five minutes.",
-    plain(schemas.CHALLENGE, "a challenge"),
-    (errors.NotFound, errors.ServiceUnavailable),
+    operation="requestLoginCode",
 )
 WHO = operation(
     "users",
     "Who am I",
     "The user behind the token, from the database.",
-    success(schemas.USER, "the user"),
+    success(schemas.USER, "the user", title="User"),
     _AUTHENTICATED,
     secured=schemas.ACCESS,
+    operation="getUser",
 )
 LIST_SESSIONS = operation(
     "sessions",
     "List my devices",
     "The live sessions of the caller, the newest login first.",
-    success({"sessions": {"type": "array", "items": schemas.SESSION}}, "the sessions"),
+    success({"sessions": schemas.listed(schemas.SESSION)}, "the sessions", title="Sessions"),
     _AUTHENTICATED,
     secured=schemas.ACCESS,
+    operation="listSessions",
 )
 END_SESSION = operation(
     "sessions",
@@ -157,6 +164,7 @@ END_SESSION = operation(
     refused=(TOO_LARGE,),
     parameter=[Parameter("session_id", str, "path", required=True, example=schemas.EXAMPLE_SESSION)],
     secured=schemas.ACCESS,
+    operation="endSession",
 )
 END_SESSIONS = operation(
     "sessions",
@@ -167,4 +175,5 @@ END_SESSIONS = operation(
     refused=(TOO_LARGE,),
     parameter=[Parameter("keep", _KEEP, "query", required=False, example="current")],
     secured=schemas.ACCESS,
+    operation="endSessions",
 )

@@ -18,11 +18,12 @@ _CODES = record(
         "sent": count(54, "also those that a sender may have sent"),
         "used": count(44),
         "conversion": _PART,
-    }
+    },
+    title="CodeFigures",
 )
 _GUARD = record(
     {
-        "state": {"type": "string", "enum": [OPEN, CLOSED, OFF]},
+        "state": schemas.choice("GuardState", [OPEN, CLOSED, OFF]),
         "held_by": {
             "type": "string",
             "nullable": True,
@@ -36,7 +37,8 @@ _GUARD = record(
         "sent": count(54, "within the last sixty minutes, as the guard counts them"),
         "used": count(44),
         "conversion": _PART,
-    }
+    },
+    title="Guard",
 )
 _SPANS = {"last_hour": _CODES, "last_day": _CODES}
 CODES = {
@@ -46,23 +48,23 @@ CODES = {
             "min_conversion": {"type": "number", "example": 0.2, "description": "SMS_MIN_CONVERSION"},
             "min_sent": count(100, "SMS_CONVERSION_MIN_SENT"),
             "strangers": {
-                "type": "string",
-                "enum": [CAPTCHA, REFUSED],
+                **schemas.choice("Strangers", [CAPTCHA, REFUSED]),
                 "description": "what becomes of numbers without an account where it is closed; "
                 "with a captcha everybody is asked for one",
             },
-        }
+        },
+        title="GuardSettings",
     ),
-    "overall": record({**_SPANS, "guard": _GUARD}),
+    "overall": record({**_SPANS, "guard": _GUARD}, title="OverallCodes"),
     "prefixes": {
         "type": "array",
-        "items": record({"prefix": schemas.text("1700000"), **_SPANS, "guard": _GUARD}),
+        "items": record({"prefix": schemas.text("1700000"), **_SPANS, "guard": _GUARD}, title="PrefixCodes"),
     },
-    "others": record(_SPANS),
+    "others": record(_SPANS, title="OtherCodes"),
 }
 SENDER = {
     "name": schemas.text("aliyun"),
-    "state": {"type": "string", "enum": list(WORKS.values()), "description": "what became of its last message"},
+    "state": {**schemas.choice("SenderState", WORKS.values()), "description": "what became of its last message"},
     "last_sent_at": schemas.nullable("2026-01-31T12:00:00Z"),
     "last_failed_at": schemas.nullable("2026-01-31T11:40:00Z"),
     "last_failure": schemas.nullable("isv.BUSINESS_LIMIT_CONTROL"),
@@ -77,9 +79,11 @@ _TRIES = record(
             {
                 "median": _amount(0.3, "half of the tries took no longer, rounded up to the next of some steps"),
                 "p95": _amount(1.5, "nineteen of twenty took no longer"),
-            }
+            },
+            title="Seconds",
         ),
-    }
+    },
+    title="Tries",
 )
 MESSAGES = told(
     "messages",
@@ -89,7 +93,15 @@ MESSAGES = told(
     "asked for fewer than ten times in a day is among the others, or else these digits would complete a masked number. "
     "The hour of codes begins with whole ten minutes, the days with a whole hour. Workers add what they see every 5 s.",
     success(
-        {"senders": {"type": "array", "items": record({**SENDER, "last_hour": _TRIES, "last_day": _TRIES})}, **CODES},
+        {
+            "senders": {
+                "type": "array",
+                "items": record({**SENDER, "last_hour": _TRIES, "last_day": _TRIES}, title="Sender"),
+            },
+            **CODES,
+        },
         "what becomes of them",
+        title="Messages",
     ),
+    operation="getMessages",
 )

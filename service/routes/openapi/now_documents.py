@@ -15,14 +15,16 @@ _ACTIVE = record(
         "last_5_minutes": count(120, "since the beginning of the minute 5 minutes ago"),
         "last_hour": count(800, "since the beginning of the minute an hour ago"),
         "last_day": count(5200, "since the beginning of the hour 24 hours ago"),
-    }
+    },
+    title="ActivePeople",
 )
 _SESSIONS = record(
     {
         "live": count(9100),
         "standard_error": count(180, "the true number is within twice this, 19 times of 20"),
         "estimated_at": schemas.TIME,
-    }
+    },
+    title="LiveSessions",
 )
 _MINUTE = record(
     {
@@ -34,19 +36,21 @@ _MINUTE = record(
         "refused": {
             "type": "object",
             "additionalProperties": count(2),
+            "title": "RefusedByLimit",
             "description": "requests refused by a limit, by its name",
             "example": {"codes_per_ip": 2},
         },
-    }
+    },
+    title="Minute",
 )
-_STORE = {"type": "string", "enum": ["ok", "unavailable"]}
 _SENDER = record(
     {
         **SENDER,
         "sent": count(54, "messages taken in the last hour"),
         "failed": count(1, "messages not taken in the last hour"),
         "refused": count(0, "messages of the last hour refused because their number gets too many"),
-    }
+    },
+    title="SenderNow",
 )
 NOW = told(
     "now",
@@ -60,17 +64,20 @@ NOW = told(
         {
             "active": _or_null(_ACTIVE),
             "sessions": _or_null(_SESSIONS),
-            "by_minute": {"type": "array", "items": _MINUTE, "nullable": True},
-            "stores": record({"redis": _STORE, "database": _STORE}),
+            "by_minute": _or_null(schemas.listed(_MINUTE)),
+            "stores": record({"redis": schemas.STORE_STATE, "database": schemas.STORE_STATE}, title="Stores"),
             "outages": {
                 "type": "object",
                 "additionalProperties": schemas.text("Redis at redis://10.0.0.7:6379/0 does not answer (TimeoutError)"),
+                "title": "Outages",
                 "description": "of each store that is unavailable what `latch check` says",
                 "example": {},
             },
-            "senders": {"type": "array", "items": _SENDER, "nullable": True},
-            "codes": _or_null(record(CODES)),
+            "senders": _or_null(schemas.listed(_SENDER)),
+            "codes": _or_null(record(CODES, title="Codes")),
         },
         "how it is now",
+        title="Now",
     ),
+    operation="getNow",
 )

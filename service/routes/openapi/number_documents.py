@@ -13,11 +13,14 @@ CHANGE_NUMBER = told(
     "that another user has is `mobile_taken`; with `take` it is taken from there: that user's sessions end too, and "
     "the user has no number then, and logs in no more before being given one. The number that the person has already "
     "changes nothing.",
-    success({**USER, "told": {"type": "boolean"}}, "the user"),
+    success({**USER, "told": {"type": "boolean"}}, "the user", title="ChangedPerson"),
     (InvalidRequest, NotFound, MobileTaken),
     path=(USER_ID,),
     body=schemas.json_body(
-        {"mobile": schemas.TYPED_MOBILE, "take": {"type": "boolean", "default": False}}, optional=("take",)
+        {"mobile": schemas.TYPED_MOBILE, "take": {"type": "boolean", "default": False}},
+        optional=("take",),
+        title="NewNumber",
     ),
     reason_due=True,
+    operation="changeNumber",
 )

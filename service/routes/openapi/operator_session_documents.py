@@ -13,28 +13,31 @@ _ID_OF = Parameter("session_id", str, "path", required=True, example=schemas.EXA
 _SESSION = record(
     {
         "id": schemas.SESSION_ID,
-        "role": {"type": "string", "enum": [role.value for role in Role]},
+        "role": schemas.choice("Role", Role),
         "device": text("Firefox on Linux"),
         "ip": text("203.0.113.7"),
         **dict.fromkeys(("created_at", "used_at", "expires_at"), schemas.TIME),
-    }
+    },
+    title="OperatorSession",
 )
 LIST_SESSIONS = told(
     "operators",
     "List an operator's sessions",
     "The live ones at the console, the newest log-in first; `used_at` is good to the minute. Whoever comes by the "
     "OpenID provider is found, by the address, while there is a session. For owners.",
-    success({"sessions": {"type": "array", "items": _SESSION}}, "the sessions"),
+    success({"sessions": schemas.listed(_SESSION)}, "the sessions", title="OperatorSessions"),
     (NotFound,),
     path=(_NAME_OF,),
+    operation="listOperatorSessions",
 )
 END_SESSIONS = told(
     "operators",
     "End all of an operator's sessions",
     "At the next request. The passkey stays good. For owners.",
-    success({"ended": count(2)}, "how many there were"),
+    success({"ended": count(2)}, "how many there were", title="Ended"),
     (NotFound,),
     path=(_NAME_OF,),
+    operation="endOperatorSessions",
 )
 END_SESSION = told(
     "operators",
@@ -43,4 +46,5 @@ END_SESSION = told(
     nothing("ended"),
     (NotFound,),
     path=(_NAME_OF, _ID_OF),
+    operation="endOperatorSession",
 )

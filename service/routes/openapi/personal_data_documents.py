@@ -11,13 +11,14 @@ _USER = record(
         **{name: schema for name, schema in USER.items() if name != "sessions"},
         "name": text("Ada"),
         "mobile": schemas.nullable(schemas.EXAMPLE_MOBILE),
-    }
+    },
+    title="ExportedUser",
 )
 _EVENT = record(
     {
         "id": count(7),
         "at": schemas.TIME,
-        "kind": {"type": "string", "enum": [event.value for event in Event]},
+        "kind": schemas.choice("EventKind", Event),
         "session_id": schemas.nullable(schemas.EXAMPLE_SESSION),
         "mobile": schemas.nullable("138****8000"),
         "ip": schemas.nullable("203.0.113.7"),
@@ -25,7 +26,8 @@ _EVENT = record(
         "reason": schemas.nullable("revoked"),
         "request_id": schemas.nullable("2f1e9d3c0b7a48659e1d2c3b4a5f6071"),
         "by_operator": {"type": "boolean"},
-    }
+    },
+    title="ExportedEvent",
 )
 ERASE = told(
     "people",
@@ -41,14 +43,17 @@ ERASE = told(
                     "codes": count(1),
                     "limits": count(3, "of the number, with its cool-down"),
                     "events": count(40),
-                }
+                },
+                title="ErasedCounts",
             )
         },
         "how many of each there were",
+        title="ErasedPerson",
     ),
     (InvalidRequest, NotFound),
     path=(USER_ID,),
     reason_due=True,
+    operation="erasePerson",
 )
 EXPORT = told(
     "people",
@@ -59,14 +64,16 @@ EXPORT = told(
         {
             "user_id": schemas.USER_ID,
             "user": {**_USER, "nullable": True},
-            "sessions": {"type": "array", "items": SESSION},
+            "sessions": schemas.listed(SESSION),
             "codes": count(1),
             "limits": count(3, "of the number, with its cool-down"),
-            "events": {"type": "array", "items": _EVENT},
+            "events": schemas.listed(_EVENT),
         },
         "what is kept",
+        title="ExportedPerson",
     ),
     (InvalidRequest, NotFound),
     path=(USER_ID,),
     reason_due=True,
+    operation="exportPerson",
 )

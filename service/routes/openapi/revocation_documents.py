@@ -14,7 +14,7 @@ _JOB = {
     "by": text("support", description="whose key"),
     "started_at": schemas.TIME,
     "dry_run": {"type": "boolean"},
-    "state": {"type": "string", "enum": [state.value for state in State]},
+    "state": schemas.choice("RevocationState", State),
     "matched": count(12, "sessions found so far"),
     "ended": count(12, "of these"),
     "why": schemas.nullable("its process has ended"),
@@ -41,23 +41,26 @@ BEGIN = told(
     "End many sessions",
     "Those that fit all filters, in the background. Without a filter it is refused unless `everyone` is true; then "
     "`X-Reason` is due, and whoever logs in from now on stays logged in. A dry run counts: `matched`.",
-    success(_JOB, "under way", status=202),
+    success(_JOB, "under way", status=202, title="Revocation"),
     (InvalidRequest, TooManyRequests),
-    body=schemas.json_body(_FILTERS, tuple(_FILTERS)),
+    body=schemas.json_body(_FILTERS, tuple(_FILTERS), "Filters"),
+    operation="beginRevocation",
 )
 LOOK = told(
     "revocations",
     "Look how far a revocation is",
     "For a day after its last step. One whose process has ended is `failed`.",
-    success(_JOB, "the revocation"),
+    success(_JOB, "the revocation", title="Revocation"),
     (NotFound,),
     path=(_ID,),
+    operation="getRevocation",
 )
 STOP = told(
     "revocations",
     "Stop a revocation",
     "At its next step; what has ended stays ended. One that is over stays as it is.",
-    success(_JOB, "the revocation"),
+    success(_JOB, "the revocation", title="Revocation"),
     (NotFound,),
     path=(_ID,),
+    operation="stopRevocation",
 )

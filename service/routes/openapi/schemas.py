@@ -1,6 +1,7 @@
 """The vocabulary of the OpenAPI document: values with examples, envelopes, failures with their statuses."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from sanic_ext.extensions.openapi.definitions import RequestBody, Response
@@ -13,6 +14,7 @@ Schema = dict[str, Any]
 
 TOO_LARGE, NOT_JSON = STATUS["payload_too_large"], STATUS["unsupported_media_type"]
 ACCESS, REFRESH_TOKEN = "access_token", "refresh_token"
+BEARER = {"type": "http", "scheme": "bearer"}
 SERVICE_KEY, SERVICE_KEY_AS_PASSWORD = "service_key", "service_key_as_password"
 
 EXAMPLE_MOBILE = "13800138000"
@@ -22,11 +24,21 @@ EXAMPLE_REFRESH = "b0Qd7nRkXwVtJ5sPz1cUeGyHmAfLi9o2KxTqWvEjNrBhDgZu3SYp8CMlOa6I4
 EXAMPLE_SESSION = "9f86d081884c7d65"
 
 
-def record(properties: dict[str, Schema], optional: tuple[str, ...] = ()) -> Schema:
-    """An object whose properties are all required, but for `optional`."""
+def record(properties: dict[str, Schema], optional: tuple[str, ...] = (), title: str = "") -> Schema:
+    """An object whose properties are all required, but for `optional`. Clients have a type named as `title`."""
     required = [name for name in properties if name not in optional]
     schema: Schema = {"type": "object", "properties": properties}
-    return {**schema, "required": required} if required else schema
+    return {**schema, **({"required": required} if required else {}), **({"title": title} if title else {})}
+
+
+def choice(title: str, values: Iterable[str]) -> Schema:
+    """One of some texts. Clients have a type named as `title`."""
+    return {"type": "string", "enum": [str(value) for value in values], "title": title}
+
+
+def listed(items: Schema) -> Schema:
+    """An array."""
+    return {"type": "array", "items": items}
 
 
 def text(example: str, **more: Any) -> Schema:
@@ -36,8 +48,8 @@ def text(example: str, **more: Any) -> Schema:
 
 def count(example: int, description: str = "") -> Schema:
     """A number of things or seconds, with an example."""
-    schema: Schema = {"type": "integer", "minimum": 0, "example": example}
-    return {**schema, "description": description} if description else schema
+    described = {"description": description} if description else {}
+    return {"type": "integer", "minimum": 0, "example": example, **described}
 
 
 def nullable(example: str | int) -> Schema:
@@ -69,16 +81,19 @@ SOLVED_CAPTCHA = (
     "A solved captcha, good once. Without one the answer is `captcha_required` where the server's CAPTCHA asks for it."
 )
 CAPTCHA_TOKEN = text("0.Wq3vXb7c-made-up", description=SOLVED_CAPTCHA)
-PURPOSE: Schema = {"type": "string", "enum": [*Purpose], "default": Purpose.LOGIN}
+PURPOSE: Schema = {**choice("Purpose", Purpose), "default": Purpose.LOGIN}
 SESSION_ID = text(EXAMPLE_SESSION)
 USER_ID = {"type": "integer", "minimum": 1, "example": 42}
 TIME = text("2026-01-31T12:00:00Z", format="date-time")
+TOKEN_TYPE = choice("TokenType", ["Bearer"])
+STORE_STATE = choice("StoreState", ["ok", "unavailable"])
+END_REASON = choice("EndReason", EndReason)
 TOKENS = {
     "token": text(EXAMPLE_TOKEN),
     "refresh_token": text(EXAMPLE_REFRESH),
-    "token_type": {"type": "string", "enum": ["Bearer"]},
-    "expires_in": count(3500),
-    "refresh_expires_in": count(1_209_600),
+    "token_type": TOKEN_TYPE,
+    "expires_in": count(3500, "seconds"),
+    "refresh_expires_in": count(1_209_600, "seconds"),
     "user_id": USER_ID,
     "session_id": SESSION_ID,
 }
@@ -90,20 +105,21 @@ SESSION = record(
         "device": text("Ada's phone"),
         "ip": text("203.0.113.7"),
         **dict.fromkeys(("created_at", "refreshed_at", "expires_at"), TIME),
-    }
+    },
+    title="Session",
 )
-_PARAMETERS = record(
-    {
-        "algorithm": text("PBKDF2/SHA-256"),
-        "cost": count(5000, "rounds of each try"),
-        "keyLength": count(32),
-        "keyPrefix": text("00"),
-        "nonce": text("3b0d2f8e6c5a49179e1d2c3b4a5f6071"),
-        "salt": text("a94f1e02c7d84b6693b5f0e1d2c3b4a5"),
-        "expiresAt": count(1_767_225_900, "seconds since the epoch"),
-    }
-)
-CHALLENGE = record({"parameters": _PARAMETERS, "signature": text("5f0c6b1e...")})
+
+_EXTRA: dict[str, dict[str, Schema]] = {
+    "invalid_request": {
+        "fields": {
+            "type": "object",
+            "additionalProperties": {"type": "string"},
+            "title": "BadFields",
+        }
+    },
+    "session_ended": {"reason": END_REASON},
+    "too_many_requests": {"retry_after": count(60, "seconds")},
+}
 
 
 def operation(
@@ -118,19 +134,24 @@ def operation(
     secured: str = "",
     **more: Any,
 ) -> dict[str, Any]:
-    """What sanic-ext's `definition` takes. `refused`: statuses of Sanic's own; `secured`: the kind of token."""
+    """What sanic-ext's `definition` takes. `refused`: statuses of Sanic's own; `secured`: the kind of token.
+
+    `operation`: what clients call it, a verb in lowerCamelCase; where it is missing it is made of the summary.
+    """
     failed = [
         *_failures(errors, {**STATUS, **(statuses or {})}),
         *(failure(status, [REFUSALS[status]]) for status in refused),
     ]
     if secured:
         more["secured"] = {secured: []}
-    return {"tag": tag, "summary": summary, "description": description, "response": [answer, *failed], **more}
+    told = {"operation": _in_camel_case(summary), "summary": summary, "description": description}
+    return {"tag": tag, **told, "response": [answer, *failed], **more}
 
 
-def success(properties: dict[str, Schema], description: str, status: int = 200) -> Response:
-    """The envelope of a success."""
-    schema = record({"message": {"type": "string", "enum": ["ok"]}, "data": record(properties)})
+def success(properties: dict[str, Schema], description: str, status: int = 200, title: str = "") -> Response:
+    """The envelope of a success. `title`: the type that clients have for `data`."""
+    data = record(properties, title=title)
+    schema = record({"message": choice("Ok", ["ok"]), "data": data}, title=title and f"{title}Answer")
     return plain(schema, description, status=status)
 
 
@@ -144,9 +165,9 @@ def nothing(description: str) -> Response:
     return Response({}, status=204, description=description)
 
 
-def json_body(properties: dict[str, Schema], optional: tuple[str, ...] = ()) -> RequestBody:
-    """A JSON object as request body."""
-    return RequestBody({"application/json": {"schema": record(properties, optional)}}, required=True)
+def json_body(properties: dict[str, Schema], optional: tuple[str, ...] = (), title: str = "") -> RequestBody:
+    """A JSON object as request body. `title`: the type that clients have for it."""
+    return RequestBody({"application/json": {"schema": record(properties, optional, title)}}, required=True)
 
 
 def _failures(errors: tuple[type[ServiceError], ...], table: Mapping[str, int]) -> list[Response]:
@@ -158,18 +179,24 @@ def _failures(errors: tuple[type[ServiceError], ...], table: Mapping[str, int]) 
     return [failure(status, pairs) for status, pairs in by_status.items()]
 
 
-def failure(status: int, pairs: list[tuple[str, str]]) -> Response:
-    """The envelope of the failures that share a status: pairs of code and message."""
+def failure(status: int, pairs: list[tuple[str, str]], title: str = "") -> Response:
+    """The envelope of the failures that share a status: pairs of code and message. `title`, if not of the codes."""
+    pairs = sorted(pairs)
     codes = [code for code, _ in pairs]
+    extra = {name: schema for code in codes for name, schema in _EXTRA.get(code, {}).items()}
     schema = record(
         {
             "message": text(pairs[0][1], description="a sentence for a person, in the language of Accept-Language"),
-            "error": {"type": "string", "enum": codes, "example": codes[0]},
+            "error": {"type": "string", "enum": codes, "example": pairs[0][0]},
             "request_id": text("2f1e9d3c0b7a48659e1d2c3b4a5f6071"),
-            "fields": {"type": "object", "additionalProperties": {"type": "string"}},
-            "reason": {"type": "string", "enum": [reason.value for reason in EndReason]},
-            "retry_after": count(60),
+            **extra,
         },
-        optional=("fields", "reason", "retry_after"),
+        optional=tuple(extra),
+        title=title or "Or".join("".join(map(str.capitalize, code.split("_"))) for code in codes),
     )
     return Response({"application/json": {"schema": schema}}, status=status, description=" or ".join(codes))
+
+
+def _in_camel_case(summary: str) -> str:
+    words: list[str] = re.findall("[a-z]+", summary.lower())
+    return "".join([words[0], *map(str.capitalize, words[1:])])
