@@ -25,9 +25,8 @@ _GUARD = record(
     {
         "state": schemas.choice("GuardState", [OPEN, CLOSED, OFF]),
         "held_by": {
-            "type": "string",
-            "nullable": True,
-            "enum": [*HeldBy, None],
+            **schemas.nullable(HeldBy.PREFIX),
+            "pattern": f"^({'|'.join(HeldBy)})$",  # as an enum with null, generators make four types of it
             "description": "whose codes are hardly used: this prefix's, or those of all numbers; null: neither",
         },
         "until": {
