@@ -1,7 +1,8 @@
 """The whole OpenAPI document of a listener, made from what its routes say of themselves (`@openapi.definition`).
 
 A new route needs an `operation(...)` (on the private listener `told(...)`) in one of the files here, and its tag in
-the `tags` of its `About`. Schemas are written where they are used; those with a title become components (`components.py`).
+the `tags` of its `About`. Schemas are written where they are used; those with a title become components
+(`components.py`).
 """
 
 import re
