@@ -10,6 +10,7 @@ from tests.clients.reference_client import Client
 from tests.rehearsal.conftest import Rehearse
 
 pytestmark = pytest.mark.slow
+ENOUGH = 8.0  # seconds; some of them would go on for ever
 
 BAD = [
     ("OutOnAnyFailure", "unavailable", Fault.LOST),
@@ -35,7 +36,7 @@ BAD = [
 
 @pytest.mark.parametrize(("name", "script", "fault"), BAD, ids=str)
 async def test_a_client_that_breaks_a_rule_is_found(rehearsed: Rehearse, name: str, script: str, fault: Fault) -> None:
-    found = await rehearsed(getattr(bad_clients, name), script, runs=6)
+    found = await rehearsed(getattr(bad_clients, name), script, runs=6, seconds=ENOUGH)
     faults = {finding.fault for run in found.bad for finding in run.findings}
     assert fault in faults, [run.findings for run in found.judged]
 
