@@ -14,7 +14,7 @@ from tests.processes import ROOT
 
 CLIENT = ROOT / "clients" / "okhttp"
 CHECKS = ROOT / "tests" / "clients" / "okhttp"
-PATIENCE = 900.0  # seconds; compilers and JVMs are slow to start on a busy machine
+PATIENCE = 300.0  # seconds; compilers and JVMs are slow to start on a busy machine
 DEBIANS = Path("/usr/share/java")
 MAVENS = Path.home() / ".m2" / "repository"  # what some other project has brought here; nothing is fetched
 LANGUAGE = "8"  # of Java: what every Android and its tools take
