@@ -3,6 +3,7 @@
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from redis import Redis
@@ -18,7 +19,7 @@ GONE, OTHER = "13900139000", "13700137000"
 pytestmark = pytest.mark.slow
 
 
-def settings_of(folder: Path) -> dict[str, object]:
+def settings_of(folder: Path) -> dict[str, Any]:
     """Of a Latch whose Redis is not its own."""
     return {"REDIS_URL": f"unix://{folder}/store.sock", "CODE_PEPPER": "p" * 32}
 
