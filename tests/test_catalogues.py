@@ -132,7 +132,7 @@ def test_no_failure_says_what_no_translator_has_seen() -> None:
 
 
 def test_no_use_case_and_no_route_says_a_sentence_that_is_not_marked() -> None:
-    apart = {"commands", "openapi", "stores", "embedded", "observability", "senders"}  # they speak to operators alone
+    apart = {"commands", "rehearsal", "openapi", "stores", "embedded", "observability", "senders"}  # for operators alone
     files = [path for path in (ROOT / "service").rglob("*.py") if not apart & {*path.parts}]
     found = {text for path in files for text in unmarked(path.read_text("utf-8"))}
     assert found == {MOVED, errors.REALM, errors.BASIC}  # for programs

@@ -141,13 +141,16 @@ def test_a_python_client_logs_in(documents: Path, latch: Service, mobile: str, m
         for name in ("authorizations.log_in", "authorizations.refresh", "users.get_user")
     )
     url = str(latch.http.base_url)
-    refused = log_in.sync(client=api.Client(url), body=models.LoginRequest(mobile=mobile, code="000000"))
+    with api.Client(url) as stranger:
+        refused = log_in.sync(client=stranger, body=models.LoginRequest(mobile=mobile, code="000000"))
+        body = models.LoginRequest(mobile=mobile, code=latch.code(mobile))
+        tokens = log_in.sync(client=stranger, body=body).data
     assert isinstance(refused, models.InvalidCodeOrInvalidRequest)
     assert refused.error == "invalid_code"
-    body = models.LoginRequest(mobile=mobile, code=latch.code(mobile))
-    tokens = log_in.sync(client=api.Client(url), body=body).data
-    fresh = refresh.sync(client=api.AuthenticatedClient(url, tokens.refresh_token)).data
-    user = who.sync(client=api.AuthenticatedClient(url, fresh.token)).data
+    with api.AuthenticatedClient(url, tokens.refresh_token) as holder:
+        fresh = refresh.sync(client=holder).data
+    with api.AuthenticatedClient(url, fresh.token) as holder:
+        user = who.sync(client=holder).data
     assert (user.id, user.mobile) == (tokens.user_id, mobile)
 
 
