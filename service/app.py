@@ -33,12 +33,10 @@ from service.stores.activity import ActivityStore
 from service.stores.captchas import CaptchaStore
 from service.stores.codes import CodeStore
 from service.stores.conversions import ConversionStore
-from service.stores.database import Database
 from service.stores.events import EventStore
 from service.stores.limits import LimitStore
 from service.stores.logins import LoginStore
 from service.stores.message_figures import MessageFigureStore
-from service.stores.redis.connection import Connection
 from service.stores.sessions import SessionStore
 from service.stores.users import UserStore
 from service.trail import Trail
@@ -69,8 +67,8 @@ def _attach_lifecycle(app: App, clock: Clock, sender: Sender) -> None:
 
     @app.before_server_start
     async def start(app: App) -> None:
-        await backing.open(app.ctx.events)
-        _join(app.ctx, backing.connection, backing.database, clock, sender)
+        await backing.open(app.ctx.events, clock)
+        _join(app.ctx, backing, clock, sender)
         telemetry.start(backing.meters, app.ctx.events)
         activity.start()
 
@@ -93,12 +91,13 @@ def _attach_lifecycle(app: App, clock: Clock, sender: Sender) -> None:
         logs.loop_ends()
 
 
-def _join(context: Context, connection: Connection, database: Database, clock: Clock, sender: Sender) -> None:
+def _join(context: Context, backing: Backing, clock: Clock, sender: Sender) -> None:
     settings, events = context.settings, context.events
+    connection, database, outbox = backing.connection, backing.database, backing.outbox
     users = UserStore(database)
     context.captcha = captchas.chosen(settings, CaptchaStore(connection).spend, clock)
     limits = limits_of(settings, connection, events, clock)
-    codes, sessions = CodeStore(connection), SessionStore(connection)
+    codes, sessions = CodeStore(connection), SessionStore(connection, outbox)
     logins = LoginStore(codes, LimitStore(connection, clock), sessions)
     note_code = context.telemetry.activity.note_code
     guard = ConversionGuard(settings, ConversionStore(connection), users, limits, clock, note_code)

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from config import Settings
 from service import rotation, tokens
 from service.codes import Codes
+from service.device_names import DeviceNames
 from service.entities import (
     AccessRecord,
     Clock,
@@ -51,6 +52,7 @@ class Logins:
         self._keys = TokenKeys(settings.token_keys)
         self._issuer = Issuer(settings, self._keys)
         self._repeats = Repeats(settings, sessions, clock)
+        self._devices = DeviceNames(settings.device_name_key)
         self._codes = codes
         self._users = users
         self._sessions = sessions
@@ -132,19 +134,29 @@ class Logins:
         )
         token, access = self._issuer.access(session, drawn.access)
         key_suffix = tokens.key_suffix(access.digest)
-        for other in await self._begin(session, key_suffix, access, lease, past):
+        for other in await self._begin(session, key_suffix, access, lease, past, is_new=is_new):
             self._events.record(Event.SESSION_REPLACED, user_id=user_id, session_id=other)
         return pair(token, refresh_token, session, access)
 
     async def _begin(
-        self, session: Session, key_suffix: str, access: AccessRecord, lease: CodeLease, past: PastLogin | None
+        self,
+        session: Session,
+        key_suffix: str,
+        access: AccessRecord,
+        lease: CodeLease,
+        past: PastLogin | None,
+        *,
+        is_new: bool,
     ) -> list[str]:
         """Open a session and spend its code, or leave neither done. Returns the sessions that made room for it.
 
         Where it is not known which, a login that was recorded keeps its session: whoever repeats it gets the tokens.
         """
+        device = self._devices.of(session.user_id, session.device.id)
         try:
-            opened = await self._logins.complete(session, key_suffix, access, lease, cap=self._cap, past=past)
+            opened = await self._logins.complete(
+                session, key_suffix, access, lease, cap=self._cap, past=past, device=device, is_new_user=is_new
+            )
         except Exception:
             with deadline.cleanup_allowance():
                 if past is None or await self._codes.release(lease):  # still lent: neither spent nor recorded

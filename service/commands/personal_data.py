@@ -103,8 +103,8 @@ async def _user_id(users: UserStore, who: str) -> int:
 
 @asynccontextmanager
 async def _opened(settings: Settings, reason: str) -> AsyncIterator[tuple[PersonalData, UserStore]]:
-    async with acting(settings, reason) as (connection, database, events):
-        users, sessions = UserStore(database), Sessions(SessionStore(connection), events, time.time)
+    async with acting(settings, reason) as (connection, database, events, outbox):
+        users, sessions = UserStore(database), Sessions(SessionStore(connection, outbox), events, time.time)
         limits = limits_of(settings, connection, events, time.time)
         names, trail = NumberNames(settings.number_name_key), Trail(EventStore(database), time.time)
         yield PersonalData(users, sessions, limits, CodeStore(connection), names, trail, events), users

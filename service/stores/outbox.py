@@ -12,29 +12,129 @@ All keys share a hash tag, so the dispatcher's scripts take them together. On a 
 user's: there an entry follows its change, in the background, and may be lost with the process or the node.
 """
 
-from collections.abc import Sequence
-from typing import NamedTuple
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from contextvars import Context
+from typing import Any
 
-from service.stores.redis.scripts import Script, ScriptCall
+from service.errors import ServiceUnavailable
+from service.runtime.background import BackgroundTasks
+from service.stores.outbox_entries import Entry
+from service.stores.redis.call import RedisCall
+from service.stores.redis.connection import Connection
+from service.stores.redis.refusals import denies_keys
+from service.stores.redis.scripts import STOP_VALUES, Script, ScriptCall
 
 STREAM = "{outbox}:events"
 COUNTS = "{outbox}:counts"
 # Running it twice appends twice, under two ids: an event is told at least once.
 APPEND = Script("append_outbox", repeatable=True)
 IN_CHAIN = "?"
-# Why other systems do not hear of something: Redis refused the entry, could not be reached, or took too long; a
-# revocation ended too many sessions to tell of each; the stream was trimmed before the entry was sent.
+# Why other systems do not hear of something: Redis refused the entry, or could not be reached, or too many wait for it;
+# a revocation ended too many sessions to tell of each; the stream was trimmed before the entry was sent.
 REFUSED, UNAVAILABLE, MANY, TRIMMED = LOST = ("refused", "unavailable", "many", "trimmed")
+WAITING = 10_000  # entries that are on their way by themselves, at most
+QUIET = 10.0  # seconds between two lines in the log about what is lost
+
+log = logging.getLogger(__name__)
 
 
-class Entry(NamedTuple):
-    """One event to be. `when` says whether it is one, by what the first script of its chain returns: see the script."""
+def uncounted(_reason: str, _times: int) -> None:
+    """Nobody is interested."""
 
-    type: str
-    user_id: int
-    at: float
-    data: str
-    when: str = "always"
+
+class Outbox:
+    """Appends entries, and keeps the newest `most`, about. `lost` is told how many were not, and why: one of LOST.
+
+    What an entry tells of is done already: no method raises for want of one.
+    """
+
+    def __init__(self, connection: Connection, most: int, lost: Callable[[str, int], None] = uncounted) -> None:
+        self._connection = connection
+        self._most = most
+        self._count = lost
+        self._background = BackgroundTasks()
+        self._waiting = 0
+        self._unsaid = 0
+        self._said_at = -QUIET
+
+    async def run(self, steps: Sequence[ScriptCall], entries: Sequence[Entry], *, true_already: int = 0) -> list[Any]:
+        """Run a chain of scripts, and tell of it if it came to its end. Returns what those have answered that ran.
+
+        All of it is one atomic operation where the connection joins keys. Else the entries follow, and nobody waits.
+        So many of the first entries are true whatever becomes of the chain.
+        """
+        is_told = False
+        try:
+            answers = await self._run(steps, entries)
+            is_told = len(answers) == len(steps) and answers[-1] not in STOP_VALUES
+        finally:
+            if true_already and not is_told:
+                self.add(entries[:true_already])
+        return answers
+
+    async def _run(self, steps: Sequence[ScriptCall], entries: Sequence[Entry]) -> list[Any]:
+        if self._connection.joins:
+            try:
+                answers = await self._connection.run_chain([*steps, appending(self._most, entries)])
+            except ServiceUnavailable as error:
+                if error.__cause__ is None or not denies_keys(error.__cause__):
+                    raise
+                self.lose(REFUSED, len(entries))
+                return await self._connection.run_chain(steps)
+            if len(answers) <= len(steps):
+                return answers
+            if isinstance(told := answers.pop(), list):
+                self._note(told)
+                return answers
+        else:
+            answers = await self._connection.run_chain(steps)
+            if len(answers) < len(steps) or answers[-1] in STOP_VALUES:
+                return answers
+        self.add(entries, answers[0])
+        return answers
+
+    def add(self, entries: Sequence[Entry], answer: object = ()) -> None:
+        """Tell of what is done, in the background; `answer` is what the first script of its chain has returned.
+
+        Each begins at once, so that they keep their order.
+        """
+        if self._waiting + len(entries) > WAITING:
+            self.lose(UNAVAILABLE, len(entries))
+            return
+        self._waiting += len(entries)
+        # In nobody's context: a request's time may be up, and is not what this takes.
+        call = Context().run(self._connection.run, *appending(self._most, entries, _flat(answer)))
+        self._background.begin(self._finish(call, len(entries)))
+
+    def lose(self, reason: str, times: int) -> None:
+        """Count what nobody is told of, and say so now and then."""
+        self._count(reason, times)
+        self._unsaid += times
+        now = asyncio.get_running_loop().time()
+        if now - self._said_at >= QUIET:
+            log.warning("%d events were not written for other systems (%s)", self._unsaid, reason)
+            self._said_at, self._unsaid = now, 0
+
+    async def settle(self, seconds: float) -> None:
+        """Wait for what is on its way, `seconds` at most; what is not written then counts as lost."""
+        await self._background.drain(seconds)
+        if self._waiting:
+            self.lose(UNAVAILABLE, self._waiting)
+
+    async def _finish(self, call: RedisCall, count: int) -> None:
+        try:
+            self._note(await call)
+        except ServiceUnavailable:
+            self.lose(UNAVAILABLE, count)
+        finally:
+            self._waiting -= count
+
+    def _note(self, answer: Sequence[int]) -> None:
+        _, refused = answer
+        if refused:
+            self.lose(REFUSED, refused)
 
 
 def appending(most: int, entries: Sequence[Entry], answer: str = IN_CHAIN) -> ScriptCall:
@@ -46,3 +146,9 @@ def appending(most: int, entries: Sequence[Entry], answer: str = IN_CHAIN) -> Sc
     for kind, user_id, at, data, when in entries:
         arguments += (when, kind, user_id, f"{at:.3f}", data)
     return APPEND, [STREAM, COUNTS], arguments
+
+
+def _flat(answer: object) -> str:
+    """The parts of an answer with commas between, as the script takes them."""
+    parts = answer if isinstance(answer, Sequence) and not isinstance(answer, bytes) else ()
+    return ",".join(part.decode(errors="replace") if isinstance(part, bytes) else str(part) for part in parts)
