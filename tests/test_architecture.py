@@ -102,7 +102,12 @@ OF_USE_CASES = {
     "service.senders",
 } | STORES
 BEHIND_THE_DOOR = {"asyncio", "threading", "socket", "ssl", "http", "sqlite3", "selectors", "concurrent"}
-PURE = VALUE_FILES | MADE_OF_VALUES | TEXTS | {"code_keys", "device_names", "number_names", "rotation", "sms_text", "tokens"}
+PURE = (
+    VALUE_FILES
+    | MADE_OF_VALUES
+    | TEXTS
+    | {"code_keys", "device_names", "number_names", "rotation", "sms_text", "tokens"}
+)
 # Outside libraries that belong to one place.
 PLACES = {
     "webauthn": ("service/authenticators/passkeys.py",),

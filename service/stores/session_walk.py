@@ -97,7 +97,7 @@ class SessionWalk:
             ([key for place in slot for key in _keys(place)], [session_id for _, session_id in slot]) for slot in slots
         ]
         tombstone, joined = session_records.tombstone(reason, now), [place for slot in slots for place in slot]
-        if self._outbox and self._connection.joins and calls:
+        if self._outbox and self._connection.joins:
             [(keys, ids)] = calls
             entries = [outbox_entries.of_marked_end(*place, reason, now) for place in joined]
             [ended] = await self._outbox.run([(END_MANY, keys, [tombstone, *ids])], entries)

@@ -45,8 +45,9 @@ for i = 3, #ARGV, 5 do
   local when, kind, user, at, data = unpack(ARGV, i, i + 4)
   place = place + 1
   if when == 'each' then
-    for _, id in ipairs(answer) do
-      if string.match(id, '^%x+$') and #id == 16 then
+    for _, part in ipairs(answer) do
+      local id = tostring(part)
+      if #id == 16 and string.match(id, '^%x+$') then
         append(kind, user, at, data .. id .. '"}')
       end
     end
