@@ -21,6 +21,7 @@ from settings.fields import SECRET_MIN_LENGTH, Seconds, listed
 from settings.keys import KeySettings
 from settings.limits import LimitSettings
 from settings.misspelt import misspelt
+from settings.new_devices import NewDeviceSettings
 from settings.openid import OpenIdSettings
 from settings.operators import OperatorSettings
 from settings.sms import SmsSettings
@@ -40,6 +41,7 @@ class Settings(
     WebhookSettings,
     ClientSettings,
     CaptchaSettings,
+    NewDeviceSettings,
     SmsSettings,
     LimitSettings,
     CodeSettings,

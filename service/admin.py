@@ -38,6 +38,7 @@ from service.stores.activity import ActivityStore
 from service.stores.census import SessionCensus
 from service.stores.challenges import Challenges
 from service.stores.codes import CodeStore
+from service.stores.devices import DeviceStore
 from service.stores.directory import Directory
 from service.stores.events import EventStore
 from service.stores.numbers import NumberStore
@@ -125,7 +126,7 @@ def _join(context: Context, backing: Backing, clock: Clock, sender: Sender) -> N
     context.openid = _openid(settings, connection, events, clock)
     context.keys = Keys(KeyStore(database), events, clock)
     context.personal_data = PersonalData(
-        UserStore(database), context.sessions, limits, codes, names, context.trail, events
+        UserStore(database), context.sessions, limits, codes, names, context.trail, DeviceStore(connection), events
     )
     jobs, watch = (
         revocation_stores(settings, connection, database, outbox),

@@ -18,6 +18,8 @@ from service.http import devices, middleware
 from service.http.fastpath import FastRoutes
 from service.http.requests import App
 from service.logins import Logins
+from service.new_devices import NewDevices
+from service.notices import Notices
 from service.number_names import NumberNames
 from service.observability import logs
 from service.observability.activity import ActivityWriter
@@ -33,6 +35,7 @@ from service.stores.activity import ActivityStore
 from service.stores.captchas import CaptchaStore
 from service.stores.codes import CodeStore
 from service.stores.conversions import ConversionStore
+from service.stores.devices import DeviceStore
 from service.stores.events import EventStore
 from service.stores.limits import LimitStore
 from service.stores.logins import LoginStore
@@ -109,6 +112,9 @@ def _join(context: Context, backing: Backing, clock: Clock, sender: Sender) -> N
     context.sessions = Sessions(sessions, events, clock)
     context.users = Users(users, context.sessions, events)
     names, trail = NumberNames(settings.number_name_key), Trail(EventStore(database), clock)
-    personal_data = PersonalData(users, context.sessions, limits, codes, names, trail, events)
+    personal_data = PersonalData(users, context.sessions, limits, codes, names, trail, DeviceStore(connection), events)
+    if settings.notify_new_device:
+        notices = Notices(settings, sender)
+        events.follow(NewDevices(notices, limits, settings.fixed_codes, context.background).follow)
     context.accounts = Accounts(context.users, users, context.sessions, context.codes, trail, personal_data, events)
     context.health = health_of(settings, connection, database)

@@ -5,7 +5,7 @@ import secrets
 from datetime import UTC, datetime
 
 from config import Settings
-from service import rotation, tokens
+from service import issuer, rotation, tokens
 from service.codes import Codes
 from service.device_names import DeviceNames
 from service.entities import (
@@ -21,12 +21,12 @@ from service.entities import (
 )
 from service.errors import InvalidCode, ServiceUnavailable, UserDisabled
 from service.events import TEST_CODE, Attempt, Event, Events
-from service.issuer import Issuer, pair
+from service.issuer import Issuer
 from service.repeats import NamedLogin, Repeats
 from service.runtime import deadline
 from service.stores.code_values import CodeLease
 from service.stores.logins import LoginStore
-from service.stores.sessions import SessionStore
+from service.stores.sessions import OpenResult, SessionStore
 from service.stores.users import UserStore
 from service.tokens import Kind, SessionSecrets, TokenKeys
 
@@ -79,14 +79,17 @@ class Logins:
                 return lease
             try:
                 user, is_new = await self._admit(mobile)
-                opened = await self._open(user.id, device, lease, login, is_new=is_new)
+                pair, opened = await self._open(user.id, device, lease, login, is_new=is_new)
             except Exception:
                 await self._give_back(lease)
                 raise
             reason = TEST_CODE if self._codes.is_fixed(mobile) else None
-            sid, name = opened.session_id, device.name
+            sid, name = pair.session_id, device.name
             self._events.record(Event.LOGIN, user_id=user.id, session_id=sid, mobile=mobile, reason=reason, device=name)
-            return opened, is_new
+            if opened.is_new_device:
+                new = Event.LOGIN_NEW_DEVICE
+                self._events.record(new, user_id=user.id, session_id=sid, mobile=mobile, reason=reason, device=name)
+            return pair, is_new
 
     async def _verify(
         self, mobile: str, code: str, ip: str, login: NamedLogin | None
@@ -118,7 +121,7 @@ class Logins:
 
     async def _open(
         self, user_id: int, device: Device, lease: CodeLease, login: NamedLogin | None, *, is_new: bool
-    ) -> TokenPair:
+    ) -> tuple[TokenPair, OpenResult]:
         now = self._clock()
         past = PastLogin(lease.marks[0].digest, secrets.token_hex(NONCE_BYTES), user_id, is_new) if login else None
         drawn = login.secrets(past.nonce) if login and past else SessionSecrets.generate()
@@ -134,9 +137,10 @@ class Logins:
         )
         token, access = self._issuer.access(session, drawn.access)
         key_suffix = tokens.key_suffix(access.digest)
-        for other in await self._begin(session, key_suffix, access, lease, past, is_new=is_new):
+        opened = await self._begin(session, key_suffix, access, lease, past, is_new=is_new)
+        for other in opened.replaced:
             self._events.record(Event.SESSION_REPLACED, user_id=user_id, session_id=other)
-        return pair(token, refresh_token, session, access)
+        return issuer.pair(token, refresh_token, session, access), opened
 
     async def _begin(
         self,
@@ -147,8 +151,8 @@ class Logins:
         past: PastLogin | None,
         *,
         is_new: bool,
-    ) -> list[str]:
-        """Open a session and spend its code, or leave neither done. Returns the sessions that made room for it.
+    ) -> OpenResult:
+        """Open a session and spend its code, or leave neither done.
 
         Where it is not known which, a login that was recorded keeps its session: whoever repeats it gets the tokens.
         """
@@ -169,7 +173,7 @@ class Logins:
                 await self._end(session)
             raise InvalidCode
         self._codes.note_spent(lease)
-        return opened.replaced
+        return opened
 
     async def _end(self, session: Session) -> None:
         await self._sessions.end(session.user_id, session.session_id, EndReason.REVOKED, session.created_at)

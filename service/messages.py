@@ -30,11 +30,7 @@ class Notice:
 
     mobile: str
     text: str
-
-    @property
-    def kind(self) -> str:
-        """What its templates are named after."""
-        return "notice"
+    kind: str = "notice"  # what its templates are named after
 
 
 Message = TextMessage | Notice

@@ -8,6 +8,7 @@ from service.errors import SmsUnavailable, TooManyRequests
 from service.messages import Notice
 from service.runtime import deadline
 from service.senders import Sender
+from settings.providers import NEW_DEVICE
 
 log = logging.getLogger(__name__)
 
@@ -17,6 +18,7 @@ class Notices:
 
     def __init__(self, settings: Settings, sender: Sender) -> None:
         self._text = settings.sms_text_notice
+        self._text_of_new_device = settings.sms_text_new_device
         self._may_message = settings.may_message
         self._sender = sender
 
@@ -29,6 +31,12 @@ class Notices:
         if why:
             log.warning("%s was not told that its account has another number: %s", mobiles.mask(old), why)
         return not why
+
+    async def new_device(self, mobile: str) -> None:
+        """Tell somebody that the account was logged in to on a device that is new to it."""
+        why = await self._refused(Notice(mobile, self._text_of_new_device, NEW_DEVICE))
+        if why:
+            log.warning("%s was not told of a login on a new device: %s", mobiles.mask(mobile), why)
 
     async def _refused(self, notice: Notice) -> str:
         """Why the message was not taken; empty where it was."""

@@ -6,8 +6,14 @@ from pydantic import BaseModel, Field, SecretStr, field_validator
 
 from settings.fields import PLACEHOLDERS, placeholders
 
-NOTICE = "notice"  # what is told and carries no code
-KINDS = {"login": "", "change": "_change", "erase": "_erase", NOTICE: "_notice"}  # of a message: how its settings end
+NOTICE, NEW_DEVICE = "notice", "new_device"  # what is told and carries no code
+KINDS = {
+    "login": "",
+    "change": "_change",
+    "erase": "_erase",
+    NOTICE: "_notice",
+    NEW_DEVICE: "_new_device",
+}  # of a message: how its settings end
 # The settings that a sender cannot do without. The keys are the names that SMS_SENDER takes.
 REQUIRED: dict[str, tuple[str, ...]] = {
     "console": (),

@@ -78,7 +78,7 @@ ORDER = (
     {"sanic_app"},
     {"backing", "context"},
     {"accounts", "authorizations", "delivery", "logins", "lookup", "now", "numbers", "operator_logins", "revocations"},
-    {"people", "revoking"},
+    {"new_devices", "people", "revoking"},
     {"revocation_trail"},
     {"code_issuer", "codes", "message_figures", "notices"},
     {"conversion", "personal_data", "users"},

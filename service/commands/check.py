@@ -16,7 +16,7 @@ from service.sms_text import Template
 from service.stores.database import Database
 from service.stores.redis.connection import Connection
 from settings.fields import OFF
-from settings.providers import NOTICE
+from settings.providers import NEW_DEVICE, NOTICE
 
 FOR_DEVELOPMENT = ("console", "file")
 
@@ -88,8 +88,17 @@ def _of_texts(settings: Settings) -> list[Finding]:
             found += template.warnings(code, minutes)
         elif not any(senders.takes(settings, name, purpose) for name in settings.sms_sender):
             found.append(f"SMS_SENDER: has no template for codes to {purpose}, so apps cannot ask for one")
-    if any(settings.template(name, NOTICE) is None for name in settings.sms_sender):
-        found += Template(settings.sms_text_notice, setting="SMS_TEXT_NOTICE").warnings(code, minutes)
-    elif not any(senders.takes(settings, name, NOTICE) for name in settings.sms_sender):
-        found.append("SMS_SENDER: has no template for notices, so old numbers are told nothing")
+    found += _of_notices(settings, NOTICE, "notices, so old numbers are told nothing")
+    if settings.notify_new_device:
+        found += _of_notices(settings, NEW_DEVICE, "NOTIFY_NEW_DEVICE, so nobody is told of a new device")
     return [Finding(Level.WARN, text) for text in found]
+
+
+def _of_notices(settings: Settings, kind: str, otherwise: str) -> list[str]:
+    """What there is to say of messages without a code."""
+    setting = f"SMS_TEXT_{kind.upper()}"
+    if any(settings.template(name, kind) is None for name in settings.sms_sender):
+        return Template(settings.value(setting.lower()), setting=setting).warnings("", 1)
+    if any(senders.takes(settings, name, kind) for name in settings.sms_sender):
+        return []
+    return [f"SMS_SENDER: has no template for {otherwise}"]

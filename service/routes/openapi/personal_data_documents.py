@@ -30,8 +30,8 @@ _EVENT = record(
 ERASE = told(
     "people",
     "Erase a person",
-    "Ends the sessions, deletes the row, forgets codes, limits and cool-downs, and leaves events under an id that says "
-    "nothing. Also somebody of whom only sessions or events are left. After a 503 repeat it, by the same id.",
+    "Ends the sessions, deletes the row, forgets codes, limits, cool-downs and devices, and leaves events under an id "
+    "that says nothing. Also somebody of whom only sessions or events are left. After a 503 repeat it, by the same id.",
     success(
         {
             "erased": record(
@@ -41,6 +41,7 @@ ERASE = told(
                     "codes": count(1),
                     "limits": count(3, "of the number, with its cool-down"),
                     "events": count(40),
+                    "devices": count(1, "1 where any was known by its id"),
                 }
             )
         },
@@ -62,6 +63,7 @@ EXPORT = told(
             "sessions": {"type": "array", "items": SESSION},
             "codes": count(1),
             "limits": count(3, "of the number, with its cool-down"),
+            "devices": count(2, "that are known by their ids"),
             "events": {"type": "array", "items": _EVENT},
         },
         "what is kept",
