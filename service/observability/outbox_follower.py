@@ -28,4 +28,4 @@ class OutboxFollower:
         """Tell of one event, if others hear of such."""
         kind = TYPES.get(event)
         if kind and details.user_id:
-            self._outbox.add([of_change(kind, details.user_id, self._clock())])
+            self._outbox.add(self._clock(), [of_change(kind, details.user_id)])

@@ -31,6 +31,8 @@ COUNTS = "{outbox}:counts"
 # Running it twice appends twice, under two ids: an event is told at least once.
 APPEND = Script("append_outbox", repeatable=True)
 IN_CHAIN = "?"
+PROBED = "{outbox}:probe"
+PROBE = Script("probe_outbox", repeatable=True)
 # Why other systems do not hear of something: Redis refused the entry, or could not be reached, or too many wait for it;
 # a revocation ended too many sessions to tell of each; the stream was trimmed before the entry was sent.
 REFUSED, UNAVAILABLE, MANY, TRIMMED = LOST = ("refused", "unavailable", "many", "trimmed")
@@ -59,53 +61,45 @@ class Outbox:
         self._unsaid = 0
         self._said_at = -QUIET
 
-    async def run(self, steps: Sequence[ScriptCall], entries: Sequence[Entry], *, true_already: int = 0) -> list[Any]:
+    async def run(
+        self, steps: Sequence[ScriptCall], at: float, entries: Sequence[Entry], *, true_already: int = 0
+    ) -> list[Any]:
         """Run a chain of scripts, and tell of it if it came to its end. Returns what those have answered that ran.
 
         All of it is one atomic operation where the connection joins keys. Else the entries follow, and nobody waits.
-        So many of the first entries are true whatever becomes of the chain.
+        So many of the first entries are true whatever becomes of the chain. `at` is when, in seconds.
         """
-        is_told = False
+        joins, true = self._connection.joins, entries[:true_already]
         try:
-            answers = await self._run(steps, entries)
-            is_told = len(answers) == len(steps) and answers[-1] not in STOP_VALUES
-        finally:
-            if true_already and not is_told:
-                self.add(entries[:true_already])
-        return answers
-
-    async def _run(self, steps: Sequence[ScriptCall], entries: Sequence[Entry]) -> list[Any]:
-        if self._connection.joins:
-            try:
-                answers = await self._connection.run_chain([*steps, appending(self._most, entries)])
-            except ServiceUnavailable as error:
-                if error.__cause__ is None or not denies_keys(error.__cause__):
-                    raise
-                self.lose(REFUSED, len(entries))
-                return await self._connection.run_chain(steps)
-            if len(answers) <= len(steps):
-                return answers
-            if isinstance(told := answers.pop(), list):
-                self._note(told)
-                return answers
+            answers = await self._connection.run_chain([*steps, appending(self._most, at, entries)] if joins else steps)
+        except BaseException as error:
+            if not _is_denied(error):
+                self.add(at, true)
+                raise
+            self.lose(REFUSED, len(entries))
+            return await self._connection.run_chain(steps)
+        told = answers.pop() if len(answers) > len(steps) else 0
+        if isinstance(told, list):
+            self._note(told)
+        elif len(answers) == len(steps) and answers[-1] not in STOP_VALUES:
+            self.add(at, entries, answers[0])
         else:
-            answers = await self._connection.run_chain(steps)
-            if len(answers) < len(steps) or answers[-1] in STOP_VALUES:
-                return answers
-        self.add(entries, answers[0])
+            self.add(at, true)
         return answers
 
-    def add(self, entries: Sequence[Entry], answer: object = ()) -> None:
+    def add(self, at: float, entries: Sequence[Entry], answer: object = ()) -> None:
         """Tell of what is done, in the background; `answer` is what the first script of its chain has returned.
 
         Each begins at once, so that they keep their order.
         """
+        if not entries:
+            return
         if self._waiting + len(entries) > WAITING:
             self.lose(UNAVAILABLE, len(entries))
             return
         self._waiting += len(entries)
         # In nobody's context: a request's time may be up, and is not what this takes.
-        call = Context().run(self._connection.run, *appending(self._most, entries, _flat(answer)))
+        call = Context().run(self._connection.run, *appending(self._most, at, entries, _flat(answer)))
         self._background.begin(self._finish(call, len(entries)))
 
     def lose(self, reason: str, times: int) -> None:
@@ -137,15 +131,25 @@ class Outbox:
             self.lose(REFUSED, refused)
 
 
-def appending(most: int, entries: Sequence[Entry], answer: str = IN_CHAIN) -> ScriptCall:
+def appending(most: int, at: float, entries: Sequence[Entry], answer: str = IN_CHAIN) -> ScriptCall:
     """What appends these, and keeps the newest `most`, about: the last step of a chain, or by itself with the `answer`.
 
     It returns how many were appended, and how many could not be.
     """
-    arguments: list[str | bytes | int] = [most, answer]
-    for kind, user_id, at, data, when in entries:
-        arguments += (when, kind, user_id, f"{at:.3f}", data)
-    return APPEND, [STREAM, COUNTS], arguments
+    return APPEND, (STREAM, COUNTS), (most, answer, f"{at:.3f}", *entries)
+
+
+async def is_allowed(connection: Connection) -> bool:
+    """Whether Redis lets Latch write such keys; True where it cannot be asked, too. Leaves nothing."""
+    try:
+        return bool(await connection.run(PROBE, [PROBED], []))
+    except ServiceUnavailable as error:
+        return not _is_denied(error)
+
+
+def _is_denied(error: BaseException) -> bool:
+    """Whether that is why nothing was done: this user of Redis may not use the keys of the outbox."""
+    return isinstance(error, ServiceUnavailable) and error.__cause__ is not None and denies_keys(error.__cause__)
 
 
 def _flat(answer: object) -> str:

@@ -15,6 +15,7 @@ from service.selections import Login
 from service.stores import outbox_entries, session_records
 from service.stores.found_sessions import FoundSessions, Place, by_slot
 from service.stores.outbox import MANY, Outbox
+from service.stores.outbox_entries import MARKED
 from service.stores.redis.cluster import ClusterClient
 from service.stores.redis.connection import Connection
 from service.stores.redis.scripts import Script
@@ -99,12 +100,12 @@ class SessionWalk:
         tombstone, joined = session_records.tombstone(reason, now), [place for slot in slots for place in slot]
         if self._outbox and self._connection.joins:
             [(keys, ids)] = calls
-            entries = [outbox_entries.of_marked_end(*place, reason, now) for place in joined]
-            [ended] = await self._outbox.run([(END_MANY, keys, [tombstone, *ids])], entries)
+            entries = [outbox_entries.of_end(*place, reason, MARKED)[-1] for place in joined]
+            [ended] = await self._outbox.run([(END_MANY, keys, [tombstone, *ids])], now, entries)
             return _marked(joined, ended)
         were_live = _marked(joined, await self._connection.run_of_slots(END_MANY, [tombstone], calls))
         if self._outbox:
-            self._outbox.add([entry for place in were_live for entry in outbox_entries.of_end(*place, reason, now)])
+            self._outbox.add(now, [outbox_entries.of_end(*place, reason)[-1] for place in were_live])
         return were_live
 
     async def delete(self, places: Sequence[Place]) -> int:

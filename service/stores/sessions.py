@@ -99,8 +99,10 @@ class SessionStore:
         steps = [self._opening(session, key_suffix, access, cap, device), *then]
         user_id, now = session.user_id, session.created_at
         if self._outbox:
-            entries = outbox_entries.of_login(user_id, session.session_id, now, is_new=is_new_user)
-            opened, *followed = await self._outbox.run(steps, entries, true_already=int(is_new_user))
+            entries = outbox_entries.of_login(
+                user_id, session.session_id, is_new_user=is_new_user, tells_device=bool(device)
+            )
+            opened, *followed = await self._outbox.run(steps, now, entries, true_already=int(is_new_user))
         else:
             opened, *followed = await self._connection.run_chain(steps)
         if not isinstance(opened, list):
@@ -157,7 +159,7 @@ class SessionStore:
         keys = [session_key(user_id, session_id), sessions_key(user_id)]
         ending: ScriptCall = (END, keys, [session_id, session_records.tombstone(reason, now)])
         if self._outbox:
-            answers = await self._outbox.run([ending], outbox_entries.of_end(user_id, session_id, reason, now))
+            answers = await self._outbox.run([ending], now, outbox_entries.of_end(user_id, session_id, reason))
             return bool(answers[0])
         return bool(await self._connection.run(*ending))
 
@@ -172,7 +174,7 @@ class SessionStore:
         blocked = milliseconds(BLOCKED) if block_logins else 0
         ending: ScriptCall = (END_ALL, keys, [session_records.tombstone(reason, now), keep, blocked])
         if self._outbox:
-            [ended] = await self._outbox.run([ending], [outbox_entries.of_each_end(user_id, reason, now)])
+            [ended] = await self._outbox.run([ending], now, [outbox_entries.of_each_end(user_id, reason)])
         else:
             ended = await self._connection.run(*ending)
         return [session_id.decode(errors="replace") for session_id in ended]

@@ -235,7 +235,7 @@ async def test_the_stream_is_trimmed_and_what_is_gone_can_be_counted(
 ) -> None:
     places = Places(connection_of_latch, most=200)
     for _ in range(5):
-        places.outbox.add([of_change("user.enabled", USER, NOW)] * 100)
+        places.outbox.add(NOW, [of_change("user.enabled", USER)] * 100)
     await places.outbox.settle(10)
     found = await told(redis)
     assert 200 <= len(found) < 400  # whole blocks go
@@ -247,7 +247,7 @@ async def test_the_events_of_one_user_keep_their_order(places: Places, redis: Se
     for n in range(30):
         login = Login(at=NOW + n)
         await places.log_in(login)
-        places.outbox.add([of_change("user.mobile_changed", USER, NOW + n)])
+        places.outbox.add(NOW + n, [of_change("user.mobile_changed", USER)])
         await places.sessions.end(USER, login.id, EndReason.REVOKED, NOW + n)
     found = await told_soon(redis, 90)
     assert [one.type for one in found] == ["login", "user.mobile_changed", "session.ended"] * 30

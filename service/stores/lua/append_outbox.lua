@@ -1,12 +1,12 @@
 -- Appends events to the stream that other systems read, and never fails: what they tell of is done.
 -- KEYS: the stream, a hash whose field `written` counts all that were ever appended
 -- ARGV: how many are kept, about; what the first script of the chain has returned, with commas between, or '?' where
---       this is the last one of that chain, and so finds it in ARGV.answers; then of each event:
---       when it is one, its type, its user, its moment (s), its data
--- When: 'always'; 'marked' where the answer has a 1 in its place; 'first' where it begins with a 1; 'each' once for each
--- session id in it, which the data then ends with: the text up to the id.
+--       this is the last one of that chain, and so finds it in ARGV.answers; the moment (s); then of each event:
+--       when it is one, its type, its user and its data, with blanks between
+-- When: '='; '?' where the answer has a 1 in its place; '1' where it begins with a 1; '*' once for each session id in it,
+-- which the data then ends with: the text up to the id.
 -- Returns {how many were appended, how many were not}, or 0 where it should have been in a chain and was not.
-local stream, counts, most = KEYS[1], KEYS[2], ARGV[1]
+local stream, counts, most, at = KEYS[1], KEYS[2], ARGV[1], ARGV[3]
 
 local answer = {}
 if ARGV[2] ~= '?' then
@@ -30,7 +30,7 @@ local function write(command, key, ...)
 end
 
 local appended, refused = 0, 0
-local function append(kind, user, at, data)
+local function append(kind, user, data)
   local n = write('HINCRBY', counts, 'written', 1)
   if n and write('XADD', stream, 'MAXLEN', '~', most, '*',
     'type', kind, 'user', user, 'at', at, 'data', data, 'n', n) then
@@ -40,19 +40,17 @@ local function append(kind, user, at, data)
   end
 end
 
-local place = 0
-for i = 3, #ARGV, 5 do
-  local when, kind, user, at, data = unpack(ARGV, i, i + 4)
-  place = place + 1
-  if when == 'each' then
+for i = 4, #ARGV do
+  local when, kind, user, data = string.match(ARGV[i], '^(%S) (%S+) (%d+) (.*)$')
+  if when == '*' then
     for _, part in ipairs(answer) do
       local id = tostring(part)
       if #id == 16 and string.match(id, '^%x+$') then
-        append(kind, user, at, data .. id .. '"}')
+        append(kind, user, data .. id .. '"}')
       end
     end
-  elseif when == 'always' or tostring(answer[when == 'first' and 1 or place]) == '1' then
-    append(kind, user, at, data)
+  elseif when == '=' or tostring(answer[when == '1' and 1 or i - 3]) == '1' then
+    append(kind, user, data)
   end
 end
 return { appended, refused }
