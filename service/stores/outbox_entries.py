@@ -1,8 +1,8 @@
 """What other systems are told of each thing that happens, as append_outbox.lua takes it. Pure.
 
 An entry is a line, `<when> <type> <user> <data>`: a named tuple and a JSON encoder would cost each login several times
-as much. So what is put into one must need no escaping in JSON: user ids, session ids, words of our own. Never the number
-of a phone, and nothing that says where or on what somebody is: such an entry may outlive the account.
+as much. So what is put into one must need no escaping in JSON: user ids, session ids, words of our own. Never a mobile
+number, and nothing that says where or on what somebody is: such an entry may outlive the account.
 """
 
 from service.entities import EndReason
