@@ -274,6 +274,17 @@ async def test_logins_whose_clients_hang_up_are_told_or_have_not_happened(
     assert len(found) == len(users) + len(sessions)
 
 
+async def test_without_redis_a_login_is_unavailable_and_can_be_repeated(
+    api: Api, start: Start, redis: Any, unused_port: int
+) -> None:
+    code = await api.new_code()
+    away = await start(outbox_max=1_000, redis_url=f"redis://127.0.0.1:{unused_port}")
+    assert error(await away.post_login(MOBILE, code)) == (503, "service_unavailable")
+    assert await told(redis) == []
+    assert (await api.post_login(MOBILE, code)).status_code == 200
+    assert await names(redis, 2) == ["user.created", "login"]
+
+
 async def test_a_new_user_whose_session_could_not_be_opened_is_told_all_the_same(
     api: Api, redis: Any, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
