@@ -21,10 +21,12 @@ from settings.fields import SECRET_MIN_LENGTH, Seconds, listed
 from settings.keys import KeySettings
 from settings.limits import LimitSettings
 from settings.misspelt import misspelt
+from settings.new_devices import NewDeviceSettings
 from settings.openid import OpenIdSettings
 from settings.operators import OperatorSettings
 from settings.sms import SmsSettings
 from settings.stores import StoreSettings, public
+from settings.webhooks import WebhookSettings
 
 __all__ = ["SECRET_MIN_LENGTH", "Settings", "SettingsError", "load", "public"]
 
@@ -36,8 +38,10 @@ class SettingsError(Exception):
 class Settings(
     OpenIdSettings,
     OperatorSettings,
+    WebhookSettings,
     ClientSettings,
     CaptchaSettings,
+    NewDeviceSettings,
     SmsSettings,
     LimitSettings,
     CodeSettings,

@@ -38,7 +38,7 @@ from service.stores.activity import ActivityStore
 from service.stores.census import SessionCensus
 from service.stores.challenges import Challenges
 from service.stores.codes import CodeStore
-from service.stores.database import Database
+from service.stores.devices import DeviceStore
 from service.stores.directory import Directory
 from service.stores.events import EventStore
 from service.stores.numbers import NumberStore
@@ -79,8 +79,8 @@ def _attach_lifecycle(app: App, clock: Clock, sender: Sender) -> None:
 
     @app.before_server_start
     async def start(app: App) -> None:
-        await backing.open(app.ctx.events)
-        _join(app.ctx, backing.connection, backing.database, clock, sender)
+        await backing.open(app.ctx.events, clock)
+        _join(app.ctx, backing, clock, sender)
         telemetry.start_aside(backing.meters, app.ctx.events)
         app.ctx.census = _census(app.ctx.now)
         app.ctx.census.start()
@@ -103,9 +103,10 @@ def _attach_lifecycle(app: App, clock: Clock, sender: Sender) -> None:
         logs.loop_ends()
 
 
-def _join(context: Context, connection: Connection, database: Database, clock: Clock, sender: Sender) -> None:
+def _join(context: Context, backing: Backing, clock: Clock, sender: Sender) -> None:
     settings, events = context.settings, context.events
-    sessions = SessionStore(connection)
+    connection, database, outbox = backing.connection, backing.database, backing.outbox
+    sessions = SessionStore(connection, outbox)
     context.sessions = Sessions(sessions, events, clock)
     context.users = Users(UserStore(database), context.sessions, events)
     limits, codes = limits_of(settings, connection, events, clock), CodeStore(connection)
@@ -124,9 +125,12 @@ def _join(context: Context, connection: Connection, database: Database, clock: C
     context.openid = _openid(settings, connection, events, clock)
     context.keys = Keys(KeyStore(database), events, clock)
     context.personal_data = PersonalData(
-        UserStore(database), context.sessions, limits, codes, names, context.trail, events
+        UserStore(database), context.sessions, limits, codes, names, context.trail, DeviceStore(connection), events
     )
-    jobs, watch = revocation_stores(settings, connection, database), context.telemetry.metrics.observe_revocation
+    jobs, watch = (
+        revocation_stores(settings, connection, database, outbox),
+        context.telemetry.metrics.observe_revocation,
+    )
     context.revocations = Revocations(jobs, events, context.background, clock, watch)
     context.health = health_of(settings, connection, database)
     census = SessionCensus(connection, sessions)

@@ -18,6 +18,8 @@ from service.http import devices, middleware
 from service.http.fastpath import FastRoutes
 from service.http.requests import App
 from service.logins import Logins
+from service.new_devices import NewDevices
+from service.notices import Notices
 from service.number_names import NumberNames
 from service.observability import logs
 from service.observability.activity import ActivityWriter
@@ -33,12 +35,11 @@ from service.stores.activity import ActivityStore
 from service.stores.captchas import CaptchaStore
 from service.stores.codes import CodeStore
 from service.stores.conversions import ConversionStore
-from service.stores.database import Database
+from service.stores.devices import DeviceStore
 from service.stores.events import EventStore
 from service.stores.limits import LimitStore
 from service.stores.logins import LoginStore
 from service.stores.message_figures import MessageFigureStore
-from service.stores.redis.connection import Connection
 from service.stores.sessions import SessionStore
 from service.stores.users import UserStore
 from service.trail import Trail
@@ -66,8 +67,8 @@ def _attach_lifecycle(app: App, clock: Clock, sender: Sender) -> None:
 
     @app.before_server_start
     async def start(app: App) -> None:
-        await backing.open(app.ctx.events)
-        _join(app.ctx, backing.connection, backing.database, clock, sender)
+        await backing.open(app.ctx.events, clock)
+        _join(app.ctx, backing, clock, sender)
         telemetry.start(backing.meters, app.ctx.events)
         activity.start()
 
@@ -90,12 +91,13 @@ def _attach_lifecycle(app: App, clock: Clock, sender: Sender) -> None:
         logs.loop_ends()
 
 
-def _join(context: Context, connection: Connection, database: Database, clock: Clock, sender: Sender) -> None:
+def _join(context: Context, backing: Backing, clock: Clock, sender: Sender) -> None:
     settings, events = context.settings, context.events
+    connection, database, outbox = backing.connection, backing.database, backing.outbox
     users = UserStore(database)
     context.captcha = captchas.chosen(settings, CaptchaStore(connection).spend, clock)
     limits = limits_of(settings, connection, events, clock)
-    codes, sessions = CodeStore(connection), SessionStore(connection)
+    codes, sessions = CodeStore(connection), SessionStore(connection, outbox)
     logins = LoginStore(codes, LimitStore(connection, clock), sessions)
     note_code = context.telemetry.activity.note_code
     guard = ConversionGuard(settings, ConversionStore(connection), users, limits, clock, note_code)
@@ -107,6 +109,9 @@ def _join(context: Context, connection: Connection, database: Database, clock: C
     context.sessions = Sessions(sessions, events, clock)
     context.users = Users(users, context.sessions, events)
     names, trail = NumberNames(settings.number_name_key), Trail(EventStore(database), clock)
-    personal_data = PersonalData(users, context.sessions, limits, codes, names, trail, events)
+    personal_data = PersonalData(users, context.sessions, limits, codes, names, trail, DeviceStore(connection), events)
+    if settings.notify_new_device:
+        notices = Notices(settings, sender)
+        events.follow(NewDevices(notices, limits, settings.fixed_codes, context.background).follow)
     context.accounts = Accounts(context.users, users, context.sessions, context.codes, trail, personal_data, events)
     context.health = health_of(settings, connection, database)

@@ -12,6 +12,7 @@ from service.message_figures import MessageFigures
 from service.number_names import NumberNames
 from service.observability import logs
 from service.observability.audit_writer import AuditWriter, Lost
+from service.observability.outbox_follower import OutboxFollower
 from service.observability.telemetry import Telemetry
 from service.operator_sessions import OperatorSessions
 from service.operators import Operators
@@ -29,11 +30,13 @@ from service.stores.meter import Meter, ignore
 from service.stores.operator_links import OperatorLinks
 from service.stores.operator_sessions import OperatorSessionStore
 from service.stores.operators import OperatorStore
+from service.stores.outbox import Outbox, uncounted
 from service.stores.passkeys import PasskeyStore
 from service.stores.redis.connection import Connection
 from service.stores.revocations import RevocationStore
 from service.stores.session_walk import SessionWalk
 
+OUTBOX_GRACE = 1.0  # seconds that what other systems are told gets, when an app stops, to reach Redis
 BESIDES_SMS = 10.0  # seconds of an answer for all that is neither sending a message nor verifying a captcha
 
 
@@ -44,18 +47,23 @@ class Backing:
         self._settings = settings
         self.connection, self.database = connections(settings, telemetry)
         self._writer, self._apart = _audit_writer(settings, telemetry)
+        self.outbox = outbox_of(settings, self.connection, telemetry)
 
-    async def open(self, events: Events) -> None:
-        """Log on this event loop, load the models, and write these events to the audit trail from now on."""
+    async def open(self, events: Events, clock: Clock) -> None:
+        """Log on this event loop, load the models, and write these events to the audit trail and the outbox."""
         logs.configure(self._settings, asyncio.get_running_loop())
         await self.database.open()
         await self._apart.open()
         events.follow(self._writer.follow)
         self._writer.start()
+        if self.outbox:
+            events.follow(OutboxFollower(self.outbox, clock).follow)
 
     async def close(self) -> None:
         """Write what is queued, and close every connection."""
         await self._writer.stop()
+        if self.outbox:
+            await self.outbox.settle(OUTBOX_GRACE)
         await self.connection.close()
         await self.database.close()
         await self._apart.close()
@@ -80,6 +88,13 @@ def connections(settings: Settings, telemetry: Telemetry | None = None) -> tuple
         observe=telemetry.store("database") if telemetry else ignore,
     )
     return connection, database
+
+
+def outbox_of(settings: Settings, connection: Connection, telemetry: Telemetry | None = None) -> Outbox | None:
+    """What other systems are told through; None where none wants to hear."""
+    if not settings.outbox_limit:
+        return None
+    return Outbox(connection, settings.outbox_limit, telemetry.metrics.observe_outbox_lost if telemetry else uncounted)
 
 
 def health_of(settings: Settings, connection: Connection, database: Database) -> Health:
@@ -113,10 +128,10 @@ def operators_of(
     return Operators(store, links, passkeys, sessions, settings.console_address, events, clock), sessions
 
 
-def revocation_stores(settings: Settings, connection: Connection, database: Database) -> Stores:
+def revocation_stores(settings: Settings, connection: Connection, database: Database, outbox: Outbox | None) -> Stores:
     """What revocations work on."""
     trail = EventStore(database) if settings.audit_days else None
-    return Stores(RevocationStore(connection), SessionWalk(connection), Directory(database), trail)
+    return Stores(RevocationStore(connection), SessionWalk(connection, outbox), Directory(database), trail)
 
 
 def _audit_writer(settings: Settings, telemetry: Telemetry) -> tuple[AuditWriter, Database]:

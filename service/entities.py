@@ -50,10 +50,11 @@ class User(NamedTuple):
 
 
 class Device(NamedTuple):
-    """What a login tells of the device it came from."""
+    """What a login tells of the device it came from. `id` is what the app calls it, and is not kept as it is."""
 
     name: str
     ip: str
+    id: str = ""
 
 
 class RefreshToken(NamedTuple):

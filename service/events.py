@@ -25,6 +25,7 @@ class Event(StrEnum):
     CODE_REFUSED = "code_refused"
     LIMIT_HIT = "limit_hit"
     LOGIN = "login"
+    LOGIN_NEW_DEVICE = "login_new_device"
     LOGIN_REFUSED = "login_refused"
     REFRESH = "refresh"
     LOGOUT = "logout"

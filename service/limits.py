@@ -28,6 +28,8 @@ from settings.fields import OFF
 PREFIX_DIGITS = 7  # an operator's block of numbers in China: ten thousand of them
 COOLDOWN = "code_cooldown"
 LOCKED = N_("Too many wrong codes for this number. Please contact support.")
+# Messages that carry no code, and that nobody has asked for.
+NOTICES, NOTICES_PER_NUMBER = "notices_per_number", "3/day"
 NAMES = ("codes_per_number", "tries_per_number", "codes_per_ip", "codes_per_prefix", "codes_total", "logins_per_ip")
 
 log = logging.getLogger(__name__)
@@ -52,6 +54,7 @@ class Limits:
         self, settings: Settings, store: LimitStore, cooldowns: CooldownStore, events: Events, clock: Clock
     ) -> None:
         limits = {name: getattr(settings, f"limit_{name}") for name in NAMES}
+        limits[NOTICES] = NOTICES_PER_NUMBER if settings.notify_new_device else OFF
         self._names = NumberNames(settings.number_name_key)
         self._windows = {name: windows_of(name, text) for name, text in limits.items() if text != OFF}
         self._store = store
@@ -129,6 +132,10 @@ class Limits:
         await self._refund(self.logins(ip))
         self.refuse(refusal.name, refusal.wait, mobile, LOCKED if refusal.is_long else None)
 
+    async def may_notify(self, mobile: str) -> bool:
+        """Spend one of the messages that a number gets without having asked. False where it has had enough."""
+        return not await self._store.spend(self._budget(NOTICES, owner(self._names.of(mobile))))
+
     async def forget(self, mobile: str) -> int:
         """Forget all that this number has spent: tries, codes, cool-down. Returns of how many something was kept."""
         name = self._names.of(mobile)
@@ -160,7 +167,8 @@ class Limits:
             await self._store.refund(budgets)
 
     def _of_number(self, name: NumberName) -> tuple[Budget, ...]:
-        return (*self.tries(name), *self._budget("codes_per_number", owner(name)))
+        whose = owner(name)
+        return (*self.tries(name), *self._budget("codes_per_number", whose), *self._budget(NOTICES, whose))
 
     def _by_number(self, mobile: str, name: NumberName) -> tuple[Budget, ...]:
         return (

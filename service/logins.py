@@ -5,8 +5,9 @@ import secrets
 from datetime import UTC, datetime
 
 from config import Settings
-from service import rotation, tokens
+from service import issuer, rotation, tokens
 from service.codes import Codes
+from service.device_names import DeviceNames
 from service.entities import (
     AccessRecord,
     Clock,
@@ -20,12 +21,12 @@ from service.entities import (
 )
 from service.errors import InvalidCode, ServiceUnavailable, UserDisabled
 from service.events import TEST_CODE, Attempt, Event, Events
-from service.issuer import Issuer, pair
+from service.issuer import Issuer
 from service.repeats import NamedLogin, Repeats
 from service.runtime import deadline
 from service.stores.code_values import CodeLease
 from service.stores.logins import LoginStore
-from service.stores.sessions import SessionStore
+from service.stores.sessions import OpenResult, SessionStore
 from service.stores.users import UserStore
 from service.tokens import Kind, SessionSecrets, TokenKeys
 
@@ -51,6 +52,7 @@ class Logins:
         self._keys = TokenKeys(settings.token_keys)
         self._issuer = Issuer(settings, self._keys)
         self._repeats = Repeats(settings, sessions, clock)
+        self._devices = DeviceNames(settings.device_name_key)
         self._codes = codes
         self._users = users
         self._sessions = sessions
@@ -77,14 +79,17 @@ class Logins:
                 return lease
             try:
                 user, is_new = await self._admit(mobile)
-                opened = await self._open(user.id, device, lease, login, is_new=is_new)
+                pair, opened = await self._open(user.id, device, lease, login, is_new=is_new)
             except Exception:
                 await self._give_back(lease)
                 raise
             reason = TEST_CODE if self._codes.is_fixed(mobile) else None
-            sid, name = opened.session_id, device.name
+            sid, name = pair.session_id, device.name
             self._events.record(Event.LOGIN, user_id=user.id, session_id=sid, mobile=mobile, reason=reason, device=name)
-            return opened, is_new
+            if opened.is_new_device:
+                new = Event.LOGIN_NEW_DEVICE
+                self._events.record(new, user_id=user.id, session_id=sid, mobile=mobile, reason=reason, device=name)
+            return pair, is_new
 
     async def _verify(
         self, mobile: str, code: str, ip: str, login: NamedLogin | None
@@ -116,7 +121,7 @@ class Logins:
 
     async def _open(
         self, user_id: int, device: Device, lease: CodeLease, login: NamedLogin | None, *, is_new: bool
-    ) -> TokenPair:
+    ) -> tuple[TokenPair, OpenResult]:
         now = self._clock()
         past = PastLogin(lease.marks[0].digest, secrets.token_hex(NONCE_BYTES), user_id, is_new) if login else None
         drawn = login.secrets(past.nonce) if login and past else SessionSecrets.generate()
@@ -132,19 +137,30 @@ class Logins:
         )
         token, access = self._issuer.access(session, drawn.access)
         key_suffix = tokens.key_suffix(access.digest)
-        for other in await self._begin(session, key_suffix, access, lease, past):
+        opened = await self._begin(session, key_suffix, access, lease, past, is_new=is_new)
+        for other in opened.replaced:
             self._events.record(Event.SESSION_REPLACED, user_id=user_id, session_id=other)
-        return pair(token, refresh_token, session, access)
+        return issuer.pair(token, refresh_token, session, access), opened
 
     async def _begin(
-        self, session: Session, key_suffix: str, access: AccessRecord, lease: CodeLease, past: PastLogin | None
-    ) -> list[str]:
-        """Open a session and spend its code, or leave neither done. Returns the sessions that made room for it.
+        self,
+        session: Session,
+        key_suffix: str,
+        access: AccessRecord,
+        lease: CodeLease,
+        past: PastLogin | None,
+        *,
+        is_new: bool,
+    ) -> OpenResult:
+        """Open a session and spend its code, or leave neither done.
 
         Where it is not known which, a login that was recorded keeps its session: whoever repeats it gets the tokens.
         """
+        device = self._devices.of(session.user_id, session.device.id)
         try:
-            opened = await self._logins.complete(session, key_suffix, access, lease, cap=self._cap, past=past)
+            opened = await self._logins.complete(
+                session, key_suffix, access, lease, cap=self._cap, past=past, device=device, is_new_user=is_new
+            )
         except Exception:
             with deadline.cleanup_allowance():
                 if past is None or await self._codes.release(lease):  # still lent: neither spent nor recorded
@@ -157,7 +173,7 @@ class Logins:
                 await self._end(session)
             raise InvalidCode
         self._codes.note_spent(lease)
-        return opened.replaced
+        return opened
 
     async def _end(self, session: Session) -> None:
         await self._sessions.end(session.user_id, session.session_id, EndReason.REVOKED, session.created_at)

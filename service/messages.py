@@ -33,11 +33,7 @@ class Notice:
     mobile: str
     text: str
     language: Language = Language.ENGLISH
-
-    @property
-    def kind(self) -> str:
-        """What its templates are named after."""
-        return "notice"
+    kind: str = "notice"  # what its templates are named after
 
 
 Message = TextMessage | Notice

@@ -19,6 +19,7 @@ from service.number_names import NumberNames
 from service.runtime import deadline
 from service.sessions import Sessions
 from service.stores.codes import CodeStore
+from service.stores.devices import DeviceStore
 from service.stores.users import UserStore
 from service.trail import Trail
 
@@ -39,6 +40,7 @@ class PersonalData:
         codes: CodeStore,
         names: NumberNames,
         trail: Trail,
+        devices: DeviceStore,
         events: Events,
     ) -> None:
         self._store = store
@@ -47,6 +49,7 @@ class PersonalData:
         self._codes = codes
         self._names = names
         self._trail = trail
+        self._devices = devices
         self._events = events
 
     async def export(self, user_id: int) -> Kept:
@@ -56,7 +59,7 @@ class PersonalData:
         if user and user.mobile:
             codes, limits = await self._codes.count(self._names.of(user.mobile)), await self._limits.count(user.mobile)
         self._events.record(Event.USER_EXPORTED, user_id=user_id)
-        return Kept(user_id, user, sessions, codes, limits)
+        return Kept(user_id, user, sessions, codes, limits, await self._devices.count(user_id))
 
     async def events_of(self, user_id: int) -> AsyncIterator[Sequence[AuditEvent]]:
         """All events of a user, the newest first, PAGE at a time."""
@@ -79,20 +82,20 @@ class PersonalData:
         return erased._replace(codes=codes, events=events)
 
     async def remove(self, user_id: int, mobile: str | None) -> Erased:
-        """End the sessions, forget what the number has spent, announce it to the trail, delete the row, in that order.
+        """End the sessions, forget what the number spent and devices, tell the trail, delete the row, in that order.
 
         Where it fails, whoever logs in again is let in. The codes and the events stay.
         """
         try:
             ended = await self._sessions.end_all(user_id, EndReason.REVOKED, block_logins=True)
-            limits = await self._limits.forget(mobile) if mobile else 0
+            limits, devices = await self._limits.forget(mobile) if mobile else 0, await self._devices.forget(user_id)
             await self._trail.announce(user_id, self._names.of(mobile) if mobile else None)
             users = await self._store.erase(user_id)
         except Exception:
             with suppress(ServiceUnavailable), deadline.cleanup_allowance():
                 await self._sessions.unblock_logins(user_id)
             raise
-        return Erased(users, len(ended), 0, limits)
+        return Erased(users, len(ended), 0, limits, devices=devices)
 
     def note(self, user_id: int) -> None:
         """Record that a user is erased; without the number, which is to be forgotten."""

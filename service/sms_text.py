@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from config import Settings
 from service.entities import Purpose
 from service.languages import N_, Language, translated
-from settings.sms_kinds import NOTICE
+from settings.sms_kinds import NEW_DEVICE, NOTICE, NOTICES
 
 GSM_7 = set(
     "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?"
@@ -32,6 +32,7 @@ TEXTS = {
         "{code} is your code to ERASE your account for good. It is good for {minutes} min. Give it to nobody."
     ),
     NOTICE: N_("The phone number of your account was changed by support. If you did not ask for that, call us."),
+    NEW_DEVICE: N_("Your account was just logged in to on a new device. If that was not you, log it out in the app."),
 }
 
 
@@ -67,7 +68,7 @@ def template(settings: Settings, kind: str, language: Language) -> Template:
     """What a message of this kind says in a language: as it is set, or else Latch's own text."""
     setting, text = settings.sms_text_in(kind, language)
     text = text or translated(TEXTS[kind], language)
-    if kind == NOTICE:  # no code, so no lines that tell of one
+    if kind in NOTICES:  # no code, so no lines that tell of one
         return Template(text, setting=setting)
     return Template(text, settings.sms_domain, settings.sms_app_hash, setting)
 

@@ -9,6 +9,7 @@ from settings.fields import SECRET_MIN_LENGTH, listed
 # What a key is derived for, so that each has one purpose.
 FOR_TOKENS = b"latch: the key of the tags in tokens"
 FOR_NUMBERS = b"latch: the key of the names of numbers"
+FOR_DEVICES = b"latch: the key of the names of devices"
 
 
 class KeySettings(BaseModel):
@@ -35,8 +36,8 @@ class KeySettings(BaseModel):
     number_key: SecretStr = Field(
         SecretStr(""),
         description=(
-            "secret key of the names that numbers have in Redis; one, which is not changed with the others, the last "
-            "`CODE_PEPPER` where it is empty"
+            "secret key of the names that numbers and devices have in Redis; one, which is not changed with the "
+            "others, the last `CODE_PEPPER` where it is empty"
         ),
     )
 
@@ -69,8 +70,15 @@ class KeySettings(BaseModel):
     @property
     def number_name_key(self) -> bytes:
         """The key of the names of numbers. NUMBER_KEY set to what the last pepper was keeps them as they are."""
-        secret = _keys(self.number_key)[0] or self.code_peppers[-1]
-        return hmac.digest(secret, FOR_NUMBERS, "sha256")
+        return self._derived(FOR_NUMBERS)
+
+    @property
+    def device_name_key(self) -> bytes:
+        """The key of the names of devices; it stays as long as that one."""
+        return self._derived(FOR_DEVICES)
+
+    def _derived(self, purpose: bytes) -> bytes:
+        return hmac.digest(_keys(self.number_key)[0] or self.code_peppers[-1], purpose, "sha256")
 
 
 def _keys(secret: SecretStr) -> tuple[bytes, ...]:

@@ -23,10 +23,12 @@ HEADINGS = {
     "LimitSettings": "Limits",
     "SmsSettings": "SMS",
     "SmsTextSettings": "SMS texts",
+    "NewDeviceSettings": "New devices",
     "ProviderSettings": "SMS providers",
     "SmsTemplateSettings": "SMS providers",
     "CaptchaSettings": "Captcha",
     "ClientSettings": "Clients",
+    "WebhookSettings": "Other systems",
     "OperatorSettings": "Operators",
     "OpenIdSettings": "Operators",
     "trusted_proxies": "Clients",
@@ -46,8 +48,10 @@ INTRODUCTIONS = {
     "SMS texts": "For senders that take a text; the one of a language goes before the one for all: "
     "[SMS](sms.md#the-text).",
     "SMS providers": "Only the chosen senders need theirs: [SMS](sms.md).",
+    "New devices": "What counts as new: [events](events.md#new-devices).",
     "Captcha": "When it is worth one: [the captcha](captcha.md).",
     "Clients": "[Introspection](introspection.md); [gateways](forward-auth.md). Proxies: [deployment](deployment.md).",
+    "Other systems": "What they hear of, as signed webhooks or in a Redis stream: [events](events.md#other-systems).",
     "Operators": "The private listener, and who may ask it: [operators](operators.md).",
     "Language": "Of failures, [messages](sms.md) and the console: by choice there, by `Accept-Language`, or else this.",
     "Logs and traces": "What is logged: [events](events.md). What is traced: [metrics](metrics.md).",
@@ -143,6 +147,8 @@ def _variable(name: str, field: FieldInfo, asked_for: str = "") -> str:
 def default(field: FieldInfo) -> str:
     """The default as it would stand in `.env`; nothing where the setting is a secret."""
     if _is_secret(field):
+        return ""
+    if field.default is None:
         return ""
     return ",".join(field.default) if isinstance(field.default, tuple) else str(field.default)
 

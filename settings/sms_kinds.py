@@ -1,8 +1,8 @@
 """How the settings of a message are named: by its kind and its language. The one table of both."""
 
-NOTICE = "notice"  # what is told and carries no code
-KINDS = {"login": "", "change": "_change", "erase": "_erase", NOTICE: "_notice"}  # of a message: how its settings end
-CODES = tuple(kind for kind in KINDS if kind != NOTICE)
+NOTICE, NEW_DEVICE = NOTICES = ("notice", "new_device")  # what is told and carries no code
+CODES = ("login", "change", "erase")
+KINDS = {"login": "", **{kind: f"_{kind}" for kind in (*CODES[1:], *NOTICES)}}  # of a message: how its settings end
 LANGUAGES = {"en": "_en", "zh-CN": "_zh_cn"}  # as DEFAULT_LANGUAGE names them: what is put behind that
 
 

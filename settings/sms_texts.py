@@ -3,7 +3,7 @@
 from pydantic import BaseModel, Field, field_validator
 
 from settings.fields import PLACEHOLDERS, placeholders
-from settings.sms_kinds import CODES, LANGUAGES, NOTICE, for_all, for_one
+from settings.sms_kinds import CODES, LANGUAGES, NOTICES, for_all, for_one
 
 TEXT = "sms_text"
 
@@ -32,6 +32,11 @@ class SmsTextSettings(BaseModel):
     )
     sms_text_notice_en: str = Field("", description="the same in English")
     sms_text_notice_zh_cn: str = Field("", description="the same in Chinese")
+    sms_text_new_device: str = Field(
+        "", description="what people are told of a new device (`NOTIFY_NEW_DEVICE`), in `DEFAULT_LANGUAGE`"
+    )
+    sms_text_new_device_en: str = Field("", description="the same in English")
+    sms_text_new_device_zh_cn: str = Field("", description="the same in Chinese")
 
     @field_validator(*_named(*CODES))
     @classmethod
@@ -40,7 +45,7 @@ class SmsTextSettings(BaseModel):
             raise ValueError("should hold {code}, and may hold {minutes}; no other braces")
         return text
 
-    @field_validator(*_named(NOTICE))
+    @field_validator(*_named(*NOTICES))
     @classmethod
     def _check_notice(cls, text: str) -> str:
         if placeholders(text):

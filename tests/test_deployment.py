@@ -100,7 +100,7 @@ def test_the_example_shows_the_defaults(tmp_path: Path, monkeypatch: pytest.Monk
     path.write_text("".join(f"{name}={value}\n" for name, value, _ in lines_of_example()), encoding="utf-8")
     assert config.load(_env_file=path) == config.load(_env_file=None)
     shown = {name for name, value, _ in lines_of_example() if value}
-    empty = {name.upper() for name, value in config.load(_env_file=None) if str(value) in {"", "()"}}
+    empty = {name.upper() for name, value in config.load(_env_file=None) if str(value) in {"", "()", "None"}}
     assert shown & SETTINGS == SETTINGS - empty
 
 

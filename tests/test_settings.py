@@ -223,6 +223,17 @@ def test_a_text_that_nobody_sends_is_not_warned_of() -> None:
     assert [text for text in found if "SMS_TEXT" in text] == []
 
 
+def test_people_are_told_of_new_devices_only_where_a_sender_can(complaints: Complaints) -> None:
+    tencent = dict.fromkeys(REQUIRED["tencent"], "x")
+    wanted = {"sms_sender": "tencent", "notify_new_device": True, **tencent}
+    assert [text for text in warnings(**wanted) if "nobody is told of a new device" in text]
+    assert not [text for text in warnings(**wanted, tencent_template_id_new_device="x") if "new device" in text]
+    assert not [text for text in warnings(sms_sender="tencent", **tencent) if "new device" in text]
+    long = {**wanted, "sms_sender": "tencent,file", "sms_text_new_device": "x" * 161}
+    assert [text for text in warnings(**long) if text.startswith("SMS_TEXT_NEW_DEVICE: with")]
+    assert set(complaints(SMS_TEXT_NEW_DEVICE="{code}", CODE_PEPPER=PEPPER)) == {"SMS_TEXT_NEW_DEVICE"}
+
+
 def test_purposes_that_no_sender_has_a_template_for_are_told() -> None:
     tencent = {**dict.fromkeys(REQUIRED["tencent"], "x"), "tencent_template_id_change": "x"}
     assert [text for text in warnings(sms_sender="tencent", **tencent) if "erase" in text]

@@ -15,11 +15,14 @@ from service.languages import Language
 from service.stores.database import Database
 from service.stores.redis.connection import Connection
 from settings.fields import OFF
-from settings.sms_kinds import KINDS, NOTICE
+from settings.sms_kinds import KINDS, NEW_DEVICE, NOTICE
 
 FOR_DEVELOPMENT = ("console", "file")
 UNSENT = "SMS_SENDER: has no template for codes to %s, so apps cannot ask for one"
-UNTOLD = "SMS_SENDER: has no template for notices, so old numbers are told nothing"
+UNTOLD = {
+    NOTICE: "SMS_SENDER: has no template for notices, so old numbers are told nothing",
+    NEW_DEVICE: "SMS_SENDER: has no template for NOTIFY_NEW_DEVICE, so nobody is told of a new device",
+}
 
 
 def run(settings: Settings, _: Namespace) -> int:
@@ -83,9 +86,11 @@ def _of_texts(settings: Settings) -> list[Finding]:
     code, minutes = "0" * settings.code_length, sms_text.minutes(settings.code_ttl)
     found: list[str] = []
     for kind in KINDS:
+        if kind == NEW_DEVICE and not settings.notify_new_device:
+            continue
         if any(settings.template(name, kind) is None for name in settings.sms_sender):
             texts = {sms_text.template(settings, kind, language) for language in Language}
             found += sorted(warning for text in texts for warning in text.warnings(code, minutes))
         elif not any(senders.takes(settings, name, kind) for name in settings.sms_sender):
-            found.append(UNTOLD if kind == NOTICE else UNSENT % kind)
+            found.append(UNTOLD.get(kind, UNSENT % kind))
     return [Finding(Level.WARN, text) for text in found]

@@ -5,6 +5,8 @@ from collections.abc import Iterator, Sequence
 from config import Settings, public
 from service.commands.findings import Finding, Level
 from service.errors import ServiceUnavailable
+from service.stores import outbox
+from service.stores.devices import DeviceStore
 from service.stores.redis.connection import Connection
 from service.stores.redis.reasons import reason_of
 from service.stores.redis.server_info import Server, survey
@@ -33,7 +35,20 @@ async def of_redis(settings: Settings, connection: Connection) -> list[Finding]:
     ]
     if silent:
         found.append(Finding(Level.WARN, f"{place}: {', '.join(silent)} of its nodes does not answer"))
-    return [*found, *of_servers(servers)]
+    return [*found, *of_servers(servers), *await of_keys(settings, connection)]
+
+
+async def of_keys(settings: Settings, connection: Connection) -> list[Finding]:
+    """Whether Latch may use the keys that an older deploy/redis/latch.acl does not name."""
+    found = []
+    load = "load deploy/redis/latch.acl of this version"
+    if not await DeviceStore(connection).is_allowed():
+        text = "Redis does not let Latch use the keys devices:*: logins of apps that send X-Device-Id would fail"
+        found.append(Finding(Level.BAD, f"{text}; {load}"))
+    if settings.outbox_limit and not await outbox.is_allowed(connection):
+        text = "Redis does not let Latch write {outbox}:events: other systems would hear of nothing"
+        found.append(Finding(Level.WARN, f"{text}; {load}"))
+    return found
 
 
 def of_servers(servers: Sequence[Server]) -> list[Finding]:

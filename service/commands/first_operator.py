@@ -30,7 +30,7 @@ def told(settings: Settings) -> str:
 
 
 async def _link(settings: Settings) -> str | None:
-    async with acting(settings, REASON) as (connection, database, events):
+    async with acting(settings, REASON) as (connection, database, events, _):
         operators, _ = operators_of(settings, connection, database, events, time.time)
         return await operators.first_link(_name())
 

@@ -74,10 +74,10 @@ def _say(before: User, changed: NumberChange, *, as_json: bool) -> int:
 
 @asynccontextmanager
 async def _opened(settings: Settings, reason: str) -> AsyncIterator[tuple[Users, Numbers]]:
-    async with acting(settings, reason) as (connection, database, events):
+    async with acting(settings, reason) as (connection, database, events, outbox):
         sender = senders.chosen(settings, lambda *_: None)
         try:
-            sessions = Sessions(SessionStore(connection), events, time.time)
+            sessions = Sessions(SessionStore(connection, outbox), events, time.time)
             users = Users(UserStore(database), sessions, events)
             codes, names = CodeStore(connection), NumberNames(settings.number_name_key)
             store, notices = NumberStore(database), Notices(settings, sender)

@@ -18,7 +18,7 @@ COLUMNS = ("NAME", "ID", "ROLE", "DEVICE", "IP", "CREATED", "LAST USED", "EXPIRE
 
 async def run(settings: Settings, chosen: Namespace) -> int:
     """Run one of both. Returns its exit code."""
-    async with acting(settings, getattr(chosen, "reason", "")) as (connection, database, events):
+    async with acting(settings, getattr(chosen, "reason", "")) as (connection, database, events, _):
         operators, sessions = operators_of(settings, connection, database, events, time.time)
         if chosen.verb == "end":
             return await _end(sessions, chosen.name, chosen.session, as_json=chosen.json)

@@ -95,7 +95,7 @@ def _say_link(link: str | None, value: dict[str, str], *, as_json: bool) -> int:
 
 @asynccontextmanager
 async def _opened(settings: Settings, noun: str, reason: str) -> AsyncIterator[Register]:
-    async with acting(settings, reason) as (connection, database, events):
+    async with acting(settings, reason) as (connection, database, events, _):
         if noun == "keys":
             yield Keys(KeyStore(database), events, time.time)
         else:

@@ -23,6 +23,7 @@ from service.number_names import NumberNames
 from service.personal_data import PersonalData
 from service.sessions import Sessions
 from service.stores.codes import CodeStore
+from service.stores.devices import DeviceStore
 from service.stores.events import EventStore
 from service.stores.sessions import SessionStore
 from service.stores.users import UserStore
@@ -103,8 +104,9 @@ async def _user_id(users: UserStore, who: str) -> int:
 
 @asynccontextmanager
 async def _opened(settings: Settings, reason: str) -> AsyncIterator[tuple[PersonalData, UserStore]]:
-    async with acting(settings, reason) as (connection, database, events):
-        users, sessions = UserStore(database), Sessions(SessionStore(connection), events, time.time)
+    async with acting(settings, reason) as (connection, database, events, outbox):
+        users, sessions = UserStore(database), Sessions(SessionStore(connection, outbox), events, time.time)
         limits = limits_of(settings, connection, events, time.time)
         names, trail = NumberNames(settings.number_name_key), Trail(EventStore(database), time.time)
-        yield PersonalData(users, sessions, limits, CodeStore(connection), names, trail, events), users
+        codes, devices = CodeStore(connection), DeviceStore(connection)
+        yield PersonalData(users, sessions, limits, codes, names, trail, devices, events), users

@@ -53,8 +53,8 @@ def run(settings: Settings, chosen: Namespace) -> int:
 
 
 async def _run(settings: Settings, chosen: Namespace, filters: dict[str, Any]) -> int:
-    async with acting(settings, chosen.reason) as (connection, database, events):
-        stores = revocation_stores(settings, connection, database)
+    async with acting(settings, chosen.reason) as (connection, database, events, outbox):
+        stores = revocation_stores(settings, connection, database, outbox)
         jobs = Revocations(stores, events, BackgroundTasks(), time.time)
         selection = jobs.selected(filters)
         found = await _carry_out(jobs, selection, "counting", dry_run=True)

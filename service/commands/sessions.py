@@ -160,8 +160,8 @@ class OperatorCommands:
 @asynccontextmanager
 async def opened(settings: Settings, reason: str = "") -> AsyncIterator[OperatorCommands]:
     """The commands, connected to the stores of the settings. What they do is written to the audit trail at the end."""
-    async with acting(settings, reason) as (connection, database, events):
-        sessions = Sessions(SessionStore(connection), events, time.time)
+    async with acting(settings, reason) as (connection, database, events, outbox):
+        sessions = Sessions(SessionStore(connection, outbox), events, time.time)
         limits = limits_of(settings, connection, events, time.time)
         users = Users(UserStore(database), sessions, events)
         names, trail = NumberNames(settings.number_name_key), Trail(EventStore(database), time.time)

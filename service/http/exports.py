@@ -14,13 +14,14 @@ HIDDEN = {"user_id", "operator"}  # whose it is is said once; who acted is told 
 
 
 async def pieces(kept: Kept, pages: AsyncIterator[Sequence[AuditEvent]]) -> AsyncIterator[bytes]:
-    """`{user_id, user, sessions, codes, limits, events}`. No secrets, and of operators no names."""
+    """`{user_id, user, sessions, codes, limits, devices, events}`. No secrets, and of operators no names."""
     head = {
         "user_id": kept.user_id,
         "user": _user(kept.user) if kept.user else None,
         "sessions": [described(session) for session in kept.sessions],
         "codes": kept.codes,
         "limits": kept.limits,
+        "devices": kept.devices,
     }
     yield orjson.dumps(head)[:-1] + b',"events":['
     comma = b""

@@ -46,6 +46,7 @@ class Request(SanicRequest[App, Any]):
 
 
 _SANE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
+_DEVICE_ID = re.compile(r"[!-~]{8,128}", re.ASCII)
 _NAMES_ONE = 16  # characters that an id should have to be no other request's
 _BEARER = re.compile(r"bearer +(\S+) *", re.ASCII | re.IGNORECASE)
 
@@ -77,9 +78,14 @@ def bearer(raw: RawRequest) -> str | None:
 
 
 def device(raw: RawRequest, hops: int) -> Device:
-    """Where a login comes from: the device's name, and the client's address."""
+    """Where a login comes from: the device's name, the client's address, and the id that the app has made, if any.
+
+    An id that is none (8 to 128 visible ASCII characters) is as good as one that was not sent.
+    """
     head = raw.head
-    return Device(devices.name(head.header(b"x-device-name"), head.header(b"user-agent")), client_ip(raw, hops))
+    sent = head.header(b"x-device-id")
+    name = devices.name(head.header(b"x-device-name"), head.header(b"user-agent"))
+    return Device(name, client_ip(raw, hops), sent if _DEVICE_ID.fullmatch(sent) else "")
 
 
 def client_ip(raw: RawRequest, hops: int) -> str:

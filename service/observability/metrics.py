@@ -116,6 +116,10 @@ class Metrics(Families):
         self.audit_queue.set(queued)
         self.audit_lag.set(seconds)
 
+    def observe_outbox_lost(self, reason: str, times: int) -> None:
+        """Count events that other systems do not hear of."""
+        self.outbox_lost.labels(reason).inc(times)
+
     def observe_revocation(self, revocation: Revocation, ended: int) -> None:
         """Note that a revocation has got on, or is over, and count the sessions that it has just ended."""
         self.sessions_ended.labels(EndReason.REVOKED).inc(ended)

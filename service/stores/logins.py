@@ -43,6 +43,8 @@ class LoginStore:
         *,
         cap: int,
         past: PastLogin | None = None,
+        device: str = "",
+        is_new_user: bool = False,
     ) -> OpenResult | None:
         """Open a session, as `SessionStore.open` does it, and spend the code that was lent to this login.
 
@@ -51,4 +53,6 @@ class LoginStore:
         `is_complete` is False where the lease has run out: the session is open, and the code is somebody else's.
         """
         spending = [self._codes.spending(lease, past)] if lease.lease_id else []
-        return await self._sessions.open(session, key_suffix, access, cap=cap, then=spending)
+        return await self._sessions.open(
+            session, key_suffix, access, cap=cap, then=spending, device=device, is_new_user=is_new_user
+        )

@@ -31,6 +31,11 @@ def blocked_key(user_id: int) -> str:
     return f"barred:{{{user_id}}}"
 
 
+def devices_key(user_id: int) -> str:
+    """The key of the list of devices that a user has logged in with."""
+    return f"devices:{{{user_id}}}"
+
+
 def keys_of(session: Session, key_suffix: str) -> list[str]:
     """Of a session, of its user's list and of one access token: what a script takes."""
     return [

@@ -12,8 +12,10 @@ from service.entities import EndReason
 from service.errors import ServiceUnavailable
 from service.runtime.background import settled
 from service.selections import Login
-from service.stores import session_records
+from service.stores import outbox_entries, session_records
 from service.stores.found_sessions import FoundSessions, Place, by_slot
+from service.stores.outbox import MANY, Outbox
+from service.stores.outbox_entries import MARKED
 from service.stores.redis.cluster import ClusterClient
 from service.stores.redis.connection import Connection
 from service.stores.redis.scripts import Script
@@ -27,10 +29,11 @@ MOST_USERS = 1 << 63
 
 
 class SessionWalk:
-    """Finds and ends. Raises ServiceUnavailable."""
+    """Finds and ends. Raises ServiceUnavailable. `outbox` is None where no other system is told."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, outbox: Outbox | None = None) -> None:
         self._connection = connection
+        self._outbox = outbox
 
     def nothing_found(self) -> FoundSessions:
         """What takes the places of those that are to be ended."""
@@ -94,16 +97,31 @@ class SessionWalk:
         calls = [
             ([key for place in slot for key in _keys(place)], [session_id for _, session_id in slot]) for slot in slots
         ]
-        ended = await self._connection.run_of_slots(END_MANY, [session_records.tombstone(reason, now)], calls)
-        return [place for place, was_live in zip((p for slot in slots for p in slot), ended, strict=True) if was_live]
+        tombstone, joined = session_records.tombstone(reason, now), [place for slot in slots for place in slot]
+        if self._outbox and self._connection.joins:
+            [(keys, ids)] = calls
+            entries = [outbox_entries.of_end(*place, reason, MARKED)[-1] for place in joined]
+            [ended] = await self._outbox.run([(END_MANY, keys, [tombstone, *ids])], now, entries)
+            return _marked(joined, ended)
+        were_live = _marked(joined, await self._connection.run_of_slots(END_MANY, [tombstone], calls))
+        if self._outbox:
+            self._outbox.add(now, [outbox_entries.of_end(*place, reason)[-1] for place in were_live])
+        return were_live
 
     async def delete(self, places: Sequence[Place]) -> int:
         """End these as a `DEL` by hand does, in an eighth of a server's time: nothing is left that says why.
 
-        Returns how many there were.
+        No other system is told of each. Returns how many there were.
         """
         keys = [[session_key(*place) for place in slot] for slot in self._slots(places)]
-        return sum(await settled(*(self._connection.delete(*names) for names in keys)))
+        ended: int = sum(await settled(*(self._connection.delete(*names) for names in keys)))
+        if self._outbox and ended:
+            self._outbox.lose(MANY, ended)
+        return ended
+
+
+def _marked(places: Sequence[Place], marks: Sequence[int]) -> list[Place]:
+    return [place for place, mark in zip(places, marks, strict=True) if mark]
 
 
 def _keys(place: Place) -> tuple[str, str]:

@@ -4,6 +4,7 @@
     session:{<user_id>}:<session_id>     one device: readable JSON, or the tombstone of a session ended on purpose
     sessions:{<user_id>}                 the ids of the user's live sessions, with commas, the last refreshed last
     barred:{<user_id>}                   for some minutes after the user was disabled
+    devices:{<user_id>}                  what devices of the user are called, with commas, the last logged in with last
 
 A token is live only while all three say so; hence deleting any of them is enough, at once. `session_keys.py` spells
 them. What cannot be read (an operator's typo, a foreign value) counts as not there. Ending a session frees
@@ -14,10 +15,11 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from service.entities import AccessRecord, EndReason, Session
-from service.stores import session_records
+from service.stores import devices, outbox_entries, session_records
+from service.stores.outbox import Outbox
 from service.stores.redis.connection import Connection, milliseconds
 from service.stores.redis.scripts import Script, ScriptCall
-from service.stores.session_keys import blocked_key, keys_of, session_key, sessions_key, token_key
+from service.stores.session_keys import blocked_key, devices_key, keys_of, session_key, sessions_key, token_key
 
 OPEN = Script("open_session", repeatable=True)
 # Repeating a swap that went through finds a changed record, which the caller must handle in any case.
@@ -48,17 +50,22 @@ class TokenLookup(NamedTuple):
 
 
 class OpenResult(NamedTuple):
-    """The ids of the sessions that made room for a new one, and whether all went through that was to follow."""
+    """The ids of the sessions that made room for a new one, and whether all went through that was to follow.
+
+    `is_new_device`: the user is known to have other devices, and not this one.
+    """
 
     replaced: list[str]
     is_complete: bool
+    is_new_device: bool = False
 
 
 class SessionStore:
-    """Opens, finds, refreshes and ends sessions."""
+    """Opens, finds, refreshes and ends sessions. `outbox` is None where no other system is told."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, outbox: Outbox | None = None) -> None:
         self._connection = connection
+        self._outbox = outbox
 
     async def find(self, user_id: int, session_id: str, key_suffix: str) -> TokenLookup:
         """The three keys of one token in one round trip: one MGET. There is no session unless it is also listed."""
@@ -74,16 +81,42 @@ class SessionStore:
         return TokenLookup(access, expires_at, None, session, user_id, session_id)
 
     async def open(
-        self, session: Session, key_suffix: str, access: AccessRecord, *, cap: int, then: Sequence[ScriptCall] = ()
+        self,
+        session: Session,
+        key_suffix: str,
+        access: AccessRecord,
+        *,
+        cap: int,
+        then: Sequence[ScriptCall] = (),
+        device: str = "",
+        is_new_user: bool = False,
     ) -> OpenResult | None:
         """Write a new session and its access token, and do the steps that follow.
 
-        None, and nothing written, while logins of the user are blocked.
+        `device` is what the device is called (`DeviceNames`), empty where that is not known. None, and nothing written,
+        while logins of the user are blocked.
         """
-        now = session.created_at
-        opening: ScriptCall = (
+        steps = [self._opening(session, key_suffix, access, cap, device), *then]
+        user_id, now = session.user_id, session.created_at
+        if self._outbox:
+            entries = outbox_entries.of_login(
+                user_id, session.session_id, is_new_user=is_new_user, tells_device=bool(device)
+            )
+            opened, *followed = await self._outbox.run(steps, now, entries, true_already=int(is_new_user))
+        else:
+            opened, *followed = await self._connection.run_chain(steps)
+        if not isinstance(opened, list):
+            return None
+        is_new_device, *replaced = opened
+        ids = [session_id.decode(errors="replace") for session_id in replaced]
+        return OpenResult(ids, followed == [1] * len(then), bool(is_new_device))
+
+    def _opening(self, session: Session, key_suffix: str, access: AccessRecord, cap: int, device: str) -> ScriptCall:
+        now, user_id = session.created_at, session.user_id
+        known: Sequence[str | int] = [device, devices.MOST, milliseconds(devices.LIFE)] if device else ()
+        return (
             OPEN,
-            [*keys_of(session, key_suffix), blocked_key(session.user_id)],
+            [*keys_of(session, key_suffix), blocked_key(user_id), *([devices_key(user_id)] if device else ())],
             [
                 session.session_id,
                 session_records.dump_session(session),
@@ -92,13 +125,9 @@ class SessionStore:
                 milliseconds(access.expires_at - now),
                 cap,
                 session_records.tombstone(EndReason.REPLACED, now),
+                *known,
             ],
         )
-        replaced, *followed = await self._connection.run_chain([opening, *then])
-        if not isinstance(replaced, list):
-            return None
-        ids = [session_id.decode(errors="replace") for session_id in replaced]
-        return OpenResult(ids, followed == [1] * len(then))
 
     async def replace(self, raw: bytes, session: Session, key_suffix: str, access: AccessRecord) -> bool | bytes:
         """Write a refreshed session if its record still is `raw`.
@@ -128,7 +157,11 @@ class SessionStore:
     async def end(self, user_id: int, session_id: str, reason: EndReason, now: float) -> bool:
         """End one session, leaving a tombstone. False where it was not live."""
         keys = [session_key(user_id, session_id), sessions_key(user_id)]
-        return bool(await self._connection.run(END, keys, [session_id, session_records.tombstone(reason, now)]))
+        ending: ScriptCall = (END, keys, [session_id, session_records.tombstone(reason, now)])
+        if self._outbox:
+            answers = await self._outbox.run([ending], now, outbox_entries.of_end(user_id, session_id, reason))
+            return bool(answers[0])
+        return bool(await self._connection.run(*ending))
 
     async def end_all(
         self, user_id: int, reason: EndReason, now: float, *, keep: str = "", block_logins: bool = False
@@ -139,7 +172,11 @@ class SessionStore:
         """
         keys = [sessions_key(user_id), session_key(user_id, ""), blocked_key(user_id)]
         blocked = milliseconds(BLOCKED) if block_logins else 0
-        ended = await self._connection.run(END_ALL, keys, [session_records.tombstone(reason, now), keep, blocked])
+        ending: ScriptCall = (END_ALL, keys, [session_records.tombstone(reason, now), keep, blocked])
+        if self._outbox:
+            [ended] = await self._outbox.run([ending], now, [outbox_entries.of_each_end(user_id, reason)])
+        else:
+            ended = await self._connection.run(*ending)
         return [session_id.decode(errors="replace") for session_id in ended]
 
     async def unblock_logins(self, user_id: int) -> None:

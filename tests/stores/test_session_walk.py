@@ -75,7 +75,7 @@ async def test_what_is_known_of_their_logins_is_read(
 ) -> None:
     one, ended, *_ = logins
     await store.end(ended.session.user_id, ended.id, EndReason.LOGGED_OUT, NOW)
-    device, ip = one.session.device
+    device, ip, _ = one.session.device
     read = await walk.logins([place_of(one), place_of(ended), (7, one.id)])
     assert read == [(place_of(one), KnownLogin(device, ip, one.session.created_at))]
     assert await walk.logins([]) == []

@@ -8,6 +8,7 @@ WORDS: dict[str, str] = {
     Event.CODE_REFUSED: N_("Code refused"),
     Event.LIMIT_HIT: N_("Refused by a limit"),
     Event.LOGIN: N_("Login"),
+    Event.LOGIN_NEW_DEVICE: N_("Login from a new device"),
     Event.LOGIN_REFUSED: N_("Login refused"),
     Event.REFRESH: N_("Tokens refreshed"),
     Event.LOGOUT: N_("Logout"),

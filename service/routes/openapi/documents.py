@@ -47,6 +47,7 @@ LOG_IN = operation(
     refused=(TOO_LARGE, NOT_JSON),
     parameter=[
         Parameter("X-Device-Name", str, "header", description=schemas.DEVICE_NAME),
+        Parameter("X-Device-Id", str, "header", description=schemas.DEVICE_ID),
         Parameter("X-Request-ID", str, "header", description=schemas.REPEATABLE, example=schemas.EXAMPLE_REQUEST),
     ],
     body=schemas.json_body({"mobile": schemas.TYPED_MOBILE, "code": schemas.CODE}, title="LoginRequest"),

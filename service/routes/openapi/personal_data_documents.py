@@ -32,8 +32,8 @@ _EVENT = record(
 ERASE = told(
     "people",
     "Erase a person",
-    "Ends the sessions, deletes the row, forgets codes, limits and cool-downs, and leaves events under an id that says "
-    "nothing. Also somebody of whom only sessions or events are left. After a 503 repeat it, by the same id.",
+    "Ends the sessions, deletes the row, forgets codes, limits, cool-downs and devices, and leaves events under an id "
+    "that says nothing. Also somebody of whom only sessions or events are left. After a 503 repeat it, by the same id.",
     success(
         {
             "erased": record(
@@ -43,6 +43,7 @@ ERASE = told(
                     "codes": count(1),
                     "limits": count(3, "of the number, with its cool-down"),
                     "events": count(40),
+                    "devices": count(1, "1 where any was known by its id"),
                 },
                 title="ErasedCounts",
             )
@@ -67,6 +68,7 @@ EXPORT = told(
             "sessions": schemas.listed(SESSION),
             "codes": count(1),
             "limits": count(3, "of the number, with its cool-down"),
+            "devices": count(2, "that are known by their ids"),
             "events": schemas.listed(_EVENT),
         },
         "what is kept",

@@ -76,6 +76,10 @@ CODE = text(
     pattern=r"^[\s-]*([0-9][\s-]*){6}$",
 )
 DEVICE_NAME = "shown in the user's list of devices; UTF-8, as it is or percent-encoded"
+DEVICE_ID = (
+    "an opaque id that the app makes once, when it is installed: 8 to 128 visible ASCII characters; by it a login "
+    "from a new device is told, and only a digest of it is kept"
+)
 REPEATABLE = "an id of the app's own for this login: with 16 to 64 of `A-Za-z0-9._-` it can be repeated"
 SOLVED_CAPTCHA = (
     "A solved captcha, good once. Without one the answer is `captcha_required` where the server's CAPTCHA asks for it."

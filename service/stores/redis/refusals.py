@@ -60,6 +60,12 @@ def keeps_keys_apart(error: Exception) -> bool:
     return isinstance(error, ResponseError) and bool(APART.search(text_of(error)))
 
 
+def denies_keys(error: BaseException) -> bool:
+    """Whether this user may not use one of the keys of a command or a script. Nothing has been run."""
+    said = text_of(error)
+    return isinstance(error, ResponseError) and bool(DENIED.search(said)) and not IN_SCRIPT.search(said)
+
+
 def is_mistake(error: RedisError) -> bool:
     """Whether we have asked for nonsense, rather than that the server cannot or will not do what we ask."""
     said = text_of(error)

@@ -23,6 +23,7 @@ from service.stores.message_figures import MessageFigureStore
 from service.stores.openid_states import OpenIdStates
 from service.stores.operator_links import OperatorLinks
 from service.stores.operator_sessions import OperatorRecord, OperatorSessionStore
+from service.stores.outbox import STREAM, UNAVAILABLE, Outbox, is_allowed
 from service.stores.redis.connection import PING, PROBE, Connection
 from service.stores.redis.probes import ALL_COMMANDS
 from service.stores.redis.scripts import LUA
@@ -65,14 +66,20 @@ class Cluster:
         """The names of all keys, on whatever node they are."""
         return {key.decode() for node in self.nodes.values() for key in await node.keys("*")}
 
-    async def owner(self) -> str:
-        """The node that has the slot of the user."""
-        for name, node in self.nodes.items():
-            known: Any = await node.cluster("NODES")
-            mine = next(value for value in known.values() if "myself" in value["flags"])
-            if any(int(first) <= SLOT <= int(last) for first, last in (_range(text) for text in mine["slots"])):
+    async def owner(self, key: str = LIST) -> str:
+        """The node that has the slot of a key, of the user if none is named."""
+        slot = key_slot(key.encode())
+        for name in self.nodes:
+            ranges = (_range(text) for text in await self.slots_of(name))
+            if any(int(first) <= slot <= int(last) for first, last in ranges):
                 return name
         raise AssertionError
+
+    async def slots_of(self, name: str) -> list[Any]:
+        """The ranges of slots of a node; a Cluster of the tests has a node without any."""
+        known: Any = await self.nodes[name].cluster("NODES")
+        found: list[Any] = next(value for value in known.values() if "myself" in value["flags"])["slots"]
+        return found
 
     async def begin(self, source: str, target: str) -> None:
         """From here on the keys of the slot are on either of the two."""
@@ -288,6 +295,12 @@ async def test_every_script_touches_one_slot_alone(
     operators = OperatorSessionStore(connection)
     await operators.open("ada", "1", OperatorRecord("digest", None, Device("Firefox", "192.0.2.7"), NOW, NOW))
     assert await operators.end_all("ada") == ["1"]
+    told = SessionStore(connection, outbox := Outbox(connection, 100))
+    with_device = Login(user_id=USER + 1)
+    assert await told.open(with_device.session, with_device.key_suffix, with_device.access, cap=CAP, device="0a" * 16)
+    await told.end_all(USER + 1, EndReason.REVOKED, NOW)
+    await outbox.settle(30)
+    assert await is_allowed(connection)
     for script in (PING, ALL_COMMANDS):
         await connection.run(script, [PROBE], [])
     assert {name for name, _ in touched} == {path.stem for path in LUA.glob("*.lua")}
@@ -305,3 +318,64 @@ async def test_all_keys_of_a_user_are_in_one_slot(store: SessionStore, cluster: 
     counted = Counter(key.partition(":")[0] for key in seen)
     assert counted == {"token": 4, "session": 2, "sessions": 1, "barred": 1}
     assert {key_slot(key.encode()) for key in seen} == {SLOT}
+
+
+async def test_what_is_told_follows_its_change_in_order_and_keeps_nobody_waiting(
+    connection: Connection, cluster: Cluster, cluster_redis: str
+) -> None:
+    """The stream lies in another slot: while its node is silent sessions end as ever, and what is lost is counted."""
+    lost: Counter[str] = Counter()
+    brief = Connection(topologies.as_latch(cluster_redis), timeout=0.5)
+    outbox = Outbox(brief, 1_000, lambda reason, times: lost.update({reason: times}))
+    store = SessionStore(connection)
+    users = {name: await user_on(cluster, name) for name in cluster.nodes if await cluster.slots_of(name)}
+    silent = await cluster.owner(STREAM)
+    elsewhere = next(user for name, user in users.items() if name != silent)
+    logins = [Login(user_id=elsewhere) for _ in range(3)]
+    told = SessionStore(brief, outbox)
+    for login in logins:
+        assert await told.open(login.session, login.key_suffix, login.access, cap=CAP)
+    await outbox.settle(30)
+    await cluster.nodes[silent].execute_command("CLIENT", "PAUSE", 3_000, "ALL")
+    began = time.monotonic()
+    for login in logins:
+        assert await told.end(elsewhere, login.id, EndReason.REVOKED, NOW) is True
+    assert time.monotonic() - began < 0.5  # less than what a silent node takes
+    await outbox.settle(30)
+    await cluster.nodes[silent].execute_command("CLIENT", "UNPAUSE")
+    await brief.close()
+    assert [(await find(store, login)).ended for login in logins] == [EndReason.REVOKED] * 3
+    found = await cluster.nodes[silent].xrange(STREAM)
+    kinds = [fields[b"type"] for _, fields in found]
+    assert kinds[:3] == [b"login"] * 3
+    assert lost == {UNAVAILABLE: 3}
+
+
+async def test_a_process_that_is_killed_between_the_two_takes_what_was_to_be_told(
+    cluster: Cluster, cluster_redis: str
+) -> None:
+    """The session has ended; nobody hears of it, and nobody can count it: docs say so."""
+    first = Connection(topologies.as_latch(cluster_redis), timeout=30)
+    outbox = Outbox(first, 1_000)
+    store = SessionStore(first, outbox)
+    login = Login()
+    assert await store.open(login.session, login.key_suffix, login.access, cap=CAP)
+    await outbox.settle(30)
+    assert await store.end(USER, login.id, EndReason.REVOKED, NOW) is True
+    await first.close()  # at once, as a kill closes it: what follows is on its way, or nowhere
+    second = Connection(topologies.as_latch(cluster_redis), timeout=30)
+    assert (await find(SessionStore(second), login)).ended == EndReason.REVOKED
+    node = cluster.nodes[await cluster.owner(STREAM)]
+    assert [fields[b"type"] for _, fields in await node.xrange(STREAM)] in [
+        [b"login"],
+        [b"login", b"session.ended"],
+    ]
+    await second.close()
+
+
+async def user_on(cluster: Cluster, name: str) -> int:
+    """A user whose keys lie on this node."""
+    user = USER
+    while await cluster.owner(f"sessions:{{{user}}}") != name:
+        user += 1
+    return user
