@@ -197,7 +197,7 @@ public final class SeededRuns {
             int last = last();
             if (isLoggedOut ? last != 401 : last != 200) broken.add("ended with " + last);
             // Each has a cause: a 401, or a clock that says so, whichever of the requests at the time meets it.
-            int explained = ATTEMPTS * (refused.get() + jumps * AT_ONCE * ROUNDS);
+            int explained = ATTEMPTS * (refused.get() + jumps * AT_ONCE * ROUNDS) + repeated.get();
             if (refreshes.get() > explained) broken.add(refreshes + " refreshes where " + explained + " can be explained");
             server.close();
             REFRESHES.addAndGet(refreshes.get());
