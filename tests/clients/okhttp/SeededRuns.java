@@ -140,6 +140,7 @@ public final class SeededRuns {
         private final List<String> broken = java.util.Collections.synchronizedList(new ArrayList<>());
         private final AtomicInteger refused = new AtomicInteger(); // 401 of the backend
         private final AtomicInteger refreshes = new AtomicInteger();
+        private final AtomicInteger repeated = new AtomicInteger(); // 408, after which OkHttp itself asks once more
         private volatile Set<String> dead = new HashSet<>(); // tokens of sessions whose end was told
         private volatile long toldAt;
         private volatile boolean isHealed;
@@ -196,7 +197,7 @@ public final class SeededRuns {
             int last = last();
             if (isLoggedOut ? last != 401 : last != 200) broken.add("ended with " + last);
             // Each has a cause: a 401, or a clock that says so, whichever of the requests at the time meets it.
-            int explained = ATTEMPTS * (refused.get() + jumps * AT_ONCE * ROUNDS);
+            int explained = ATTEMPTS * (refused.get() + jumps * AT_ONCE * ROUNDS) + repeated.get();
             if (refreshes.get() > explained) broken.add(refreshes + " refreshes where " + explained + " can be explained");
             server.close();
             REFRESHES.addAndGet(refreshes.get());
@@ -297,7 +298,9 @@ public final class SeededRuns {
                 case 7: return Server.Answer.error(503, "service_unavailable", "Retry-After: 1");
                 case 8: return Server.Answer.html(502);
                 case 9: return Server.Answer.html(429, "Retry-After: 0");
-                case 10: return Server.Answer.html(408);
+                case 10:
+                    repeated.incrementAndGet();
+                    return Server.Answer.html(408);
                 case 11: return lost(latch, Server.Answer.none());
                 case 12: return lost(latch, Server.Answer.html(504));
                 case 13: return latch.answer().half();
