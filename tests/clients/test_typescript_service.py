@@ -9,7 +9,7 @@ import pytest
 from redis import Redis
 
 from service.embedded.redis_server import EmbeddedRedis
-from tests.client import BASE, MOBILE
+from tests.client import MOBILE
 from tests.clients.node import Driver, driver
 from tests.processes import ROOT, Service, run
 
@@ -112,7 +112,8 @@ def test_a_session_whose_keys_are_deleted_is_over_without_a_reason(
 ) -> None:
     session = log_in(client, latch, GONE)
     assert redis.delete(*redis.keys(f"session:*:{session}")) == 1
-    assert work(client, 3) == {"invalid_refresh_token"} or work(client) == {401}
+    assert work(client, 3) <= {"invalid_refresh_token", "session_ended"}
+    assert work(client) == {401}  # without a token
     assert client.tell(do="reasons") == ["expired"]
 
 
@@ -122,7 +123,6 @@ def test_while_redis_is_gone_nobody_is_logged_out(
     session = log_in(client, latch)
     redis.delete(*redis.keys(f"token:*:{session}:*"))
     store.stop()
-    assert latch.http.get(f"{BASE}/authorizations", headers={"Authorization": "Bearer x"}).status_code in {401, 503}
     assert work(client, 3) == {503}
     assert client.tell(do="state")["loggedIn"]
     store.start()
