@@ -25,7 +25,9 @@ class SmsTemplateSettings(BaseModel):
         "", description="the same in English, without parameters, for what tells of a change of number"
     )
     aliyun_template_code_notice_zh_cn: str = Field("", description="the same in Chinese")
-    aliyun_template_code_new_device_en: str = Field("", description="the same in English for what tells of a new device")
+    aliyun_template_code_new_device_en: str = Field(
+        "", description="the same in English for what tells of a new device"
+    )
     aliyun_template_code_new_device_zh_cn: str = Field("", description="the same in Chinese")
 
     tencent_template_id_en: str = Field(

@@ -14,7 +14,7 @@ from service.commands.findings import Level
 from service.entities import Purpose
 from service.languages import Language
 from service.sms_text import TEXTS
-from settings.sms_kinds import CODES, KINDS, LANGUAGES, NOTICE
+from settings.sms_kinds import CODES, KINDS, LANGUAGES, NOTICES
 from tests.senders.conftest import CODE, MESSAGE, NOTED, Make, Provider, settings_for
 
 ENGLISH, CHINESE = Language
@@ -28,14 +28,14 @@ def text(kind: str, language: Language, **settings: Any) -> str:
 
 def test_the_settings_know_every_language_and_every_kind_of_message() -> None:
     assert list(LANGUAGES) == list(Language)
-    assert list(KINDS) == list(TEXTS) == [*Purpose, NOTICE]
+    assert list(KINDS) == list(TEXTS) == [*Purpose, *NOTICES]
 
 
 @pytest.mark.parametrize(("kind", "language"), EVERY)
 def test_the_text_that_ships_is_one_message_with_a_signature(kind: str, language: Language) -> None:
     filled = sms_text.template(settings_for(), kind, language).filled(CODE, 10)
-    assert (CODE in filled) is (kind != NOTICE)
-    assert ("验证码" in filled) is (language is CHINESE and kind != NOTICE)
+    assert (CODE in filled) is (kind not in NOTICES)
+    assert ("验证码" in filled) is (language is CHINESE and kind not in NOTICES)
     assert sms_text.segments(SIGNATURES[language] + filled) == 1
 
 
@@ -47,7 +47,7 @@ def test_the_login_text_is_one_message_with_its_lines_too(language: Language) ->
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_text_goes_out_in_every_language_until_one_has_its_own(kind: str) -> None:
-    code = "" if kind == NOTICE else "{code}"
+    code = "" if kind in NOTICES else "{code}"
     name = f"sms_text{KINDS[kind]}"
     general = {name: f"all {code}"}
     assert {text(kind, language, **general) for language in Language} == {f"all {code}"}

@@ -185,8 +185,7 @@ def _failures(errors: tuple[type[ServiceError], ...], table: Mapping[str, int]) 
 
 def failure(status: int, pairs: list[tuple[str, str]], title: str = "") -> Response:
     """The envelope of the failures that share a status: pairs of code and message. `title`, if not of the codes."""
-    pairs = sorted(pairs)
-    codes = [code for code, _ in pairs]
+    codes = [code for code, _ in (pairs := sorted(pairs))]
     extra = {name: schema for code in codes for name, schema in _EXTRA.get(code, {}).items()}
     schema = record(
         {
