@@ -126,7 +126,7 @@ def test_what_is_marked_or_no_sentence_is_let_through(source: str) -> None:
 
 
 def test_no_failure_says_what_no_translator_has_seen() -> None:
-    """But for commands and the rehearsal, which speak English: whatever may be answered comes from one of these files."""
+    """But for commands and the rehearsal, which speak English: whatever may be answered comes from these files."""
     english = {"commands", "rehearsal"}
     files = [path for path in (ROOT / "service").rglob("*.py") if not english & {*path.parts}]
     assert unmarked_failures({str(path.relative_to(ROOT)): path.read_text("utf-8") for path in files}) == []

@@ -2,8 +2,6 @@
 
 import json
 import re
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,7 +13,7 @@ from redis import Redis
 from bench.fault_servers import APPEND_ONLY, servers
 from tests.clients import jvm
 from tests.clients.jvm import CHECKS, CLIENT, Program
-from tests.processes import PATIENCE, ROOT, Service, free_port
+from tests.processes import PATIENCE, Service
 
 pytestmark = pytest.mark.slow
 
@@ -33,7 +31,6 @@ THREADS = 16
 DEATHS = 20
 RUNS = 1000
 AT_A_TIME = 100  # a test may take a minute, on a busy machine too
-REHEARSED = 50
 REFRESH = "PUT /app/v1_0/authorizations"
 
 
@@ -69,23 +66,6 @@ def test_the_facts_hold(classes: str) -> None:
     assert set(found) == set(jvm.facts())
     assert len(found) > 30
     assert result.stderr == "", "the client, or OkHttp on its account, has logged something"
-
-
-@pytest.mark.skipif(not (ROOT / "service/commands/rehearse.py").exists(), reason="this Latch has no rehearsal")
-@pytest.mark.parametrize("seed", range(0, RUNS, REHEARSED))
-def test_the_rehearsal_finds_nothing(classes: str, okhttp: str, seed: int) -> None:
-    if seed:
-        once_is_enough_for_others(okhttp)
-    options = ["--runs", str(REHEARSED), "--seed", str(seed), "--port", str(free_port())]
-    result = subprocess.run(
-        [sys.executable, "run.py", "rehearse", *options, "--", "java", "-cp", classes, "Rehearsal"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=jvm.PATIENCE,
-        check=False,
-    )
-    assert result.returncode == 0, result.stdout + result.stderr
 
 
 @pytest.mark.parametrize("seed", range(0, RUNS, AT_A_TIME))

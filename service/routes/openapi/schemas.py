@@ -185,12 +185,12 @@ def _failures(errors: tuple[type[ServiceError], ...], table: Mapping[str, int]) 
 
 def failure(status: int, pairs: list[tuple[str, str]], title: str = "") -> Response:
     """The envelope of the failures that share a status: pairs of code and message. `title`, if not of the codes."""
-    codes = [code for code, _ in (pairs := sorted(pairs))]
+    codes = sorted(code for code, _ in pairs)
     extra = {name: schema for code in codes for name, schema in _EXTRA.get(code, {}).items()}
     schema = record(
         {
-            "message": text(pairs[0][1], description="a sentence for a person, in the language of Accept-Language"),
-            "error": {"type": "string", "enum": codes, "example": pairs[0][0]},
+            "message": text(min(pairs)[1], description="a sentence for a person, in the language of Accept-Language"),
+            "error": {"type": "string", "enum": codes, "example": codes[0]},
             "request_id": text("2f1e9d3c0b7a48659e1d2c3b4a5f6071"),
             **extra,
         },
@@ -201,5 +201,5 @@ def failure(status: int, pairs: list[tuple[str, str]], title: str = "") -> Respo
 
 
 def _in_camel_case(summary: str) -> str:
-    words: list[str] = re.findall("[a-z]+", summary.lower())
-    return "".join([words[0], *map(str.capitalize, words[1:])])
+    words = "".join(map(str.capitalize, re.findall("[a-z]+", summary.lower())))
+    return words[0].lower() + words[1:]
