@@ -25,6 +25,7 @@ from settings.openid import OpenIdSettings
 from settings.operators import OperatorSettings
 from settings.sms import SmsSettings
 from settings.stores import StoreSettings, public
+from settings.webhooks import WebhookSettings
 
 __all__ = ["SECRET_MIN_LENGTH", "Settings", "SettingsError", "load", "public"]
 
@@ -36,6 +37,7 @@ class SettingsError(Exception):
 class Settings(
     OpenIdSettings,
     OperatorSettings,
+    WebhookSettings,
     ClientSettings,
     CaptchaSettings,
     SmsSettings,

@@ -36,7 +36,7 @@ def long_enough(secret: SecretStr) -> bool:
 
 def _checked_web_address(url: str) -> str:
     found = _WEB_ADDRESS.fullmatch(url)
-    if url and not (found and (found[1] == "https" or _is_loopback(found[2].strip("[]")))):
+    if url and not (found and (found[1] == "https" or is_loopback(found[2].strip("[]")))):
         raise ValueError(
             "should be an https address like https://login.example.com, with neither query nor fragment; http only "
             "on localhost"
@@ -44,7 +44,8 @@ def _checked_web_address(url: str) -> str:
     return url
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether a host is this machine by its name alone."""
     try:
         return ip_address(host).is_loopback
     except ValueError:

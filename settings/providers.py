@@ -1,7 +1,5 @@
 """What each SMS provider needs: addresses, keys, templates. docs/sms.md tells where they come from."""
 
-import base64
-import binascii
 import json
 
 from pydantic import BaseModel, Field, SecretStr, field_validator
@@ -31,7 +29,6 @@ TEMPLATES = {
     "tencent": {name: f"tencent_template_id{end}" for name, end in KINDS.items()},
 }
 HOST = r"^[A-Za-z0-9.-]+(:[0-9]+)?$"
-WEBHOOK_KEY = range(24, 65)  # bytes, as Standard Webhooks says
 SAMPLE_CODE, SAMPLE_MINUTES = "012345", "10"  # to try a template with: a bare 012345 is no JSON
 
 
@@ -39,9 +36,10 @@ class ProviderSettings(BaseModel):
     """Settings that only the chosen providers read."""
 
     webhook_url: str = Field(
-        "", pattern="^$|^https?://[^/]", description="where the `webhook` sender posts each message"
+        "",
+        pattern="^$|^https?://[^/]",
+        description="where the `webhook` sender posts each message, signed with `WEBHOOK_SECRET`",
     )
-    webhook_secret: SecretStr = Field(SecretStr(""), description="key that signs it, `whsec_...` (Standard Webhooks)")
 
     aliyun_access_key_id: str = Field("", description="AccessKey ID of a RAM user that may call `dysms:SendSms`")
     aliyun_access_key_secret: SecretStr = Field(SecretStr(""), description="its AccessKey Secret")
@@ -77,16 +75,6 @@ class ProviderSettings(BaseModel):
     twilio_auth_token: SecretStr = Field(SecretStr(""), description="Auth Token")
     twilio_from: str = Field("", description="sending number `+...`, or Messaging Service SID `MG...`")
 
-    @field_validator("webhook_secret")
-    @classmethod
-    def _check_webhook_secret(cls, secret: SecretStr) -> SecretStr:
-        if secret.get_secret_value() and not _is_webhook_secret(secret.get_secret_value()):
-            raise ValueError(
-                "should be whsec_ and 24 to 64 random bytes in base64; "
-                'make one with: echo "whsec_$(openssl rand -base64 32)"'
-            )
-        return secret
-
     @field_validator("aliyun_template_param")
     @classmethod
     def _check_aliyun_param(cls, param: str) -> str:
@@ -114,12 +102,3 @@ class ProviderSettings(BaseModel):
         """The text of a setting, a secret one or not."""
         found = getattr(self, name)
         return str(found.get_secret_value() if isinstance(found, SecretStr) else found)
-
-
-def _is_webhook_secret(secret: str) -> bool:
-    mark, _, encoded = secret.partition("_")
-    try:
-        key = base64.b64decode(encoded + "=" * (-len(encoded) % 4), validate=True)
-    except (binascii.Error, ValueError):
-        return False
-    return mark == "whsec" and len(key) in WEBHOOK_KEY

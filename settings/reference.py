@@ -25,6 +25,7 @@ HEADINGS = {
     "ProviderSettings": "SMS providers",
     "CaptchaSettings": "Captcha",
     "ClientSettings": "Clients",
+    "WebhookSettings": "Other systems",
     "OperatorSettings": "Operators",
     "OpenIdSettings": "Operators",
     "trusted_proxies": "Clients",
@@ -44,6 +45,7 @@ INTRODUCTIONS = {
     "SMS providers": "Only the chosen senders need theirs: [SMS](sms.md).",
     "Captcha": "When it is worth one: [the captcha](captcha.md).",
     "Clients": "[Introspection](introspection.md); [gateways](forward-auth.md). Proxies: [deployment](deployment.md).",
+    "Other systems": "What they hear of, as signed webhooks or in a Redis stream.",
     "Operators": "The private listener, and who may ask it: [operators](operators.md).",
     "Language": "By choice, else by `Accept-Language`, else this.",
     "Logs and traces": "What is logged: [events](events.md). What is traced: [metrics](metrics.md).",
@@ -139,6 +141,8 @@ def _variable(name: str, field: FieldInfo, asked_for: str = "") -> str:
 def default(field: FieldInfo) -> str:
     """The default as it would stand in `.env`; nothing where the setting is a secret."""
     if _is_secret(field):
+        return ""
+    if field.default is None:
         return ""
     return ",".join(field.default) if isinstance(field.default, tuple) else str(field.default)
 

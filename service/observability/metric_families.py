@@ -10,6 +10,7 @@ from service.observability import audit_writer
 from service.observability.prometheus_patches import BulkHistogram
 from service.runtime import admission
 from service.selections import State
+from service.stores import outbox
 
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 STORE_BUCKETS = (0.00025, 0.0005, *BUCKETS[:-1])
@@ -26,6 +27,7 @@ class Families:
         self._measure_stores()
         self._measure_workers()
         self._measure_audit()
+        self._count_outbox()
 
     def _count_requests(self) -> None:
         self.requests = self._counter("latch_requests", "Requests answered", "method", "route", "status")
@@ -84,6 +86,11 @@ class Families:
         self.audit_lost = self._counter("latch_audit_lost", what, "reason")
         for reason in audit_writer.Lost._fields:
             self.audit_lost.labels(reason)
+
+    def _count_outbox(self) -> None:
+        self.outbox_lost = self._counter("latch_outbox_lost", "Events that other systems do not hear of", "reason")
+        for reason in outbox.LOST:
+            self.outbox_lost.labels(reason)
 
     def _measure_workers(self) -> None:
         self.workers = self._gauge("latch_workers", "Workers that serve", "livesum")

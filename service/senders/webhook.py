@@ -24,7 +24,7 @@ class WebhookSender:
 
     def __init__(self, settings: Settings) -> None:
         self._url = settings.webhook_url
-        self._webhook = Webhook(settings.webhook_secret.get_secret_value())
+        self._webhooks = [Webhook(key) for key in settings.webhook_keys]
         self._client = httpx.AsyncClient(timeout=settings.sms_timeout, follow_redirects=False)
 
     async def send(self, message: Message) -> None:
@@ -50,7 +50,7 @@ class WebhookSender:
             "content-type": "application/json",
             "webhook-id": number,
             "webhook-timestamp": str(int(now.timestamp())),
-            "webhook-signature": self._webhook.sign(number, now, body.decode()),
+            "webhook-signature": " ".join(webhook.sign(number, now, body.decode()) for webhook in self._webhooks),
         }
 
 

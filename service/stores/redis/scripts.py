@@ -10,12 +10,15 @@ LUA = Path(__file__).parent.parent / "lua"
 INCLUDE = "-- include: "  # the first line of a script that needs some of lua/lib, with commas between
 STOP_VALUES = (None, 0)  # what a step returns that the next must not follow
 
-# `steps` stands before it: what each does, and how many of the keys and arguments it takes.
+# `steps` stands before it: what each does, and how many of the keys and arguments it takes. As ARGV.answers each finds
+# what those before it have returned.
 _ONE_BY_ONE = """
 local answers, key, argument = {}, 0, 0
 for n, step in ipairs(steps) do
   local last_key, last_argument = key + step.keys, argument + step.arguments
-  local answer = step.run({ unpack(KEYS, key + 1, last_key) }, { unpack(ARGV, argument + 1, last_argument) })
+  local its_arguments = { unpack(ARGV, argument + 1, last_argument) }
+  its_arguments.answers = answers
+  local answer = step.run({ unpack(KEYS, key + 1, last_key) }, its_arguments)
   answers[n] = answer
   if not answer or answer == 0 then
     break
