@@ -2,7 +2,6 @@
 
 import heapq
 from collections import deque
-from collections.abc import Iterator
 
 from service.webhooks import OutboxEvent
 
@@ -26,11 +25,6 @@ class Window:
         """How many more it takes."""
         return self._size - self.count
 
-    @property
-    def oldest_at(self) -> float | None:
-        """When the oldest was written, in seconds since the epoch; None where nothing waits."""
-        return min((events[0].written_at for events in self._users.values()), default=None)
-
     def add(self, event: OutboxEvent) -> None:
         """Put it behind all others of its user."""
         self.count += 1
@@ -46,10 +40,6 @@ class Window:
             self._ready.append(heapq.heappop(self._later)[1])
         return self._users[self._ready.popleft()][0] if self._ready else None
 
-    def next_at(self) -> float | None:
-        """When the next one that failed is due."""
-        return self._later[0][0] if self._later else None
-
     def tries(self, event: OutboxEvent) -> int:
         """How often it has failed since it came here."""
         return self._tries.get(event.user, 0)
@@ -62,10 +52,6 @@ class Window:
         """It has failed once more. How often that is now."""
         self._tries[event.user] = self.tries(event) + 1
         return self._tries[event.user]
-
-    def put_back(self, event: OutboxEvent) -> None:
-        """It was not tried after all: it is the next one."""
-        self._ready.appendleft(event.user)
 
     def done(self, event: OutboxEvent) -> None:
         """It was taken, or given up: the next one of its user is due."""
@@ -82,9 +68,3 @@ class Window:
         """Everything that waits for another try is due at once: the receiver is back."""
         self._ready.extend(user for _, user in sorted(self._later))
         self._later.clear()
-
-    def resting(self) -> Iterator[OutboxEvent]:
-        """The first event of each user who waits for another try, taken out of those: each is done, or `failed`."""
-        resting, self._later = self._later, []
-        for _, user in resting:
-            yield self._users[user][0]

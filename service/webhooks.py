@@ -1,6 +1,9 @@
 """The values of webhooks: an event that is to be sent, what became of an attempt, what was given up. Pure."""
 
+from collections.abc import Iterable
+from hashlib import sha256
 from typing import NamedTuple
+from urllib.parse import urlsplit
 
 TAKEN = range(200, 300)
 LONGEST_RETRY_AFTER = 300  # seconds that a receiver may ask for: beyond that it is tried, whatever it says
@@ -85,9 +88,16 @@ class Backlog(NamedTuple):
     oldest_at: float | None
 
 
+def receivers_of(urls: Iterable[str]) -> list[Receiver]:
+    """WEBHOOK_URLS as they are called: the place in the list, and the host, tell one from the other."""
+    return [
+        Receiver(number, url, sha256(url.encode()).hexdigest()[:16], f"{number} {urlsplit(url).netloc}")
+        for number, url in enumerate(urls, start=1)
+    ]
+
+
 def retry_after(header: str) -> float | None:
     """The seconds of a Retry-After header; None where there are none. Dates are not worth their clocks here."""
     if not (header.isascii() and header.isdigit()):
         return None
     return float(min(int(header[:9]), LONGEST_RETRY_AFTER))
-

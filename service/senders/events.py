@@ -6,6 +6,7 @@ follows no redirects, and reads no proxy from the environment.
 
 import asyncio
 import ssl
+from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
@@ -51,7 +52,8 @@ class EventSender:
         """Post it once. Returns what became of it, whatever that is."""
         now = datetime.now(UTC)
         body = body_of(event)
-        headers = {"host": self._host, "user-agent": AGENT, **self._signer.headers(event.id, body, now)}
+        headers = self._signer.headers(event.id, body, now)
+        headers |= {"host": self._host, "user-agent": AGENT, "content-length": str(len(body))}
         try:
             async with asyncio.timeout(self._limit):
                 return await self._posted(body, headers)
@@ -69,10 +71,11 @@ class EventSender:
         self._network.close()
         await self._pool.aclose()
 
-    async def _posted(self, body: bytes, headers: dict[str, str]) -> Attempt:
+    async def _posted(self, body: bytes, headers: Mapping[str, str]) -> Attempt:
         limits = {"timeout": {"connect": CONNECT_TIMEOUT, "pool": self._limit}}
-        headers = {**headers, "content-length": str(len(body))}
-        async with self._pool.stream("POST", self._url, headers=headers, content=body, extensions=limits) as response:
+        async with self._pool.stream(
+            "POST", self._url, headers=[*headers.items()], content=body, extensions=limits
+        ) as response:
             found = {name.lower(): value for name, value in response.headers}
             await _read_rest(response)
             return Attempt(response.status, retry_after=retry_after(found.get(b"retry-after", b"").decode("latin-1")))

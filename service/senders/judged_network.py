@@ -1,7 +1,7 @@
-"""Connections for webhooks: the name is looked up here, every address of it is judged, and one of these is connected to.
+"""Connections for webhooks: the name is looked up here, each address of it is judged, and one of them is connected to.
 
-So what was judged is what is connected to, whatever the name leads to a moment later (DNS rebinding). TLS goes on by the
-name: httpcore takes it from the URL.
+So what was judged is what is connected to, whatever the name leads to a moment later (DNS rebinding). TLS goes by the
+name still: httpcore takes that from the URL.
 """
 
 import asyncio
@@ -60,15 +60,6 @@ class JudgedNetwork(httpcore.AsyncNetworkBackend):
             except (httpcore.ConnectError, httpcore.ConnectTimeout):
                 continue
         return await self._backend.connect_tcp(addresses[-1], port, timeout, local_address, socket_options)
-
-    async def connect_unix_socket(
-        self,
-        path: str,
-        timeout: float | None = None,  # noqa: ASYNC109 - httpcore's
-        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
-    ) -> httpcore.AsyncNetworkStream:
-        """No URL leads here."""
-        raise AddressRefusedError
 
     async def sleep(self, seconds: float) -> None:
         """As httpcore asks for it between tries of its own, of which there are none."""

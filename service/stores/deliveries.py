@@ -12,7 +12,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import orjson
-
 from redis.exceptions import ResponseError
 
 from service.runtime.background import settled
@@ -35,8 +34,11 @@ class NotHeldError(Exception):
 
 
 class Batch(NamedTuple):
-    """What was read. `gone`: places of entries that were trimmed, or that nobody can read; `lost`: entries that were
-    trimmed before they were read, so that not even their places are known. `last`: the place of the last one."""
+    """What was read; `last` is the place of the last entry.
+
+    `others`: places of entries that are for another receiver; `gone`: of those that were trimmed, or that nobody can
+    read. `lost`: how many were trimmed before they were read, so that not even their places are known.
+    """
 
     events: Sequence[OutboxEvent]
     others: Sequence[str]
@@ -64,7 +66,7 @@ class DeliveryStore:
 
         A receiver that was never read for begins with what was written since that moment. Raises NotHeldError.
         """
-        arguments = [token, receiver, after, most, f"{milliseconds(since)}-0"]
+        arguments: list[str | bytes | int] = [token, receiver, after, most, f"{milliseconds(since)}-0"]
         answer = await self._connection.run(READ, [STREAM, COUNTS, LEASE], arguments)
         if answer is None:
             raise NotHeldError
@@ -73,7 +75,7 @@ class DeliveryStore:
 
     async def done(self, receiver: str, places: Sequence[str]) -> None:
         """These are done, and no longer pending."""
-        await self._connection.write("XACK", STREAM, _group(receiver), *places)
+        await self._connection.write("XACK", STREAM, group_of(receiver), *places)
 
     async def note(self, states: Mapping[str, ReceiverState]) -> None:
         """Note how the receivers fare."""
@@ -96,13 +98,14 @@ class DeliveryStore:
     async def _pending(self, receiver: str) -> tuple[int, str]:
         """How many entries were read and are not done, and the place of the oldest."""
         try:
-            count, oldest, *_ = await self._connection.read("XPENDING", STREAM, _group(receiver))
+            count, oldest, *_ = await self._connection.read("XPENDING", STREAM, group_of(receiver))
         except ResponseError:  # nothing was read for it yet
             return 0, ""
         return int(count), (oldest or b"").decode()
 
 
-def _group(receiver: str) -> str:
+def group_of(receiver: str) -> str:
+    """The consumer group of a receiver."""
     return f"latch:{receiver}"
 
 
