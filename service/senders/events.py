@@ -1,7 +1,8 @@
 """Posts events to one receiver of WEBHOOK_URLS, each attempt signed anew. What becomes of it is for the caller.
 
-httpcore rather than httpx, which does twice the work for a request and has no place for a network of one's own. It
-follows no redirects, and reads no proxy from the environment.
+httpcore's connections, without httpx or a pool around them: both together do five times the work for a request, in the
+worker that serves logins, and httpx has no place for a network of one's own. They follow no redirects, and read no
+proxy from the environment.
 """
 
 import asyncio
@@ -9,6 +10,7 @@ import ssl
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
+from functools import partial
 from urllib.parse import urlsplit
 
 import httpcore
@@ -19,7 +21,6 @@ from service import VERSION
 from service.senders.judged_network import AddressRefusedError, JudgedNetwork, NameUnknownError
 from service.senders.signer import Signer
 from service.webhook_addresses import Allowed
-from service.webhook_rules import AT_ONCE
 from service.webhooks import Attempt, OutboxEvent, retry_after
 
 TIMEOUT = 10.0  # seconds of an attempt, name, connection and TLS included
@@ -32,7 +33,7 @@ BROKEN = (httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutExcepti
 
 
 class EventSender:
-    """The connections to one URL: as many as attempts may be under way."""
+    """The connections to one URL: as many as there are attempts under way, and those that wait for the next ones."""
 
     def __init__(self, url: str, signer: Signer, allowed: Allowed, *, limit: float = TIMEOUT) -> None:
         parts = urlsplit(url)
@@ -41,12 +42,14 @@ class EventSender:
         self._signer = signer
         self._limit = limit
         self._network = JudgedNetwork(allowed, in_clear=parts.scheme != "https")
-        self._pool = httpcore.AsyncConnectionPool(
+        self._open = partial(
+            httpcore.AsyncHTTPConnection,
+            httpcore.URL(url).origin,
             ssl_context=httpx.create_ssl_context(),
-            max_connections=AT_ONCE,
             keepalive_expiry=IDLE,
             network_backend=self._network,
         )
+        self._idle: list[httpcore.AsyncHTTPConnection] = []
 
     async def post(self, event: OutboxEvent) -> Attempt:
         """Post it once. Returns what became of it, whatever that is."""
@@ -69,16 +72,38 @@ class EventSender:
     async def close(self) -> None:
         """Close the connections."""
         self._network.close()
-        await self._pool.aclose()
+        for connection in self._idle:
+            await connection.aclose()
 
     async def _posted(self, body: bytes, headers: Mapping[str, str]) -> Attempt:
-        limits = {"timeout": {"connect": CONNECT_TIMEOUT, "pool": self._limit}}
-        async with self._pool.stream(
-            "POST", self._url, headers=[*headers.items()], content=body, extensions=limits
-        ) as response:
-            found = {name.lower(): value for name, value in response.headers}
-            await _read_rest(response)
-            return Attempt(response.status, retry_after=retry_after(found.get(b"retry-after", b"").decode("latin-1")))
+        connection = await self._connection()
+        try:
+            return await _answer(connection, self._url, body, headers)
+        finally:
+            if connection.is_available() and not connection.has_expired():
+                self._idle.append(connection)
+            else:
+                await connection.aclose()
+
+    async def _connection(self) -> httpcore.AsyncHTTPConnection:
+        """One that waits, or a new one. That it was closed meanwhile by the other side is seen here."""
+        while self._idle:
+            connection = self._idle.pop()
+            if not connection.has_expired():
+                return connection
+            await connection.aclose()
+        return self._open()
+
+
+async def _answer(
+    connection: httpcore.AsyncHTTPConnection, url: str, body: bytes, headers: Mapping[str, str]
+) -> Attempt:
+    limits = {"timeout": {"connect": CONNECT_TIMEOUT}}
+    sent = [*headers.items()]
+    async with connection.stream("POST", url, headers=sent, content=body, extensions=limits) as response:
+        found = {name.lower(): value for name, value in response.headers}
+        await _read_rest(response)
+        return Attempt(response.status, retry_after=retry_after(found.get(b"retry-after", b"").decode("latin-1")))
 
 
 async def _read_rest(response: httpcore.Response) -> None:
