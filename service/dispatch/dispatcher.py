@@ -9,13 +9,16 @@ import secrets
 import time
 
 from config import Settings
-from service.dispatch.receiver import Delivery, Stores, Watch
+from service.dispatch.receiver import Delivery, Stores
+from service.dispatch.watch import Watch
 from service.entities import Clock
 from service.errors import ServiceUnavailable
 from service.runtime.background import settled
 from service.senders.events import EventSender
 from service.senders.signer import Signer
-from service.stores.deliveries import NotHeldError
+from service.stores.dead_letters import DeadLetterStore
+from service.stores.deliveries import DeliveryStore, NotHeldError
+from service.stores.redis.connection import Connection
 from service.webhook_addresses import Allowed
 from service.webhooks import receivers_of
 
@@ -128,3 +131,10 @@ class Dispatcher:
         """Whoever sends from now on tells it."""
         for receiver in self._receivers:
             self._watch.waiting(receiver.name, 0, None)
+
+
+def dispatcher_of(settings: Settings, connection: Connection, watch: Watch, clock: Clock) -> Dispatcher | None:
+    """The dispatcher of a worker; None where WEBHOOK_URLS is empty."""
+    if not settings.webhook_urls:
+        return None
+    return Dispatcher(settings, Stores(DeliveryStore(connection), DeadLetterStore(connection)), watch, clock)

@@ -8,8 +8,9 @@ import logging
 import random
 from collections.abc import Callable
 from contextlib import suppress
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
+from service.dispatch.watch import Watch
 from service.entities import Clock
 from service.errors import ServiceUnavailable
 from service.senders.events import EventSender
@@ -35,22 +36,6 @@ class Stores(NamedTuple):
 
     deliveries: DeliveryStore
     letters: DeadLetterStore
-
-
-class Watch(Protocol):
-    """Who counts. `receiver` is its name."""
-
-    def attempted(self, receiver: str, attempt: Attempt) -> None:
-        """An event was sent, and taken or not."""
-
-    def given_up(self, receiver: str) -> None:
-        """An event has become a dead letter."""
-
-    def lost(self, receiver: str, count: int) -> None:
-        """Events were trimmed before they were sent, or letters before anybody looked at them."""
-
-    def waiting(self, receiver: str, count: int, oldest_at: float | None) -> None:
-        """So many wait, the oldest of them since then."""
 
 
 class Delivery:
