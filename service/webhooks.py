@@ -5,6 +5,9 @@ from hashlib import sha256
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
+from service.languages import N_
+
+RECEIVER_EXPECTED = N_("should be the number of a receiver")
 TAKEN = range(200, 300)
 LONGEST_RETRY_AFTER = 300  # seconds that a receiver may ask for: beyond that it is tried, whatever it says
 
@@ -86,6 +89,15 @@ class Backlog(NamedTuple):
 
     waiting: int
     oldest_at: float | None
+
+
+class Standing(NamedTuple):
+    """How one receiver fares, what waits for it, and how many dead letters it has."""
+
+    receiver: Receiver
+    state: ReceiverState
+    backlog: Backlog
+    letters: int
 
 
 def receivers_of(urls: Iterable[str]) -> list[Receiver]:

@@ -91,7 +91,7 @@ ORDER = (
     {"accounts", "authorizations", "delivery", "logins", "lookup", "now", "numbers", "operator_logins", "revocations"},
     {"people", "revoking"},
     {"revocation_trail"},
-    {"code_issuer", "codes", "message_figures", "notices"},
+    {"code_issuer", "codes", "dead_letters", "message_figures", "notices"},
     {"conversion", "personal_data", "users"},
     {"limits", "repeats", "sessions", "trail"},
     {"health", "issuer", "openid_logins", "operators"},

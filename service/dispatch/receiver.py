@@ -64,6 +64,7 @@ class Delivery:
         self._is_behind = True  # entries after that may be pending
         self._done: list[str] = []
         self._dead: list[Dead] = []
+        self._settling = asyncio.Lock()
         self._is_stopping = False
 
     async def run(self) -> None:
@@ -104,15 +105,16 @@ class Delivery:
 
     async def _settle(self) -> None:
         """Tell Redis what is done and what is given up. What cannot be told now is told the next time."""
-        done, self._done = self._done, []
-        try:
-            if done:
-                await self._stores.deliveries.done(self.receiver.key, done)
-            done = []
-            while self._dead:
-                await self._bury(self._dead.pop())
-        finally:
-            self._done += done
+        async with self._settling:  # whoever stops waits for what is being told
+            done, self._done = self._done, []
+            try:
+                if done:
+                    await self._stores.deliveries.done(self.receiver.key, done)
+                done = []
+                while self._dead:
+                    await self._bury(self._dead.pop())
+            finally:
+                self._done += done
 
     async def _bury(self, dead: Dead) -> None:
         try:

@@ -10,6 +10,7 @@ from service.http.requests import Request
 from service.roles import NAME, NAME_EXPECTED, Role
 from service.routes import payloads
 from service.routes.payloads import json_object, string
+from service.webhooks import RECEIVER_EXPECTED
 
 Problems = dict[str, str]
 Value = TypeVar("Value")
@@ -78,6 +79,14 @@ def new_number(request: Request) -> NewNumber:
     if take is not None and not isinstance(take, bool):
         problems["take"] = "should be true or false"
     return _unless(problems, NewNumber(mobile, take is True))
+
+
+def receiver(request: Request) -> int:
+    """`{receiver}`, its number. Raises InvalidRequest."""
+    number = json_object(request.raw).get("receiver")
+    if not isinstance(number, int) or isinstance(number, bool):
+        raise InvalidRequest({"receiver": RECEIVER_EXPECTED})
+    return number
 
 
 def token(request: Request) -> str:
