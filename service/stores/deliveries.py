@@ -12,8 +12,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import orjson
-from redis.exceptions import ResponseError
 
+from service.errors import ServiceUnavailable
 from service.runtime.background import settled
 from service.stores.hashes import read_hash
 from service.stores.outbox import COUNTS, STREAM
@@ -99,8 +99,10 @@ class DeliveryStore:
         """How many entries were read and are not done, and the place of the oldest."""
         try:
             count, oldest, *_ = await self._connection.read("XPENDING", STREAM, group_of(receiver))
-        except ResponseError:  # nothing was read for it yet
-            return 0, ""
+        except ServiceUnavailable as error:
+            if "NOGROUP" in str(error.__cause__):  # nothing was read for it yet
+                return 0, ""
+            raise
         return int(count), (oldest or b"").decode()
 
 

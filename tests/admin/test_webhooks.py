@@ -13,10 +13,10 @@ from service.stores.redis.connection import Connection
 from service.webhooks import ReceiverState, receivers_of
 from tests.admin.conftest import Console, StartConsole
 from tests.client import Api, error
-from tests.conftest import NOW
 from tests.dispatch.conftest import SECRET
 
 URLS = ("https://crm.example.com/hook?token=hush", "https://billing.example.com/hook")
+NOW = 1_767_225_600.0
 CRM, BILLING = receivers_of(URLS)
 
 pytestmark = pytest.mark.slow

@@ -33,7 +33,7 @@ async def test_receivers_and_letters_are_shown(looker: Visitor, connection: Conn
 
 async def test_a_letter_is_sent_once_more_by_whoever_acts(actor: Visitor, connection: Connection) -> None:
     newest, oldest = await given_up(connection, [7, 8])
-    answer = await actor.post(f"/webhooks/{oldest}/resend", reason="back")
+    answer = await actor.post(f"/webhooks/{oldest}/resend", {"reason": "back"})
     assert answer.headers["location"] == "/webhooks?done=letter_resent&n=1"
     assert "The event is sent once more." in await actor.shown(answer.headers["location"])
     answer = await actor.post(f"/webhooks/{newest}/delete")
