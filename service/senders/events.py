@@ -69,6 +69,17 @@ class EventSender:
         except BROKEN as error:
             return Attempt(None, _why(error))
 
+    async def judge(self) -> str:
+        """Why nothing can be sent to where the name leads now; empty where it can. Connects to nothing."""
+        parts = urlsplit(self._url)
+        try:
+            await self._network.judged(parts.hostname or "", parts.port or 443)
+        except AddressRefusedError:
+            return REFUSED
+        except NameUnknownError:
+            return NAMELESS
+        return ""
+
     async def close(self) -> None:
         """Close the connections."""
         self._network.close()

@@ -50,16 +50,20 @@ class JudgedNetwork(httpcore.AsyncNetworkBackend):
 
         Raises AddressRefusedError where one of them is not allowed, NameUnknownError, and what httpcore raises.
         """
-        addresses = await self._addresses(host, port)
-        for address in addresses:
-            if not self._is_allowed(host, address):
-                raise AddressRefusedError
+        addresses = await self.judged(host, port)
         for address in addresses[:-1]:
             try:
                 return await self._backend.connect_tcp(address, port, timeout, local_address, socket_options)
             except (httpcore.ConnectError, httpcore.ConnectTimeout):
                 continue
         return await self._backend.connect_tcp(addresses[-1], port, timeout, local_address, socket_options)
+
+    async def judged(self, host: str, port: int) -> list[str]:
+        """The addresses of a host. Raises AddressRefusedError where one of them is not allowed, NameUnknownError."""
+        addresses = await self._addresses(host, port)
+        if not all(self._is_allowed(host, address) for address in addresses):
+            raise AddressRefusedError
+        return addresses
 
     async def sleep(self, seconds: float) -> None:
         """As httpcore asks for it between tries of its own, of which there are none."""

@@ -12,11 +12,12 @@ from typing import Any
 import pytest
 from standardwebhooks import Webhook, WebhookVerificationError
 
+from service.commands.check_webhooks import of_webhooks
 from service.senders.events import EventSender
 from service.senders.signer import Signer
 from service.webhook_addresses import Allowed
 from service.webhooks import Attempt, OutboxEvent
-from tests.senders.conftest import Provider
+from tests.senders.conftest import Provider, settings_for
 
 OLD, NEW = b"a key of thirty-two bytes, which goes", b"another key of thirty-two bytes, to come"
 EVENT = OutboxEvent("1767225600000-0", "evt_1767225600000-0", "login", "7", 1_767_225_600.25, '{"user_id":7}')
@@ -226,3 +227,13 @@ async def test_how_long_to_wait_is_told_within_bounds(make: Make, provider: Prov
     for said, seconds in (("7", 7.0), ("99999", 300.0), ("soon", None), ("-1", None)):
         provider.answers("{}", 503, Retry_After=said)
         assert await sender.post(EVENT) == Attempt(503, retry_after=seconds)
+
+
+async def test_check_says_where_events_may_be_sent(names: dict[str, list[str]]) -> None:
+    names |= {"crm.example.com": ["8.8.8.8"], "internal.example.com": ["10.0.0.1"]}
+    urls = ("https://crm.example.com/hook?token=hush", "https://internal.example.com/hook")
+    found = await of_webhooks(settings_for(webhook_urls=urls))
+    assert [(one.level.value, one.text.partition(";")[0]) for one in found] == [
+        ("ok", "webhook receiver 1 crm.example.com: may be sent events"),
+        ("FAIL", "webhook receiver 2 internal.example.com: leads to an address that is not allowed"),
+    ]
