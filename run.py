@@ -39,6 +39,7 @@ from service.commands import (
     revocations,
     serve,
     sessions,
+    webhooks,
 )
 from service.commands.acting import add_reason
 from service.embedded.data_dir import DataDirInUse, DataDirUnusable, made
@@ -110,6 +111,7 @@ COMMANDS: tuple[tuple[str, Command, str], ...] = (
         messages.run,
         "what becomes of messages by sender, of codes by prefix, and what the guard does and why",
     ),
+    ("webhooks", webhooks.run, "how other systems take events, what they have not taken, and a test event"),
     ("events", events.run, "what has happened, newest first: the audit trail"),
     ("rehearse", rehearse.run, "try a client of Latch's on a network that misbehaves by script"),
 )
@@ -131,6 +133,8 @@ def _parser() -> argparse.ArgumentParser:
             personal_data.add_options(sub, name)
         elif command in {now.run, messages.run}:
             sub.add_argument("--json", action="store_true", help="for scripts")
+        elif command is webhooks.run:
+            webhooks.add_options(sub)
         elif command is find.run:
             find.add_options(sub)
         elif command is events.run:

@@ -5,7 +5,15 @@ import time
 from config import Settings
 from service import senders
 from service.authenticators.openid import OpenIdProvider
-from service.backing import Backing, health_of, limits_of, message_figures_of, operators_of, revocation_stores
+from service.backing import (
+    Backing,
+    dead_letters_of,
+    health_of,
+    limits_of,
+    message_figures_of,
+    operators_of,
+    revocation_stores,
+)
 from service.context import Context
 from service.entities import Clock
 from service.events import Events
@@ -123,6 +131,7 @@ def _join(context: Context, backing: Backing, clock: Clock, sender: Sender) -> N
     passkeys, challenges, origin = PasskeyStore(database), Challenges(connection), settings.console_origin
     context.operator_logins = OperatorLogins(operators, at_console, passkeys, challenges, limits, events, clock, origin)
     context.openid = _openid(settings, connection, events, clock)
+    context.dead_letters = dead_letters_of(settings, connection, events)
     context.keys = Keys(KeyStore(database), events, clock)
     context.personal_data = PersonalData(
         UserStore(database), context.sessions, limits, codes, names, context.trail, DeviceStore(connection), events

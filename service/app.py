@@ -13,6 +13,7 @@ from service.codes import Codes
 from service.context import Context
 from service.conversion import ConversionGuard
 from service.delivery import Delivery
+from service.dispatch.dispatcher import dispatcher_of
 from service.entities import Clock
 from service.http import devices, middleware
 from service.http.fastpath import FastRoutes
@@ -23,6 +24,7 @@ from service.notices import Notices
 from service.number_names import NumberNames
 from service.observability import logs
 from service.observability.activity import ActivityWriter
+from service.observability.webhook_watch import WebhookWatch
 from service.personal_data import PersonalData
 from service.routes import BLUEPRINTS, FAST_ROUTES
 from service.routes.health import metrics, moved_metrics
@@ -64,6 +66,7 @@ def _attach_lifecycle(app: App, clock: Clock, sender: Sender) -> None:
     backing = Backing(app.ctx.settings, telemetry)
     figures = ActivityStore(backing.connection), MessageFigureStore(backing.connection)
     activity = ActivityWriter(telemetry.activity, *figures, clock)
+    dispatcher = dispatcher_of(app.ctx.settings, backing.connection, WebhookWatch(telemetry.metrics), clock)
 
     @app.before_server_start
     async def start(app: App) -> None:
@@ -71,6 +74,8 @@ def _attach_lifecycle(app: App, clock: Clock, sender: Sender) -> None:
         _join(app.ctx, backing, clock, sender)
         telemetry.start(backing.meters, app.ctx.events)
         activity.start()
+        if dispatcher:
+            dispatcher.start()
 
     @app.after_server_start
     async def load(_app: App) -> None:
@@ -80,6 +85,8 @@ def _attach_lifecycle(app: App, clock: Clock, sender: Sender) -> None:
 
     @app.after_server_stop
     async def stop(app: App) -> None:
+        if dispatcher:
+            await dispatcher.stop()
         await app.ctx.background.drain(DRAIN_GRACE)  # what the end of the wait has cut off from its client
         await app.ctx.codes.settle()
         if app.ctx.captcha:

@@ -4,6 +4,7 @@ import asyncio
 from functools import partial
 
 from config import Settings
+from service.dead_letters import DeadLetters
 from service.entities import Clock
 from service.events import Events
 from service.health import Health, Watched
@@ -22,6 +23,8 @@ from service.stores.activity import ActivityStore
 from service.stores.conversions import ConversionStore
 from service.stores.cooldowns import CooldownStore
 from service.stores.database import Database
+from service.stores.dead_letters import DeadLetterStore
+from service.stores.deliveries import DeliveryStore
 from service.stores.directory import Directory
 from service.stores.events import EventStore
 from service.stores.limits import LimitStore
@@ -117,6 +120,11 @@ def message_figures_of(settings: Settings, connection: Connection, clock: Clock)
     """What operators see of messages and codes."""
     stores = ActivityStore(connection), MessageFigureStore(connection), ConversionStore(connection)
     return MessageFigures(settings, *stores, clock)
+
+
+def dead_letters_of(settings: Settings, connection: Connection, events: Events) -> DeadLetters:
+    """How the receivers of webhooks fare, and what they have not taken."""
+    return DeadLetters(settings.webhook_urls, DeliveryStore(connection), DeadLetterStore(connection), events)
 
 
 def operators_of(

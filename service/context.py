@@ -8,6 +8,7 @@ from service.authorizations import Authorizations
 from service.captchas import Captcha
 from service.code_issuer import CodeIssuer
 from service.codes import Codes
+from service.dead_letters import DeadLetters
 from service.delivery import Delivery
 from service.events import Events
 from service.health import Health
@@ -46,6 +47,7 @@ class Context:
     codes: Codes
     background: BackgroundTasks
     cors: Any  # sanic-ext's own, where CORS_ORIGINS is set
+    dead_letters: DeadLetters  # on the private listener alone
     delivery: Delivery
     events: Events
     fast_routes: Any  # FastRoutes of http/fastpath.py, which knows this class

@@ -54,6 +54,8 @@ class Event(StrEnum):
     OPERATOR_SESSION_ENDED = "operator_session_ended"
     KEY_ADDED = "key_added"
     KEY_REMOVED = "key_removed"
+    DEAD_LETTER_RESENT = "dead_letter_resent"
+    DEAD_LETTER_DELETED = "dead_letter_deleted"
     INTROSPECTION_REFUSED = "introspection_refused"
 
 

@@ -51,7 +51,7 @@ INTRODUCTIONS = {
     "New devices": "What counts as new: [events](events.md#new-devices).",
     "Captcha": "When it is worth one: [the captcha](captcha.md).",
     "Clients": "[Introspection](introspection.md); [gateways](forward-auth.md). Proxies: [deployment](deployment.md).",
-    "Other systems": "What they hear of, as signed webhooks or in a Redis stream: [events](events.md#other-systems).",
+    "Other systems": "What they hear of: [webhooks](webhooks.md), [the stream](events.md#other-systems).",
     "Operators": "The private listener, and who may ask it: [operators](operators.md).",
     "Language": "Of failures, [messages](sms.md) and the console: by choice there, by `Accept-Language`, or else this.",
     "Logs and traces": "What is logged: [events](events.md). What is traced: [metrics](metrics.md).",

@@ -33,8 +33,18 @@ VALUE_FILES = {
     "mobiles",
     "names",
     "roles",
+    "webhook_addresses",
+    "webhooks",
 }
-MADE_OF_VALUES = {"messages", "notes", "operator_entities", "pictures", "selections"}
+MADE_OF_VALUES = {
+    "messages",
+    "notes",
+    "operator_entities",
+    "pictures",
+    "selections",
+    "webhook_rules",
+    "webhook_window",
+}
 TEXTS = {"languages"}
 VALUES = {f"service.{name}" for name in VALUE_FILES | MADE_OF_VALUES | TEXTS}
 STORES = {"service.stores", "service.stores.redis"}
@@ -49,6 +59,7 @@ ROOMS: dict[str, set[str]] = {
     "service.senders": {"config", *VALUES},
     "service.captchas": {"config", *VALUES},
     "service.authenticators": {"config", "settings", *VALUES},
+    "service.dispatch": {"config", "service.runtime", "service.senders", *STORES, *VALUES},
     "service.embedded": {"config"},
     "service.observability": {"config", "service.events", "service.runtime", "service.senders", *STORES, *VALUES},
     "service.http": {"service.context", "service.events", "service.observability", "service.runtime", *VALUES},
@@ -82,7 +93,7 @@ ORDER = (
     {"accounts", "authorizations", "delivery", "logins", "lookup", "now", "numbers", "operator_logins", "revocations"},
     {"new_devices", "people", "revoking"},
     {"revocation_trail"},
-    {"code_issuer", "codes", "message_figures", "notices"},
+    {"code_issuer", "codes", "dead_letters", "message_figures", "notices"},
     {"conversion", "personal_data", "users"},
     {"limits", "repeats", "sessions", "trail"},
     {"health", "issuer", "openid_logins", "operators"},
@@ -99,6 +110,7 @@ OF_USE_CASES = {
     "settings",
     "service.authenticators",
     "service.captchas",
+    "service.dispatch",
     "service.observability",
     "service.runtime",
     "service.senders",
@@ -128,7 +140,8 @@ PLACES = {
     "pydantic": ("config.py", "settings/", "service/embedded/pepper.py"),
     "limits": ("service/stores/", "settings/limits.py"),
     "httpx": ("service/authenticators/", "service/captchas/", "service/senders/"),
-    "standardwebhooks": ("service/senders/webhook.py",),
+    "httpcore": ("service/senders/",),
+    "standardwebhooks": ("service/senders/signer.py",),
     "alibabacloud_dysmsapi20170525": ("service/senders/aliyun.py",),
     "alibabacloud_tea_openapi": ("service/senders/aliyun.py",),
     "darabonba": ("service/senders/aliyun.py",),

@@ -9,6 +9,7 @@ from service.backing import connections
 from service.commands.check_database import of_database, of_url
 from service.commands.check_openid import of_openid
 from service.commands.check_redis import of_redis
+from service.commands.check_webhooks import of_webhooks
 from service.commands.findings import Finding, Level
 from service.embedded.running import running_redis
 from service.languages import Language
@@ -50,7 +51,7 @@ async def diagnose(settings: Settings, *, redis_alone: bool = False) -> list[Fin
 async def findings(settings: Settings, connection: Connection, database: Database) -> list[Finding]:
     """Everything worth saying about the settings, Redis, the database and the OpenID provider."""
     stores = [*await of_redis(settings, connection), *await of_database(settings, database)]
-    return [*of_settings(settings), *stores, *await of_openid(settings)]
+    return [*of_settings(settings), *stores, *await of_openid(settings), *await of_webhooks(settings)]
 
 
 def of_settings(settings: Settings) -> list[Finding]:

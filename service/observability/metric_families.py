@@ -91,6 +91,14 @@ class Families:
         self.outbox_lost = self._counter("latch_outbox_lost", "Events that other systems do not hear of", "reason")
         for reason in outbox.LOST:
             self.outbox_lost.labels(reason)
+        what = "Events posted to a receiver of WEBHOOK_URLS, each attempt: taken or failed"
+        self.webhooks = self._counter("latch_webhooks", what, "receiver", "outcome")
+        what = "Events that have become dead letters"
+        self.webhooks_given_up = self._counter("latch_webhooks_given_up", what, "receiver")
+        what = "Events that wait for a receiver"
+        self.webhooks_waiting = self._gauge("latch_webhooks_waiting", what, "livesum", "receiver")
+        what = "Seconds since the oldest event that waits for a receiver was written"
+        self.webhooks_oldest = self._gauge("latch_webhooks_oldest_seconds", what, "livemax", "receiver")
 
     def _measure_workers(self) -> None:
         self.workers = self._gauge("latch_workers", "Workers that serve", "livesum")

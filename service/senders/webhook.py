@@ -9,11 +9,11 @@ from typing import Any
 
 import httpx
 import orjson
-from standardwebhooks import Webhook
 
 from config import Settings
 from service.errors import SmsUnavailable, TooManyRequests
 from service.messages import Message, TextMessage
+from service.senders.signer import Signer
 
 CODE, NOTICE = "sms.code", "sms.notice"
 DEFAULT_WAIT, LONGEST_WAIT = 60, 86_400  # seconds, where the receiver says none or one that makes no sense
@@ -24,15 +24,16 @@ class WebhookSender:
 
     def __init__(self, settings: Settings) -> None:
         self._url = settings.webhook_url
-        self._webhooks = [Webhook(key) for key in settings.webhook_keys]
+        self._signer = Signer(settings.webhook_keys)
         self._client = httpx.AsyncClient(timeout=settings.sms_timeout, follow_redirects=False)
 
     async def send(self, message: Message) -> None:
         """Post the message. Raises SmsUnavailable unless the answer is 2xx, TooManyRequests where it is 429."""
         now = datetime.now(UTC)
         body = _body(message, now)
+        headers = self._signer.headers(f"msg_{secrets.token_urlsafe(18)}", body, now)
         try:
-            response = await self._client.post(self._url, content=body, headers=self._headers(body, now))
+            response = await self._client.post(self._url, content=body, headers=headers)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise SmsUnavailable(type(error).__name__, definite=isinstance(error, httpx.ConnectError)) from error
         if response.status_code == httpx.codes.TOO_MANY_REQUESTS:
@@ -43,15 +44,6 @@ class WebhookSender:
     async def close(self) -> None:
         """Close the connections that are kept open."""
         await self._client.aclose()
-
-    def _headers(self, body: bytes, now: datetime) -> dict[str, str]:
-        number = f"msg_{secrets.token_urlsafe(18)}"
-        return {
-            "content-type": "application/json",
-            "webhook-id": number,
-            "webhook-timestamp": str(int(now.timestamp())),
-            "webhook-signature": " ".join(webhook.sign(number, now, body.decode()) for webhook in self._webhooks),
-        }
 
 
 def _body(message: Message, now: datetime) -> bytes:

@@ -8,8 +8,10 @@ from typing import Any
 
 import httpx
 import pytest
+from redis import Redis
 
 from service.roles import Role
+from service.webhooks import receivers_of
 from tests.admin.conftest import ADMIN
 from tests.admin.test_roles import REASON_DUE, ROUTES, filled
 from tests.client import MOBILE, bearer, error
@@ -34,6 +36,7 @@ EVENT = {
     "reason",
     "request_id",
 }
+WEBHOOKS = {"WEBHOOK_URLS": "http://127.0.0.1:1/hook", "WEBHOOK_SECRET": "whsec_" + "A" * 44}
 HOLDER = {"name", "role", "created_at", "last_used_at"}
 
 
@@ -73,14 +76,14 @@ def expected(method: str, route: str) -> int:
     """The status of a success."""
     if method == "POST" and route.startswith(("/operators", "/keys")):
         return 201
-    if method == "DELETE" and route.endswith(("<session_id>", "<name>")):
+    if method == "DELETE" and route.endswith(("<session_id>", "<name>", "<letter_id>")):
         return 204
     return 202 if (method, route) == ("POST", "/revocations") else 200
 
 
 @pytest.fixture(scope="module")
 def walk() -> Iterator[Walk]:
-    with TemporaryDirectory(prefix="latch-") as name, Watched(Path(name) / "data", WORKERS=2) as service:
+    with TemporaryDirectory(prefix="latch-") as name, Watched(Path(name) / "data", WORKERS=2, **WEBHOOKS) as service:
         yield Walk(service)
 
 
@@ -167,6 +170,23 @@ def revokes(walk: Walk) -> None:
     assert walk.goes("DELETE", "/revocations/<revocation_id>", job["id"]) == done
 
 
+def resends(walk: Walk) -> None:
+    """Events that another system has not taken."""
+    [receiver] = walk.goes("GET", "/webhooks")["receivers"]
+    assert (receiver["number"], receiver["name"], receiver["dead_letters"]) == (1, "1 127.0.0.1:1", 0)
+    with Redis(unix_socket_path=str(walk.service.data_dir / "redis.sock")) as redis:
+        for n in range(3):
+            told = {"type": "login", "user": n, "at": 1, "data": "{}", "id": f"evt_{n}-0", "tries": 1, "problem": "x"}
+            redis.xadd("{outbox}:dead", {**told, "receiver": receivers_of([WEBHOOKS["WEBHOOK_URLS"]])[0].key})
+    letters = walk.goes("GET", "/dead-letters")["dead_letters"]
+    assert walk.goes("GET", "/dead-letters/<letter_id>", letters[0]["id"]) == letters[0]
+    path = "/dead-letters/<letter_id>/resend"
+    assert walk.goes("POST", path, letters[0]["id"], reason="mended") == {"resent": 1}
+    walk.goes("DELETE", "/dead-letters/<letter_id>", letters[1]["id"], reason="junk")
+    left = walk.goes("POST", "/dead-letters/resend", reason="mended too", json={"receiver": 1})
+    assert left == {"resent": 1}
+
+
 def over(walk: Walk, job_id: str) -> Any:
     def look() -> Any:
         return walk.goes("GET", "/revocations/<revocation_id>", job_id)
@@ -216,6 +236,9 @@ ACTS = Counter(
         ("act", "session_revoked", "in a public log"): 1,
         ("act", "revocation_started", "in a public log"): 1,
         ("act", "revocation_ended", "in a public log"): 1,
+        ("act", "dead_letter_resent", "mended"): 1,
+        ("act", "dead_letter_deleted", "junk"): 1,
+        ("act", "dead_letter_resent", "mended too"): 1,
         ("owner", "operator_added", "joins"): 1,
         ("owner", "operator_linked", "joins"): 1,
         ("owner", "operator_linked", "lost it"): 1,
@@ -253,6 +276,7 @@ def test_all_of_section_8_is_walked_through_and_the_trail_has_each_act_once(walk
     sees(walk, ada)
     acts(walk, ada, bob)
     revokes(walk)
+    resends(walk)
     owns(walk)
     assert walk.goes("GET", "/events.csv", params={"kind": "login", "user_id": ada["user_id"]}).count("login,") == 2
     assert walk.done == set(ROUTES)

@@ -11,6 +11,7 @@ from service.routes.admin.people import people
 from service.routes.admin.personal_data import personal_data
 from service.routes.admin.revocations import revocations
 from service.routes.admin.sessions import sessions
+from service.routes.admin.webhooks import webhooks
 from service.routes.health import health, metrics
 
 BLUEPRINTS = (
@@ -21,6 +22,7 @@ BLUEPRINTS = (
     personal_data,
     sessions,
     revocations,
+    webhooks,
     events,
     explanations,
     operators,

@@ -9,6 +9,7 @@ from service.http.requests import Request
 from service.roles import NAME, NAME_EXPECTED, Role
 from service.routes import payloads
 from service.routes.payloads import json_object, one_of, string
+from service.webhooks import RECEIVER_EXPECTED
 
 Problems = dict[str, str]
 Value = TypeVar("Value")
@@ -77,6 +78,14 @@ def new_number(request: Request) -> NewNumber:
     if take is not None and not isinstance(take, bool):
         problems["take"] = selections.FLAG
     return _unless(problems, NewNumber(mobile, take is True))
+
+
+def receiver(request: Request) -> int:
+    """`{receiver}`, its number. Raises InvalidRequest."""
+    number = json_object(request.raw).get("receiver")
+    if not isinstance(number, int) or isinstance(number, bool):
+        raise InvalidRequest({"receiver": RECEIVER_EXPECTED})
+    return number
 
 
 def token(request: Request) -> str:

@@ -15,6 +15,7 @@ from service.routes.console.person import person
 from service.routes.console.person_acts import person_acts
 from service.routes.console.revocations import revocations
 from service.routes.console.static import static
+from service.routes.console.webhooks import webhooks
 
 BLUEPRINTS = (
     find,
@@ -24,6 +25,7 @@ BLUEPRINTS = (
     person_acts,
     events,
     revocations,
+    webhooks,
     operators,
     log_in,
     openid,

@@ -37,6 +37,8 @@ WORDS: dict[str, str] = {
     Event.OPERATOR_SESSION_ENDED: N_("Operator's session ended"),
     Event.KEY_ADDED: N_("API key added"),
     Event.KEY_REMOVED: N_("API key removed"),
+    Event.DEAD_LETTER_RESENT: N_("Webhook sent once more"),
+    Event.DEAD_LETTER_DELETED: N_("Dead letter deleted"),
     Event.INTROSPECTION_REFUSED: N_("Introspection refused"),
 }
 

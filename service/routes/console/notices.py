@@ -14,6 +14,8 @@ TEXTS = {
     "person_removed": (N_("Removed: logged out everywhere, and no passkey of theirs opens this any more."),) * 2,
     "operator_logged_out": (N_("Logged out there from the next request on."),) * 2,
     "key_removed": (N_("Removed: the key opens nothing any more."),) * 2,
+    "letter_resent": (N_("The event is sent once more."), N_("%(n)s events are sent once more.")),
+    "letter_deleted": (N_("The event is deleted, and never sent."),) * 2,
     "renamed": (N_("The person has the new name."),) * 2,
     "number": (N_("The number is changed, and every device is out. The old number was not told."),) * 2,
     "number_told": (N_("The number is changed, and every device is out. The old number was told."),) * 2,

@@ -81,6 +81,7 @@ def _common(request: Request) -> dict[str, Any]:
         "csrf_token": operator.csrf if operator else "",
         "may_act": operator is not None and operator.role.reaches(Role.ACT),
         "is_owner": operator is not None and operator.role.reaches(Role.OWNER),
+        "has_webhooks": bool(request.app.ctx.settings.webhook_urls),
         "path": request.path,
         "part": is_part(request),
         "notice": notices.told(request),

@@ -35,8 +35,11 @@ local function append(kind, user, data)
   if n and write('XADD', stream, 'MAXLEN', '~', most, '*',
     'type', kind, 'user', user, 'at', at, 'data', data, 'n', n) then
     appended = appended + 1
-  else
-    refused = refused + 1
+    return
+  end
+  refused = refused + 1
+  if n then
+    redis.pcall('HINCRBY', counts, 'written', -1)
   end
 end
 

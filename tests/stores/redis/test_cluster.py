@@ -18,12 +18,14 @@ from service.selections import Revocation
 from service.stores import budgets, conversions, cooldowns
 from service.stores.code_values import CodeLease
 from service.stores.codes import CodeStore, owner
+from service.stores.dead_letters import DeadLetterStore
+from service.stores.deliveries import NEW, DeliveryStore
 from service.stores.limits import LimitStore
 from service.stores.message_figures import MessageFigureStore
 from service.stores.openid_states import OpenIdStates
 from service.stores.operator_links import OperatorLinks
 from service.stores.operator_sessions import OperatorRecord, OperatorSessionStore
-from service.stores.outbox import STREAM, UNAVAILABLE, Outbox, is_allowed
+from service.stores.outbox import STREAM, UNAVAILABLE, Outbox, appending, is_allowed
 from service.stores.redis.connection import PING, PROBE, Connection
 from service.stores.redis.probes import ALL_COMMANDS
 from service.stores.redis.scripts import LUA
@@ -258,6 +260,17 @@ def touched(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, list[str]]]:
     return seen
 
 
+async def deliver_and_bury(connection: Connection) -> None:
+    """What the dispatcher of webhooks runs, and an operator."""
+    await connection.run(*appending(10, NOW, [f"= login {USER} {{}}"], "1"))
+    deliveries, letters = DeliveryStore(connection), DeadLetterStore(connection)
+    assert await deliveries.hold("token", 10)
+    [event] = (await deliveries.read("token", "receiver", NEW, 10, 0)).events
+    await letters.bury("token", "receiver", event, 1, "status 500")
+    [letter] = await letters.newest("", 10)
+    assert await letters.resend(letter.letter_id)
+
+
 async def test_every_script_touches_one_slot_alone(
     connection: Connection, store: SessionStore, touched: list[tuple[str, list[str]]]
 ) -> None:
@@ -301,6 +314,7 @@ async def test_every_script_touches_one_slot_alone(
     await told.end_all(USER + 1, EndReason.REVOKED, NOW)
     await outbox.settle(30)
     assert await is_allowed(connection)
+    await deliver_and_bury(connection)
     for script in (PING, ALL_COMMANDS):
         await connection.run(script, [PROBE], [])
     assert {name for name, _ in touched} == {path.stem for path in LUA.glob("*.lua")}
