@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from service.errors import InvalidRequest, NotFound
 from service.events import Event, Events
-from service.languages import N_
+from service.languages import N_, Filled
 from service.runtime.background import settled
 from service.stores.dead_letters import KEPT, DeadLetterStore
 from service.stores.deliveries import DeliveryStore
@@ -15,6 +15,7 @@ from service.webhooks import RECEIVER_EXPECTED, DeadLetter, ReceiverState, Stand
 PAGE = 50
 LETTER_ID = re.compile(r"[0-9]{1,19}-[0-9]{1,19}", re.ASCII)
 CURSOR_EXPECTED = N_("should be one that was answered")
+NO_LETTER = N_("there is no dead letter %(letter)s")
 
 
 class DeadLetters:
@@ -54,14 +55,14 @@ class DeadLetters:
         """The letter of an id. Raises NotFound, ServiceUnavailable."""
         letter = await self._letters.find(letter_id) if LETTER_ID.fullmatch(letter_id) else None
         if letter is None:
-            raise NotFound(f"there is no dead letter {letter_id}")
+            raise NotFound(Filled(NO_LETTER, letter=letter_id))
         return letter
 
     async def resend(self, letter_id: str) -> DeadLetter:
         """Send it once more, to its receiver and under its id, for another day. Raises NotFound, ServiceUnavailable."""
         letter = await self.find(letter_id)
         if not await self._letters.resend(letter_id):
-            raise NotFound(f"there is no dead letter {letter_id}")
+            raise NotFound(Filled(NO_LETTER, letter=letter_id))
         self._record(Event.DEAD_LETTER_RESENT, letter)
         return letter
 
@@ -87,7 +88,7 @@ class DeadLetters:
         """Send it never. Raises NotFound, ServiceUnavailable."""
         letter = await self.find(letter_id)
         if not await self._letters.delete(letter_id):
-            raise NotFound(f"there is no dead letter {letter_id}")
+            raise NotFound(Filled(NO_LETTER, letter=letter_id))
         self._record(Event.DEAD_LETTER_DELETED, letter)
 
     def name_of(self, letter: DeadLetter) -> str:

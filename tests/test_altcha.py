@@ -14,6 +14,7 @@ from altcha import Challenge, Payload, Solution, create_challenge, solve_challen
 
 from service.captchas.altcha import LIFE, LONGEST
 from tests.api.test_limits import spent, wait_of
+from tests.api.test_openapi import resolved
 from tests.client import BASE, MOBILE, Api, error
 from tests.conftest import Clock, Outbox, Start
 
@@ -312,9 +313,9 @@ async def test_a_browser_app_of_another_origin_may_have_a_challenge(start: Start
 
 async def test_the_document_describes_the_challenge_that_is_given(start: Start) -> None:
     api = await start(**ON)
-    paths = (await api.request("GET", "/docs/openapi.json")).json()["paths"]
-    [operation] = [item["get"] for path, item in paths.items() if path.rstrip("/") == WHERE]
-    schema = operation["responses"]["200"]["content"]["application/json"]["schema"]
+    document = (await api.request("GET", "/docs/openapi.json")).json()
+    [operation] = [item["get"] for path, item in document["paths"].items() if path.rstrip("/") == WHERE]
+    schema = resolved(document, operation["responses"]["200"]["content"]["application/json"]["schema"])
     challenge = await challenge_of(api)
     assert set(schema["properties"]) == set(challenge)
-    assert set(schema["properties"]["parameters"]["properties"]) == set(challenge["parameters"])
+    assert set(resolved(document, schema["properties"]["parameters"])["properties"]) == set(challenge["parameters"])

@@ -5,6 +5,7 @@ import base64
 import socket
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
@@ -153,8 +154,13 @@ async def test_a_receiver_that_hangs_has_its_time(make: Make, provider: Provider
     assert attempt == Attempt(None, "timed out")
 
 
-async def serve(answer: Callable[[asyncio.StreamWriter], Awaitable[None]]) -> tuple[asyncio.Server, str]:
+@asynccontextmanager
+async def serving(answer: Callable[[asyncio.StreamWriter], Awaitable[None]]) -> AsyncIterator[str]:
+    """The address of a server that answers so. Nothing of it is left."""
+    under_way: list[asyncio.Task[Any] | None] = []
+
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        under_way.append(asyncio.current_task())
         try:
             await reader.readuntil(b"\r\n\r\n")
             await answer(writer)
@@ -163,8 +169,14 @@ async def serve(answer: Callable[[asyncio.StreamWriter], Awaitable[None]]) -> tu
         finally:
             writer.close()
 
-    server = await asyncio.start_server(connected, "127.0.0.1", 0)
-    return server, f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+    async with await asyncio.start_server(connected, "127.0.0.1", 0) as server:
+        try:
+            yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+        finally:
+            tasks = [task for task in under_way if task]
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def test_an_answer_that_drips_is_cut(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -179,12 +191,11 @@ async def test_an_answer_that_drips_is_cut(make: Make, monkeypatch: pytest.Monke
             await asyncio.sleep(0.02)
 
     for head, expected in ((b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n", Attempt(200)), (b"HT", None)):
-        server, url = await serve(partial(drip, head=head))
         begun = time.monotonic()
-        attempt = await make(url, limit=0.5).post(EVENT)
+        async with serving(partial(drip, head=head)) as url:
+            attempt = await make(url, limit=0.5).post(EVENT)
         assert attempt == (expected or Attempt(None, "timed out")) or (expected is None and attempt.status is None)
         assert time.monotonic() - begun < 1
-        server.close()
 
 
 async def test_an_answer_of_any_size_is_not_read_to_its_end(make: Make) -> None:
@@ -197,21 +208,19 @@ async def test_an_answer_of_any_size_is_not_read_to_its_end(make: Make) -> None:
             await writer.drain()
             sent[0] += 65_536
 
-    server, url = await serve(flood)
-    assert await make(url).post(EVENT) == Attempt(200)
-    assert sent[0] < 20_000_000
-    server.close()
+    async with serving(flood) as url:
+        assert await make(url).post(EVENT) == Attempt(200)
+        assert sent[0] < 20_000_000
 
 
 async def test_what_is_no_http_is_a_failure(make: Make) -> None:
     async def junk(writer: asyncio.StreamWriter) -> None:
         writer.write(b"220 mail.example.com ESMTP\r\n\r\n")
 
-    server, url = await serve(junk)
-    attempt = await make(url).post(EVENT)
+    async with serving(junk) as url:
+        attempt = await make(url).post(EVENT)
     assert not attempt.is_taken
     assert attempt.status is None
-    server.close()
 
 
 async def test_no_proxy_of_the_environment_is_asked(
