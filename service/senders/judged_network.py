@@ -6,9 +6,11 @@ name still: httpcore takes that from the URL.
 
 import asyncio
 import socket
+import ssl
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from typing import Any
 
 import httpcore
 
@@ -24,6 +26,29 @@ class AddressRefusedError(Exception):
 
 class NameUnknownError(Exception):
     """The name leads nowhere, or nobody says where in time."""
+
+
+class _BeforeTls(httpcore.AsyncNetworkStream):
+    """A connection that is closed where TLS does not come about: httpcore leaves it open to whom time has run out."""
+
+    def __init__(self, stream: httpcore.AsyncNetworkStream) -> None:
+        self._stream = stream
+        self.read, self.write, self.aclose = stream.read, stream.write, stream.aclose  # type: ignore[method-assign]
+
+    async def start_tls(
+        self,
+        ssl_context: ssl.SSLContext,
+        server_hostname: str | None = None,
+        timeout: float | None = None,  # noqa: ASYNC109 - httpcore's
+    ) -> httpcore.AsyncNetworkStream:
+        try:
+            return await self._stream.start_tls(ssl_context, server_hostname, timeout)
+        except BaseException:
+            await self._stream.aclose()
+            raise
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._stream.get_extra_info(info)
 
 
 class JudgedNetwork(httpcore.AsyncNetworkBackend):
@@ -53,10 +78,13 @@ class JudgedNetwork(httpcore.AsyncNetworkBackend):
         addresses = await self.judged(host, port)
         for address in addresses[:-1]:
             try:
-                return await self._backend.connect_tcp(address, port, timeout, local_address, socket_options)
+                return _BeforeTls(
+                    await self._backend.connect_tcp(address, port, timeout, local_address, socket_options)
+                )
             except (httpcore.ConnectError, httpcore.ConnectTimeout):
                 continue
-        return await self._backend.connect_tcp(addresses[-1], port, timeout, local_address, socket_options)
+        last = await self._backend.connect_tcp(addresses[-1], port, timeout, local_address, socket_options)
+        return _BeforeTls(last)
 
     async def judged(self, host: str, port: int) -> list[str]:
         """The addresses of a host. Raises AddressRefusedError where one of them is not allowed, NameUnknownError."""
