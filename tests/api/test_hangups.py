@@ -11,6 +11,8 @@ from service.stores.database import Database
 from tests.client import BASE, Api
 from tests.conftest import NAMES, Outbox, Start
 
+pytestmark = pytest.mark.slow
+
 ROUNDS = 200
 LONGEST_PATIENCE = 0.006  # seconds; a whole login takes about half of it here
 

@@ -12,6 +12,8 @@ from service.stores.redis.connection import Connection
 from service.webhooks import receivers_of
 from tests.dispatch.conftest import Counts, Dispatch, Open, Receiver, append, until
 
+pytestmark = pytest.mark.slow
+
 AT_ONCE = -1.0  # every event is old enough to be given up
 GIVE_UP_AFTER = "service.dispatch.receiver.GIVE_UP_AFTER"
 

@@ -29,7 +29,7 @@ Rehearse = Callable[..., Awaitable[Outcome]]
 async def serve(start: Start, connection: Connection) -> AsyncIterator[Callable[[Runs], Awaitable[str]]]:
     """Serve these runs, and answer where."""
     codes = ",".join(f"{FIRST_NUMBER + number}={CODE}" for number in range(MOST))
-    api = await start(test_codes=codes, audit_days=0, log_level="ERROR")
+    api = await start(test_codes=codes, audit_days=0)
     upstream = Upstream(api.port)
     listeners: list[Listener] = []
 

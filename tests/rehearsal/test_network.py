@@ -15,6 +15,8 @@ from service.rehearsal.runs import Run, Runs
 from service.rehearsal.wire import Deed, Exchange, Kind, Said
 from tests.client import BASE, bearer
 
+pytestmark = pytest.mark.slow
+
 AUTHORIZATIONS = f"{BASE}/authorizations"
 REFRESH, WORK = Kind.REFRESH, Kind.WORK
 

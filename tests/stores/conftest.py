@@ -26,6 +26,9 @@ KINDS = {
     "cluster": "cluster_redis",
     "packaged with TLS": "secure_redis",
 }
+# Reached otherwise, and then asked the same as one server: not at each `make test`.
+ASKED_THE_SAME = ("sentinel", "packaged with TLS")
+EACH = [pytest.param(kind, marks=pytest.mark.slow) if kind in ASKED_THE_SAME else kind for kind in KINDS]
 
 
 @dataclass(frozen=True)
@@ -69,7 +72,7 @@ def secure_redis() -> Iterator[str]:
         yield url
 
 
-@pytest.fixture(scope="session", params=KINDS)
+@pytest.fixture(scope="session", params=EACH)
 def place(request: pytest.FixtureRequest) -> Place:
     """Each kind of Redis in turn. All but the embedded one hold Latch to deploy/redis/latch.acl."""
     url = str(request.getfixturevalue(KINDS[request.param]))

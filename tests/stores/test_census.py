@@ -14,6 +14,8 @@ from service.stores.sessions import SessionStore
 from tests.stores.conftest import on_every_server, unavailable_soon
 from tests.stores.test_sessions import LIFE, NOW, Login, opened
 
+pytestmark = pytest.mark.slow
+
 TIMES = 400
 # What a key stands for: most for nothing, a fourth for the one to ten sessions of a user.
 KEYS = [0] * 750 + [1] * 200 + [2] * 30 + [5] * 15 + [10] * 5

@@ -19,6 +19,8 @@ from tests import postgres_servers
 from tests.certificates import Certificates, make
 from tests.stores.conftest import opened
 
+pytestmark = pytest.mark.slow
+
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 PATIENCE = 10.0  # seconds
 WORKERS = 3  # whose statements have the same names, since each counts by itself
