@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.slow, needs_chromium]
 WIDE, NARROW = {"width": 1200, "height": 800}, {"width": 390, "height": 800}
 SCREENS = (
     *("/", "/people/1", "/people/1/end-all", "/people/1/disable", "/people/1/number", "/people/1/erase", "/now"),
-    *("/events", "/messages", "/revocations", "/operators", "/log-in", "/enrol", "/none"),
+    *("/events", "/messages", "/webhooks", "/revocations", "/operators", "/log-in", "/enrol", "/none"),
 )
 
 
