@@ -265,7 +265,7 @@ async def deliver_and_bury(connection: Connection) -> None:
     await connection.run(*appending(10, NOW, [f"= login {USER} {{}}"], "1"))
     deliveries, letters = DeliveryStore(connection), DeadLetterStore(connection)
     assert await deliveries.hold("token", 10)
-    [event] = (await deliveries.read("token", "receiver", NEW, 10, 0)).events
+    [event, *_] = (await deliveries.read("token", "receiver", NEW, 10, 0)).events
     await letters.bury("token", "receiver", event, 1, "status 500")
     [letter] = await letters.newest("", 10)
     assert await letters.resend(letter.letter_id)
