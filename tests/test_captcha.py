@@ -17,6 +17,7 @@ import config
 from service.captchas.siteverify import LONGEST, SITEVERIFY, SiteVerify
 from service.errors import InvalidRequest, ServiceUnavailable
 from tests.api.test_limits import spent, wait_of
+from tests.api.test_openapi import resolved
 from tests.client import BASE, MOBILE, Api, error
 from tests.conftest import Clock, Outbox, Start
 
@@ -597,12 +598,14 @@ async def test_it_is_closed_when_the_server_stops(gated: Gated, provider: Provid
 
 
 async def test_the_document_offers_the_token_without_requiring_it(api: Api) -> None:
-    paths = (await api.request("GET", "/docs/openapi.json")).json()["paths"]
+    document = (await api.request("GET", "/docs/openapi.json")).json()
+    paths = document["paths"]
     body = next(item["post"] for path, item in paths.items() if path.rstrip("/").endswith("/sms/codes"))
-    schema = body["requestBody"]["content"]["application/json"]["schema"]
+    schema = resolved(document, body["requestBody"]["content"]["application/json"]["schema"])
     assert schema["properties"]["captcha_token"]["description"]
     assert schema["required"] == ["mobile"]
     by_address = next(item["get"] for path, item in paths.items() if path.endswith("/sms/codes/{mobile}"))
-    [parameter] = [one for one in by_address["parameters"] if one["name"] == "captcha_token"]
+    parameters = [resolved(document, one) for one in by_address["parameters"]]
+    [parameter] = [one for one in parameters if one["name"] == "captcha_token"]
     assert (parameter["in"], parameter["required"]) == ("query", False)
     assert parameter["description"]

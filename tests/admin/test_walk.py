@@ -145,7 +145,7 @@ def acts(walk: Walk, ada: dict[str, Any], bob: dict[str, Any]) -> None:
     left = walk.goes("GET", "/users/<user_id>", bob_id)
     assert (left["mobile"], left["sessions"]) == (None, 0)
     kept = walk.goes("GET", "/users/<user_id>/export", ada_id, reason="court order")
-    assert kept.keys() == {"user_id", "user", "sessions", "codes", "limits", "events"}
+    assert kept.keys() == {"user_id", "user", "sessions", "codes", "limits", "devices", "events"}
     assert kept["user"]["mobile"] == BOB
     gone = walk.goes("DELETE", "/users/<user_id>", bob_id, reason="asked by letter")
     assert gone.keys() == {"erased"}

@@ -29,6 +29,7 @@ for programs, and the same in every language.
         "messages": "What becomes of messages and codes.",
         "people": "Finding, changing, erasing and exporting people.",
         "sessions": "People's devices, and tokens.",
+        "webhooks": "Receivers of events, and what they have not taken.",
         "revocations": "Ending many sessions.",
         "events": "The audit trail.",
         "operators": "Who may look and act here, and from where they are logged in.",
