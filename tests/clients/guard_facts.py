@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from typing import Any
 
 import httpx
 from redis import Redis
@@ -36,7 +37,14 @@ JUNK = {
 
 
 def get(backend: Backend, token: str | None = None, path: str = "/orders", **headers: str) -> httpx.Response:
-    return backend.http.get(path, headers={**(bearer(token) if token else {}), **headers})
+    return ask(backend, {**(bearer(token) if token else {}), **headers}, path)
+
+
+def ask(backend: Backend, headers: Any, path: str = "/orders") -> httpx.Response:
+    """Once more where the guard's second has run out with Latch at hand, as it may on a busy machine."""
+    response = backend.http.get(path, headers=headers)
+    is_late = response.status_code == httpx.codes.SERVICE_UNAVAILABLE and backend.gate.behave is hand_on
+    return backend.http.get(path, headers=headers) if is_late else response
 
 
 def assert_unavailable(response: httpx.Response) -> None:
@@ -82,7 +90,7 @@ def what_is_no_token_lets_nobody_in(backend: Backend, latch: Service, mobile: st
     live = latch.log_in(mobile)["token"]
     twice = [("Authorization", f"Bearer {live}"), ("Authorization", f"Bearer {live[::-1]}")]
     for odd in (twice, twice[::-1], {"Authorization": "Bearer ü".encode()}, {"Authorization": live}):
-        assert error(backend.http.get("/orders", headers=odd)) == (401, "invalid_token")  # type: ignore[arg-type]
+        assert error(ask(backend, odd)) == (401, "invalid_token")
     assert error(get(backend, "A" * 7000)) == (401, "invalid_token")
     assert get(backend, path="/nowhere").status_code == (401 if backend.program.is_whole else 404)
 
