@@ -9,7 +9,7 @@ from service.webhooks import OutboxEvent
 class Window:
     """So many events of one receiver at most, the oldest that wait. What is more stays in Redis.
 
-    A user is in one of three: `_ready`, `_later`, or neither while the first of their events is under way.
+    A user is in one of three: `_ready`, `_delayed`, or neither while the first of their events is under way.
     """
 
     def __init__(self, size: int) -> None:
@@ -17,7 +17,7 @@ class Window:
         self._users: dict[str, deque[OutboxEvent]] = {}
         self._tries: dict[str, int] = {}  # of the first event of each, where it was tried
         self._ready: deque[str] = deque()
-        self._later: list[tuple[float, str]] = []
+        self._delayed: list[tuple[float, str]] = []
         self.count = 0
 
     @property
@@ -36,8 +36,8 @@ class Window:
 
     def next(self, now: float) -> OutboxEvent | None:
         """The event to send now, which is under way from now on; None where there is none."""
-        while self._later and self._later[0][0] <= now:
-            self._ready.append(heapq.heappop(self._later)[1])
+        while self._delayed and self._delayed[0][0] <= now:
+            self._ready.append(heapq.heappop(self._delayed)[1])
         return self._users[self._ready.popleft()][0] if self._ready else None
 
     def tries(self, event: OutboxEvent) -> int:
@@ -46,7 +46,7 @@ class Window:
 
     def failed(self, event: OutboxEvent, again_at: float) -> None:
         """It is due again then, and the others of its user wait for it."""
-        heapq.heappush(self._later, (again_at, event.user))
+        heapq.heappush(self._delayed, (again_at, event.user))
 
     def count_try(self, event: OutboxEvent) -> int:
         """It has failed once more. How often that is now."""
@@ -66,5 +66,5 @@ class Window:
 
     def hasten(self) -> None:
         """Everything that waits for another try is due at once: the receiver is back."""
-        self._ready.extend(user for _, user in sorted(self._later))
-        self._later.clear()
+        self._ready.extend(user for _, user in sorted(self._delayed))
+        self._delayed.clear()

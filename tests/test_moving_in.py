@@ -49,6 +49,7 @@ def gateway() -> Iterator[Gateway]:
         yield gateway
 
 
+# A program of the system, which a newcomer without root cannot install. Its absence is told, and fails nothing.
 needs_nginx = pytest.mark.skipif(
     program("nginx") is None, reason="nginx is not installed: its lines are NOT tested here"
 )

@@ -22,6 +22,7 @@ NGINX = program("nginx")
 pytestmark = [
     pytest.mark.slow,
     needs_chromium,
+    # A program of the system, which a newcomer without root cannot install. Its absence is told, and fails nothing.
     pytest.mark.skipif(NGINX is None, reason="there is no nginx: the page is NOT tested behind a prefix"),
 ]
 
