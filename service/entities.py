@@ -9,6 +9,9 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import NamedTuple, NewType
 
+from service.languages import N_
+
+NO_USER = N_("there is no user %(user)s")
 Clock = Callable[[], float]
 NumberName = NewType("NumberName", str)  # of a mobile number in Redis (`number_names.py`), so that none stands there
 

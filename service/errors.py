@@ -25,8 +25,6 @@ from collections.abc import Mapping
 
 from service.languages import N_
 
-NO_USER = N_("there is no user %(user)s")
-
 
 class ServiceError(Exception):
     """A failure with a stable `code` and a sentence that any caller may read: no key, token or driver text in it."""

@@ -3,10 +3,7 @@
 Every limit is looked at before any is spent, so a refused request costs nothing. With Redis away all of them refuse.
 """
 
-import logging
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import NoReturn
 
@@ -17,12 +14,12 @@ from service.errors import ServiceUnavailable, TooManyRequests
 from service.events import Event, Events
 from service.languages import N_
 from service.number_names import NumberNames
-from service.runtime import deadline
 from service.runtime.background import settled
 from service.stores.budgets import ALL, Budget, Refusal, windows_of
 from service.stores.codes import owner
 from service.stores.cooldowns import Cooldown, CooldownStore, key_name
 from service.stores.limits import LimitStore
+from service.undoing import best_effort
 from settings.fields import OFF
 
 PREFIX_DIGITS = 7  # an operator's block of numbers in China: ten thousand of them
@@ -31,8 +28,6 @@ LOCKED = N_("Too many wrong codes for this number. Please contact support.")
 # Messages that carry no code, and that nobody has asked for.
 NOTICES, NOTICES_PER_NUMBER = "notices_per_number", "3/day"
 NAMES = ("codes_per_number", "tries_per_number", "codes_per_ip", "codes_per_prefix", "codes_total", "logins_per_ip")
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +87,7 @@ class Limits:
 
     async def undo_cooldown(self, reservation: Reservation) -> None:
         """The number need not wait: its code was not sent, or nobody knows."""
-        with _best_effort("the cool-down of a code that was not sent could not be taken back"):
+        with best_effort("the cool-down of a code that was not sent could not be taken back"):
             await self._cooldowns.undo(reservation.name, reservation.started)
 
     async def refund(self, reservation: Reservation) -> None:
@@ -163,7 +158,7 @@ class Limits:
         raise TooManyRequests(seconds, message)
 
     async def _refund(self, budgets: tuple[Budget, ...]) -> None:
-        with _best_effort("what was spent for nothing could not be given back"):
+        with best_effort("what was spent for nothing could not be given back"):
             await self._store.refund(budgets)
 
     def _of_number(self, name: NumberName) -> tuple[Budget, ...]:
@@ -192,13 +187,3 @@ class Limits:
     def _heed_cooldown(self, cooldown: Cooldown, mobile: str) -> None:
         if cooldown.wait:
             self.refuse(COOLDOWN, math.ceil(cooldown.wait), mobile)
-
-
-@contextmanager
-def _best_effort(otherwise: str) -> Iterator[None]:
-    """For what undoes: where Redis has gone meanwhile, the failure that is being answered stays the answer."""
-    try:
-        with deadline.cleanup_allowance():
-            yield
-    except ServiceUnavailable:
-        log.warning(otherwise)

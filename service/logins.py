@@ -1,6 +1,5 @@
 """Use case: log in. A code is traded for a session, and spent last."""
 
-import logging
 import secrets
 from datetime import UTC, datetime
 
@@ -19,7 +18,7 @@ from service.entities import (
     User,
     UserStatus,
 )
-from service.errors import InvalidCode, ServiceUnavailable, UserDisabled
+from service.errors import InvalidCode, UserDisabled
 from service.events import TEST_CODE, Attempt, Event, Events
 from service.issuer import Issuer
 from service.repeats import NamedLogin, Repeats
@@ -29,10 +28,9 @@ from service.stores.logins import LoginStore
 from service.stores.sessions import OpenResult, SessionStore
 from service.stores.users import UserStore
 from service.tokens import Kind, SessionSecrets, TokenKeys
+from service.undoing import best_effort
 
 NONCE_BYTES = 16
-
-log = logging.getLogger(__name__)
 
 
 class Logins:
@@ -113,11 +111,8 @@ class Logins:
         return user, user.created_at == now
 
     async def _give_back(self, lease: CodeLease) -> None:
-        try:
-            with deadline.cleanup_allowance():
-                await self._codes.release(lease)
-        except ServiceUnavailable:
-            log.warning("a login code could not be released; it can be tried again in a few seconds")
+        with best_effort("a login code could not be released; it can be tried again in a few seconds"):
+            await self._codes.release(lease)
 
     async def _open(
         self, user_id: int, device: Device, lease: CodeLease, login: NamedLogin | None, *, is_new: bool

@@ -8,8 +8,8 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 
 from service.audit_events import AuditEvent, EventFilter
-from service.entities import EndReason, Session, User
-from service.errors import NO_USER, NotFound, ServiceUnavailable
+from service.entities import NO_USER, EndReason, Session, User
+from service.errors import NotFound, ServiceUnavailable
 from service.events import Event, Events
 from service.kept import Erased, Kept
 from service.languages import N_, Filled

@@ -1,8 +1,8 @@
 """Use cases about a user: who, find, rename, disable, enable."""
 
 from service import mobiles
-from service.entities import EndReason, User, UserStatus, id_in
-from service.errors import NO_USER, InvalidToken, NotFound
+from service.entities import NO_USER, EndReason, User, UserStatus, id_in
+from service.errors import InvalidToken, NotFound
 from service.events import Event, Events
 from service.languages import N_, Filled
 from service.notes import noting

@@ -98,7 +98,7 @@ ORDER = (
     {"limits", "repeats", "sessions", "trail"},
     {"health", "issuer", "openid_logins", "operators"},
     {"operator_sessions", "rotation"},
-    {"code_keys", "device_names", "kept", "number_names", "tokens", "events", "sms_text"},
+    {"code_keys", "device_names", "kept", "number_names", "tokens", "events", "sms_text", "undoing"},
     MADE_OF_VALUES,
     VALUE_FILES,
     TEXTS,

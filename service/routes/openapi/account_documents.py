@@ -2,7 +2,8 @@
 
 from service import errors, names
 from service.routes.openapi import schemas
-from service.routes.openapi.schemas import NOT_JSON, TOO_LARGE, nothing, operation, success
+from service.routes.openapi.operations import operation
+from service.routes.openapi.schemas import NOT_JSON, TOO_LARGE, nothing, success
 
 _USER = success(schemas.USER, "the user", title="User")
 _REFUSED = (TOO_LARGE, NOT_JSON)

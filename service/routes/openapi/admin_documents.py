@@ -8,7 +8,8 @@ from service.entities import By, UserStatus
 from service.errors import Forbidden, InvalidKey, InvalidRequest, NotFound, ServiceError, ServiceUnavailable
 from service.http.operators import REASON
 from service.routes.openapi import schemas
-from service.routes.openapi.schemas import NOT_JSON, TOO_LARGE, count, nothing, operation, record, success, text
+from service.routes.openapi.operations import operation
+from service.routes.openapi.schemas import NOT_JSON, TOO_LARGE, count, nothing, record, success, text
 from service.routes.openapi.specification import About
 
 KEY = "key"

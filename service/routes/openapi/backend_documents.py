@@ -4,7 +4,8 @@ from sanic_ext.extensions.openapi.definitions import RequestBody
 
 from service.errors import InvalidClient, InvalidRequest, NotFound, ServiceUnavailable, UnsupportedMediaType
 from service.routes.openapi import schemas
-from service.routes.openapi.schemas import NOT_JSON, TOO_LARGE, count, failure, operation, plain, record, success, text
+from service.routes.openapi.operations import failure, operation
+from service.routes.openapi.schemas import NOT_JSON, TOO_LARGE, count, plain, record, success, text
 from service.routes.payloads import FORM, FORM_EXPECTED
 
 _ACTIVE = record(

@@ -1,7 +1,8 @@
 """The OpenAPI description of the captcha that Latch itself gives. Its kin: `documents.py`."""
 
 from service.errors import NotFound, ServiceUnavailable
-from service.routes.openapi.schemas import count, operation, plain, record, text
+from service.routes.openapi.operations import operation
+from service.routes.openapi.schemas import count, plain, record, text
 
 _PARAMETERS = record(
     {

@@ -6,7 +6,8 @@ from sanic_ext.extensions.openapi.types import String
 from service import errors
 from service.http.errors import REFRESH_STATUS
 from service.routes.openapi import schemas
-from service.routes.openapi.schemas import NOT_JSON, TOO_LARGE, count, nothing, operation, success
+from service.routes.openapi.operations import operation
+from service.routes.openapi.schemas import NOT_JSON, TOO_LARGE, count, nothing, success
 from service.routes.openapi.specification import About
 
 ABOUT = About(

@@ -1,3 +1,4 @@
+-- include: ask
 -- Gives an event up: it is no longer pending, and a dead letter, in one step. Goes through where Redis is full: XACK
 -- makes room.
 -- KEYS: the stream, the dead letters, the lease
@@ -8,15 +9,6 @@ local token, group, place, most = unpack(ARGV, 1, 4)
 
 if redis.call('GET', lease) ~= token then
   return false
-end
-
--- See read_outbox.lua.
-local function ask(...)
-  local answer = redis.pcall(...)
-  if type(answer) == 'table' and answer.err then
-    error(answer.err)
-  end
-  return answer
 end
 
 if ask('XACK', stream, group, place) == 0 then

@@ -1,3 +1,4 @@
+-- include: ask
 -- Puts a dead letter into the outbox again, for its receiver alone and under its own id, and takes it out of the list.
 -- Goes through where Redis is full: the letter goes first.
 -- KEYS: the dead letters, the stream, the hash that counts what was ever appended there
@@ -5,15 +6,6 @@
 -- Returns 1, or 0 where there is no such letter.
 local dead, stream, counts = KEYS[1], KEYS[2], KEYS[3]
 local place = ARGV[1]
-
--- See read_outbox.lua.
-local function ask(...)
-  local answer = redis.pcall(...)
-  if type(answer) == 'table' and answer.err then
-    error(answer.err)
-  end
-  return answer
-end
 
 local found = ask('XRANGE', dead, place, place)
 if #found == 0 then
