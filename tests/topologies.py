@@ -18,7 +18,7 @@ import pytest
 from redis import Redis
 from redis.exceptions import RedisError
 
-from service.embedded.redis_server import _binary
+from service.embedded.program import binary
 from tests.certificates import Certificates, make
 from tests.processes import ROOT, free_port
 
@@ -42,7 +42,7 @@ def server(
     users = [] if sentinel else [f'user latch on ">{PASSWORD}" {ACL}']
     lines = [*listening, "bind 127.0.0.1", f"dir {folder}", 'save ""', *users, *options]
     config.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    command = [_packaged() if tls else _binary(), str(config), *(["--sentinel"] if sentinel else [])]
+    command = [_packaged() if tls else binary(), str(config), *(["--sentinel"] if sentinel else [])]
     with (folder / f"{port}.log").open("wb") as log:
         process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
     password = None if sentinel else PASSWORD

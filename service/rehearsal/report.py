@@ -44,7 +44,7 @@ class Outcome:
 
 
 def outcome(seed: int, wanted: int, runs: Sequence[Run], complaints: Sequence[str]) -> Outcome:
-    """Judge them all. Runs that nobody asked for are a complaint where a program was to do so."""
+    """Judge them all. `complaints` are about the driver."""
     judged = [Judged(run.name, run.plan.script.name, record := run.record(), judge(record)) for run in runs]
     return Outcome(seed, wanted, judged, [*complaints])
 
@@ -92,7 +92,7 @@ def repeat(outcome: Outcome, one: Judged, again: Sequence[str]) -> str:
 
 
 def story(record: Record) -> list[str]:
-    """What passed in a run, in order: sessions have letters, and tokens have numbers, as they came up."""
+    """What passed in a run, in order: sessions and tokens have numbers, as they came up."""
     names = _Names()
     passed: list[Exchange | Happening] = [*record.exchanges, *record.happenings]
     return [names.line(one) for one in sorted(passed, key=lambda one: one.at)]

