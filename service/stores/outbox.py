@@ -90,7 +90,7 @@ class Outbox:
     def add(self, at: float, entries: Sequence[Entry], answer: object = ()) -> None:
         """Tell of what is done, in the background; `answer` is what the first script of its chain has returned.
 
-        Each begins at once, so that they keep their order.
+        Each begins at once, so that they keep their order, and before a chain that is run after it.
         """
         if not entries:
             return
@@ -98,8 +98,10 @@ class Outbox:
             self.lose(UNAVAILABLE, len(entries))
             return
         self._waiting += len(entries)
+        # On a Cluster all entries come this way, by one script: none overtakes another, and a digest is enough.
+        run = self._connection.run_in_turn if self._connection.joins else self._connection.run
         # In nobody's context: a request's time may be up, and is not what this takes.
-        call = Context().run(self._connection.run, *appending(self._most, at, entries, _flat(answer)))
+        call = Context().run(run, *appending(self._most, at, entries, _flat(answer)))
         self._background.begin(self._finish(call, len(entries)))
 
     def lose(self, reason: str, times: int) -> None:

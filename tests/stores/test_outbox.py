@@ -254,6 +254,18 @@ async def test_the_events_of_one_user_keep_their_order(places: Places, redis: Se
     assert [one.n for one in found] == list(range(1, 91))
 
 
+async def test_what_ends_sessions_does_not_overtake_why_on_a_redis_that_forgot_its_scripts(
+    places: Places, redis: Server
+) -> None:
+    await on_every_server(redis, "SCRIPT", "FLUSH")
+    await places.sessions.end_all(USER + 1, EndReason.DISABLED, NOW, block_logins=True)  # it knows this one again
+    login = Login()
+    await places.log_in(login)
+    places.outbox.add(NOW, [of_change("user.disabled", USER)])
+    await places.sessions.end_all(USER, EndReason.DISABLED, NOW, block_logins=True)
+    assert await names(redis, 3) == ["login", "user.disabled", "session.ended disabled"]
+
+
 async def test_logins_at_once_are_each_told_once(places: Places, redis: Server) -> None:
     logins = [Login(user_id=USER + n) for n in range(50)]
     await asyncio.gather(*(places.log_in(login) for login in logins))
