@@ -12,6 +12,7 @@ from service.errors import ServiceUnavailable
 from service.stores.outbox import COUNTS, MANY, REFUSED, STREAM, UNAVAILABLE, Outbox
 from service.stores.outbox_entries import of_change
 from service.stores.redis.connection import Connection
+from service.stores.redis.scripts import Script, ScriptCall
 from service.stores.session_walk import SessionWalk
 from service.stores.sessions import OpenResult, SessionStore, TokenLookup
 from tests.outbox import names, told, told_soon
@@ -200,6 +201,18 @@ async def test_a_login_that_is_blocked_is_not_told_but_the_new_user_is(places: P
     assert await places.sessions.open(*args, cap=CAP) is None
     assert await places.sessions.open(*args, cap=CAP, is_new_user=True) is None
     assert await names(redis, 1) == ["user.created"]
+
+
+async def test_a_login_whose_code_is_gone_is_not_told_but_the_sessions_that_made_room_are(
+    places: Places, redis: Server
+) -> None:
+    first, second = Login(), Login(at=NOW + 1)
+    await places.log_in(first)
+    refusing: ScriptCall = (Script("refusing", repeatable=True, source="return 0"), [LIST], [])
+    args = (second.session, second.key_suffix, second.access)
+    done = await places.sessions.open(*args, cap=1, then=[refusing])
+    assert done == OpenResult([first.id], is_complete=False)
+    assert await names(redis, 2) == ["login", "session.ended replaced"]
 
 
 @pytest.mark.parametrize("key", [STREAM, COUNTS])
