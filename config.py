@@ -8,16 +8,16 @@ import os
 import re
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import Field, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, DotEnvSettingsSource, NoDecode, SettingsConfigDict
+from pydantic_settings import BaseSettings, DotEnvSettingsSource, SettingsConfigDict
 
 from settings.captcha import CaptchaSettings
 from settings.clients import ClientSettings
 from settings.codes import CodeSettings
-from settings.fields import SECRET_MIN_LENGTH, Seconds, listed
+from settings.fields import SECRET_MIN_LENGTH, Listed, Seconds
 from settings.keys import KeySettings
 from settings.limits import LimitSettings
 from settings.misspelt import misspelt
@@ -84,11 +84,11 @@ class Settings(
     rotation_grace: int = Field(60, ge=0, description="seconds in which a replaced refresh token is still served")
 
     trusted_proxies: int = Field(0, ge=0, le=32, description="proxies in front, whose `X-Forwarded-For` is believed")
-    cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
+    cors_origins: Listed[str] = Field(
         (),
         description="origins of browser apps like `https://app.example.com`, with commas between, or `*`; empty: none",
     )
-    cors_headers: Annotated[tuple[str, ...], NoDecode] = Field(
+    cors_headers: Listed[str] = Field(
         (),
         description="request headers that those apps may send, with commas between, beside `Authorization`, "
         "`Content-Type` and Latch's own `X-` headers",
@@ -106,11 +106,6 @@ class Settings(
         pattern="^$|^https?://[^/]",
         description="OpenTelemetry collector that gets traces, like `http://127.0.0.1:4318`; empty: none",
     )
-
-    @field_validator("cors_origins", "cors_headers", mode="before")
-    @classmethod
-    def _split_lists(cls, value: object) -> object:
-        return listed(value)
 
     @field_validator("cors_origins")
     @classmethod

@@ -1,12 +1,10 @@
 """The backends that may introspect, and where clients find the service."""
 
 import re
-from typing import Annotated
 
 from pydantic import BaseModel, Field, SecretStr, field_validator
-from pydantic_settings import NoDecode
 
-from settings.fields import SECRET_MIN_LENGTH, WebAddress, listed, long_enough
+from settings.fields import SECRET_MIN_LENGTH, Listed, WebAddress, long_enough
 
 _NAMED_KEY = re.compile(r"(?:([a-z][a-z0-9-]{0,31})=)?(.{32,})", re.DOTALL)
 
@@ -14,7 +12,7 @@ _NAMED_KEY = re.compile(r"(?:([a-z][a-z0-9-]{0,31})=)?(.{32,})", re.DOTALL)
 class ClientSettings(BaseModel):
     """SERVICE_KEYS and PUBLIC_URL."""
 
-    service_keys: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
+    service_keys: Listed[SecretStr] = Field(
         (),
         description="keys of the backends that may introspect, with commas between; `<name>=<key>`, the key of 32 "
         "characters or more, tells in the log who asked; several, also of one name, to rotate one",
@@ -24,11 +22,6 @@ class ClientSettings(BaseModel):
         description="https address under which clients reach Latch, like `https://login.example.com`; "
         "`/.well-known/oauth-authorization-server` is made from it, and served only where it is set",
     )
-
-    @field_validator("service_keys", mode="before")
-    @classmethod
-    def _split_keys(cls, value: object) -> object:
-        return listed(value)
 
     @field_validator("service_keys")
     @classmethod

@@ -5,7 +5,7 @@ from typing import Self
 
 from pydantic import BaseModel, Field, SecretStr, model_validator
 
-from settings.fields import listed
+from settings.fields import listed_secrets
 
 MOBILE = re.compile(r"1[3-9][0-9]{9}", re.ASCII)
 ODDS = 10_000  # of so many codes, guessers may get one right at most
@@ -37,7 +37,7 @@ class CodeSettings(BaseModel):
     @model_validator(mode="after")
     def _check_test_codes(self) -> Self:
         numbers = []
-        for pair in _pairs(self.test_codes):
+        for pair in listed_secrets(self.test_codes):
             mobile, _, code = pair.partition("=")
             numbers.append(mobile)
             if not (MOBILE.fullmatch(mobile) and _is_digits(code, self.code_length)):
@@ -52,11 +52,7 @@ class CodeSettings(BaseModel):
     @property
     def fixed_codes(self) -> dict[str, str]:
         """The code of each number in TEST_CODES."""
-        return dict(pair.split("=") for pair in _pairs(self.test_codes))
-
-
-def _pairs(secret: SecretStr) -> tuple[str, ...]:
-    return tuple(str(part) for part in listed(secret.get_secret_value()))  # type: ignore[attr-defined]
+        return dict(pair.split("=") for pair in listed_secrets(self.test_codes))
 
 
 def _is_digits(text: str, length: int) -> bool:

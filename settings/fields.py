@@ -2,9 +2,10 @@
 
 import re
 from ipaddress import ip_address
-from typing import Annotated
+from typing import Annotated, TypeVar
 
-from pydantic import AfterValidator, Field, SecretStr
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
+from pydantic_settings import NoDecode
 
 SECRET_MIN_LENGTH = 16
 OFF = "off"
@@ -14,14 +15,25 @@ _WEB_ADDRESS = re.compile(
     r"(https?)://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?((?:/[A-Za-z0-9._~-]+)*)/?", re.ASCII
 )
 
+Part = TypeVar("Part")
+
+
+def listed(text: str) -> tuple[str, ...]:
+    """The parts of a text with commas between."""
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def listed_secrets(secret: SecretStr) -> tuple[str, ...]:
+    """The same of a secret."""
+    return listed(secret.get_secret_value())
+
+
+def _listed_if_text(value: object) -> object:
+    return listed(value) if isinstance(value, str) else value
+
+
 Seconds = Annotated[int, Field(ge=1)]
-
-
-def listed(value: object) -> object:
-    """The parts of a string with commas between; anything else as it is."""
-    if isinstance(value, str):
-        return tuple(part.strip() for part in value.split(",") if part.strip())
-    return value
+Listed = Annotated[tuple[Part, ...], NoDecode, BeforeValidator(_listed_if_text)]  # typed with commas between
 
 
 def placeholders(template: str) -> set[str]:

@@ -4,7 +4,7 @@ import hmac
 
 from pydantic import BaseModel, Field, SecretStr, field_validator
 
-from settings.fields import SECRET_MIN_LENGTH, listed
+from settings.fields import SECRET_MIN_LENGTH, listed_secrets
 
 # What a key is derived for, so that each has one purpose.
 FOR_TOKENS = b"latch: the key of the tags in tokens"
@@ -44,7 +44,7 @@ class KeySettings(BaseModel):
     @field_validator("code_pepper", "token_key", "number_key")
     @classmethod
     def _check_lengths(cls, keys: SecretStr) -> SecretStr:
-        parts = _parts(keys)
+        parts = listed_secrets(keys)
         if (keys.get_secret_value() and not parts) or not all(len(key) >= SECRET_MIN_LENGTH for key in parts):
             raise ValueError(f"should be at least {SECRET_MIN_LENGTH} characters, from a good generator")
         return keys
@@ -82,8 +82,4 @@ class KeySettings(BaseModel):
 
 
 def _keys(secret: SecretStr) -> tuple[bytes, ...]:
-    return tuple(key.encode() for key in _parts(secret)) or (b"",)
-
-
-def _parts(secret: SecretStr) -> tuple[str, ...]:
-    return tuple(str(part) for part in listed(secret.get_secret_value()))  # type: ignore[attr-defined]
+    return tuple(key.encode() for key in listed_secrets(secret)) or (b"",)

@@ -11,8 +11,8 @@ PLURAL = re.compile("(IES|Y|S)$")
 
 def misspelt(names: Iterable[str], known: Iterable[str]) -> dict[str, str]:
     """The names that are no setting of ours, but nearly one: each with the setting that was meant."""
-    stems = {_stem(name): name for name in known}
-    taken = set(stems.values())
+    taken = set(known)
+    stems = {_stem(name): name for name in sorted(taken)}  # WEBHOOK_URL and WEBHOOK_URLS have one
     doubtful = sorted({name.upper() for name in names if len(name) >= SHORTEST} - taken)
     found = {name: get_close_matches(_stem(name), stems, n=1, cutoff=ALIKE) for name in doubtful}
     return {name: stems[close[0]] for name, close in found.items() if close}

@@ -1,12 +1,11 @@
 """The company's OpenID provider, by which operators may log in, and who of those that it knows may do what."""
 
 import re
-from typing import Annotated, NamedTuple, Self
+from typing import NamedTuple, Self
 
 from pydantic import BaseModel, Field, SecretStr, field_validator, model_validator
-from pydantic_settings import NoDecode
 
-from settings.fields import WebAddress, listed
+from settings.fields import Listed, WebAddress
 
 ROLES = ("look", "act", "owner")
 TOGETHER = ("oidc_issuer", "oidc_client_id", "oidc_client_secret", "oidc_roles")
@@ -35,7 +34,7 @@ class OpenIdSettings(BaseModel):
         "", description="what Latch is registered as there, with `<CONSOLE_URL>/openid/callback`"
     )
     oidc_client_secret: SecretStr = Field(SecretStr(""), description="its secret")
-    oidc_roles: Annotated[tuple[str, ...], NoDecode] = Field(
+    oidc_roles: Listed[str] = Field(
         (),
         description="who comes in by it as what, with commas between: `ada@example.com=owner`, `@example.com=look`, "
         "`group:support=act`; the highest role that fits counts, and nobody else comes in",
@@ -46,11 +45,6 @@ class OpenIdSettings(BaseModel):
         min_length=1,
         description="claim that tells that a person's address is theirs; of Microsoft Entra ID `xms_edov`",
     )
-
-    @field_validator("oidc_roles", mode="before")
-    @classmethod
-    def _split_roles(cls, value: object) -> object:
-        return listed(value)
 
     @field_validator("oidc_roles")
     @classmethod

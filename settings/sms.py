@@ -1,11 +1,10 @@
 """How a code reaches a phone, and what keeps the SMS bill small."""
 
-from typing import Annotated, Self
+from typing import Self
 
 from pydantic import BaseModel, Field, field_validator, model_validator
-from pydantic_settings import NoDecode
 
-from settings.fields import listed
+from settings.fields import Listed
 from settings.providers import REQUIRED, ProviderSettings
 from settings.sms_templates import SmsTemplateSettings
 from settings.sms_texts import SmsTextSettings
@@ -14,7 +13,7 @@ from settings.sms_texts import SmsTextSettings
 class SmsSettings(SmsTextSettings, SmsTemplateSettings, ProviderSettings, BaseModel):
     """Senders, and guards against SMS pumping."""
 
-    sms_sender: Annotated[tuple[str, ...], NoDecode] = Field(
+    sms_sender: Listed[str] = Field(
         ("console",),
         description="how a code reaches a phone; several, with commas between, are tried in turn: "
         + ", ".join(f"`{name}`" for name in REQUIRED),
@@ -28,10 +27,10 @@ class SmsSettings(SmsTextSettings, SmsTemplateSettings, ProviderSettings, BaseMo
     sms_app_hash: str = Field(
         "", pattern=r"^$|^[A-Za-z0-9+/]{11}$", description="hash of the Android app that may read the code"
     )
-    sms_allow_prefixes: Annotated[tuple[str, ...], NoDecode] = Field(
+    sms_allow_prefixes: Listed[str] = Field(
         (), description="first digits of the numbers that get codes, with commas between; empty: all"
     )
-    sms_block_prefixes: Annotated[tuple[str, ...], NoDecode] = Field(
+    sms_block_prefixes: Listed[str] = Field(
         (), description="first digits of the numbers that get no codes, with commas between"
     )
     sms_min_conversion: float = Field(
@@ -40,11 +39,6 @@ class SmsSettings(SmsTextSettings, SmsTemplateSettings, ProviderSettings, BaseMo
     sms_conversion_min_sent: int = Field(
         100, ge=1, description="codes sent within an hour before `SMS_MIN_CONVERSION` is asked for"
     )
-
-    @field_validator("sms_sender", "sms_allow_prefixes", "sms_block_prefixes", mode="before")
-    @classmethod
-    def _split(cls, value: object) -> object:
-        return listed(value)
 
     @field_validator("sms_sender")
     @classmethod

@@ -4,12 +4,11 @@ import base64
 import binascii
 import re
 from ipaddress import ip_network
-from typing import Annotated, Self
+from typing import Self
 
 from pydantic import BaseModel, Field, SecretStr, field_validator, model_validator
-from pydantic_settings import NoDecode
 
-from settings.fields import is_loopback, listed
+from settings.fields import Listed, is_loopback, listed_secrets
 
 KEY_LENGTH = range(24, 65)  # bytes, as Standard Webhooks says
 OUTBOX_MAX = 100_000  # where WEBHOOK_URLS is set
@@ -21,7 +20,7 @@ _HOST = re.compile(r"(?=.{1,253}\Z)[a-z0-9_-]+(\.[a-z0-9_-]+)*", re.ASCII)
 class WebhookSettings(BaseModel):
     """WEBHOOK_URLS and what goes with it. WEBHOOK_SECRET signs what the SMS sender `webhook` posts, too."""
 
-    webhook_urls: Annotated[tuple[str, ...], NoDecode] = Field(
+    webhook_urls: Listed[str] = Field(
         (),
         description="https addresses that events are posted to, with commas between, like "
         "`https://crm.example.com/latch`; http only on this machine; empty: none",
@@ -31,7 +30,7 @@ class WebhookSettings(BaseModel):
         description="key that signs what is posted to `WEBHOOK_URLS` and `WEBHOOK_URL`, `whsec_...` (Standard "
         "Webhooks); several, with commas between, while one is changed: each signs",
     )
-    webhook_allow: Annotated[tuple[str, ...], NoDecode] = Field(
+    webhook_allow: Listed[str] = Field(
         (),
         description="hosts, addresses and networks that `WEBHOOK_URLS` may lead to though they are private, with "
         "commas between, like `crm.internal,10.0.0.0/8`",
@@ -43,11 +42,6 @@ class WebhookSettings(BaseModel):
         description="events that are kept in Redis for other systems, about; what is older goes; 0: none is written; "
         f"empty: {OUTBOX_MAX} where `WEBHOOK_URLS` is set, else 0",
     )
-
-    @field_validator("webhook_urls", "webhook_allow", mode="before")
-    @classmethod
-    def _split_webhooks(cls, value: object) -> object:
-        return listed(value)
 
     @field_validator("webhook_urls")
     @classmethod
@@ -62,7 +56,7 @@ class WebhookSettings(BaseModel):
     @field_validator("webhook_secret")
     @classmethod
     def _check_secrets(cls, secret: SecretStr) -> SecretStr:
-        parts = _parts(secret)
+        parts = listed_secrets(secret)
         keys = [key_of(part) for part in parts]
         if (secret.get_secret_value() and not parts) or None in keys or len(set(keys)) < len(keys):
             raise ValueError(
@@ -99,7 +93,7 @@ class WebhookSettings(BaseModel):
     @property
     def webhook_keys(self) -> tuple[bytes, ...]:
         """The keys of WEBHOOK_SECRET, in its order: each signs."""
-        return tuple(filter(None, map(key_of, _parts(self.webhook_secret))))
+        return tuple(filter(None, map(key_of, listed_secrets(self.webhook_secret))))
 
 
 def key_of(secret: str) -> bytes | None:
@@ -110,10 +104,6 @@ def key_of(secret: str) -> bytes | None:
     except (binascii.Error, ValueError):
         return None
     return key if mark == "whsec" and len(key) in KEY_LENGTH else None
-
-
-def _parts(secret: SecretStr) -> tuple[str, ...]:
-    return tuple(str(part) for part in listed(secret.get_secret_value()))  # type: ignore[attr-defined]
 
 
 def _is_address(url: str) -> bool:

@@ -11,6 +11,7 @@ from pydantic import SecretStr
 from config import Settings, SettingsError, doubts, load, public
 from service.commands import check
 from service.embedded.pepper import with_kept_pepper
+from settings.misspelt import misspelt
 
 SECRET = "correct-horse-battery-staple"
 PEPPER = "a pepper of the right length"
@@ -418,6 +419,11 @@ def test_a_name_that_belongs_to_another_program_is_let_be(of_others: str, monkey
     monkeypatch.setenv(of_others, "1")
     load()
     assert [text for text in doubts() if text.startswith(of_others)] == []
+
+
+def test_no_setting_is_taken_for_another_one() -> None:
+    names = [name.upper() for name in Settings.model_fields]
+    assert misspelt(names, names) == {}
 
 
 def test_a_misspelt_setting_in_the_environment_is_told_and_stops_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,7 +20,7 @@ from typing import Any
 
 from service.errors import ServiceUnavailable
 from service.runtime.background import BackgroundTasks
-from service.stores.outbox_entries import Entry
+from service.stores.outbox_entries import EACH, Entry
 from service.stores.redis.call import RedisCall
 from service.stores.redis.connection import Connection
 from service.stores.redis.refusals import denies_keys
@@ -67,7 +67,8 @@ class Outbox:
         """Run a chain of scripts, and tell of it if it came to its end. Returns what those have answered that ran.
 
         All of it is one atomic operation where the connection joins keys. Else the entries follow, and nobody waits.
-        So many of the first entries are true whatever becomes of the chain. `at` is when, in seconds.
+        So many of the first entries are true whatever becomes of the chain, and each end of a session once the first
+        step is done. `at` is when, in seconds.
         """
         joins, true = self._connection.joins, entries[:true_already]
         try:
@@ -84,13 +85,14 @@ class Outbox:
         elif len(answers) == len(steps) and answers[-1] not in STOP_VALUES:
             self.add(at, entries, answers[0])
         else:
-            self.add(at, true)
+            ended = [entry for entry in entries if entry.startswith(EACH)] if len(answers) > 1 else []
+            self.add(at, [*true, *ended], answers[0])
         return answers
 
     def add(self, at: float, entries: Sequence[Entry], answer: object = ()) -> None:
         """Tell of what is done, in the background; `answer` is what the first script of its chain has returned.
 
-        Each begins at once, so that they keep their order.
+        Each begins at once, so that they keep their order, and before a chain that is run after it.
         """
         if not entries:
             return
@@ -98,8 +100,10 @@ class Outbox:
             self.lose(UNAVAILABLE, len(entries))
             return
         self._waiting += len(entries)
+        # On a Cluster all entries come this way, by one script: none overtakes another, and a digest is enough.
+        run = self._connection.run_in_turn if self._connection.joins else self._connection.run
         # In nobody's context: a request's time may be up, and is not what this takes.
-        call = Context().run(self._connection.run, *appending(self._most, at, entries, _flat(answer)))
+        call = Context().run(run, *appending(self._most, at, entries, _flat(answer)))
         self._background.begin(self._finish(call, len(entries)))
 
     def lose(self, reason: str, times: int) -> None:

@@ -12,6 +12,7 @@ from service.errors import ServiceUnavailable
 from service.stores.outbox import COUNTS, MANY, REFUSED, STREAM, UNAVAILABLE, Outbox
 from service.stores.outbox_entries import of_change
 from service.stores.redis.connection import Connection
+from service.stores.redis.scripts import Script, ScriptCall
 from service.stores.session_walk import SessionWalk
 from service.stores.sessions import OpenResult, SessionStore, TokenLookup
 from tests.outbox import names, told, told_soon
@@ -202,6 +203,18 @@ async def test_a_login_that_is_blocked_is_not_told_but_the_new_user_is(places: P
     assert await names(redis, 1) == ["user.created"]
 
 
+async def test_a_login_whose_code_is_gone_is_not_told_but_the_sessions_that_made_room_are(
+    places: Places, redis: Server
+) -> None:
+    first, second = Login(), Login(at=NOW + 1)
+    await places.log_in(first)
+    refusing: ScriptCall = (Script("refusing", repeatable=True, source="return 0"), [LIST], [])
+    args = (second.session, second.key_suffix, second.access)
+    done = await places.sessions.open(*args, cap=1, then=[refusing])
+    assert done == OpenResult([first.id], is_complete=False)
+    assert await names(redis, 2) == ["login", "session.ended replaced"]
+
+
 @pytest.mark.parametrize("key", [STREAM, COUNTS])
 async def test_a_value_of_another_type_makes_room(places: Places, redis: Server, key: str) -> None:
     await redis.set(key, "an operator's")
@@ -252,6 +265,18 @@ async def test_the_events_of_one_user_keep_their_order(places: Places, redis: Se
     found = await told_soon(redis, 90)
     assert [one.type for one in found] == ["login", "user.mobile_changed", "session.ended"] * 30
     assert [one.n for one in found] == list(range(1, 91))
+
+
+async def test_what_ends_sessions_does_not_overtake_why_on_a_redis_that_forgot_its_scripts(
+    places: Places, redis: Server
+) -> None:
+    await on_every_server(redis, "SCRIPT", "FLUSH")
+    await places.sessions.end_all(USER + 1, EndReason.DISABLED, NOW, block_logins=True)  # it knows this one again
+    login = Login()
+    await places.log_in(login)
+    places.outbox.add(NOW, [of_change("user.disabled", USER)])
+    await places.sessions.end_all(USER, EndReason.DISABLED, NOW, block_logins=True)
+    assert await names(redis, 3) == ["login", "user.disabled", "session.ended disabled"]
 
 
 async def test_logins_at_once_are_each_told_once(places: Places, redis: Server) -> None:

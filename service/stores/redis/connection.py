@@ -65,6 +65,14 @@ class Connection:
         by_digest = (EVALSHA, script.sha, len(keys), *keys, *arguments)
         return self._begin(script.name, Command(keys[0], by_digest, script.repeatable, script.source))
 
+    def run_in_turn(self, script: Script, keys: Sequence[str], arguments: Sequence[str | bytes | int]) -> RedisCall:
+        """The same, sent whole: whatever is asked for after it is done after it.
+
+        By its digest it would come after others of its batch where the server does not know it yet.
+        """
+        whole = ("EVAL", script.source, len(keys), *keys, *arguments)
+        return self._begin(script.name, Command(keys[0], whole, script.repeatable))
+
     async def run_chain(self, steps: Sequence[ScriptCall]) -> list[Any]:
         """Run scripts one after the other, until one returns nothing or 0. Returns what those have answered that ran.
 
