@@ -47,6 +47,8 @@ class Dispatcher:
 
     def start(self) -> None:
         """From now on this worker is ready to send."""
+        for receiver in self._receivers:
+            self._watch.expect(receiver.name)
         self._task = asyncio.create_task(self._run())
 
     async def stop(self) -> None:

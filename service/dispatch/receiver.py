@@ -97,9 +97,12 @@ class Delivery:
         """Tell Redis what is done, read on, send. Returns how many events were read."""
         try:
             await self._settle()
-            return await self._read()
+            found = await self._read()
         except ServiceUnavailable:
-            return 0  # the dispatcher, which renews the lease, says so
+            return 0  # the connection has said so
+        else:
+            self._watch.looked(self.receiver.name)
+            return found
         finally:
             self._send()
 

@@ -156,6 +156,20 @@ async def test_a_redirect_is_a_failure_and_is_not_followed(
     assert not other.asked
 
 
+async def test_a_look_that_redis_refuses_counts_for_none(
+    connection: Connection, receiver: Receiver, dispatch: Dispatch, counts: Counts, redis: Any
+) -> None:
+    await redis.set(STREAM, "no stream")
+    dispatch(receiver.url)
+    name = f"1 localhost:{receiver.port}"
+    begun = time.monotonic()
+    await until(lambda: time.monotonic() - begun > 0.5)
+    assert counts.looks == {name: 0}
+    await redis.delete(STREAM)
+    await append(connection, [1], [1])
+    await until(lambda: counts.looks[name] > 0 and bool(receiver.taken))
+
+
 async def test_what_was_trimmed_before_it_was_sent_is_counted(
     connection: Connection, receiver: Receiver, dispatch: Dispatch, counts: Counts, redis: Any
 ) -> None:
