@@ -55,3 +55,15 @@ def test_letters_appear_by_themselves_and_whoever_is_at_a_button_stays_there(des
         expect(page.get_by_text("The event is sent once more.")).to_be_visible()
         expect(page.get_by_role("button", name=re.compile("^Send evt_"))).to_have_count(1)
         expect(page.get_by_role("cell", name="is failing")).to_be_visible()  # which a look some seconds later shows
+
+
+def test_whoever_looks_sees_the_letters_come_and_no_button(desk: Desk, url: str) -> None:
+    with desk.operator("iris", "look") as page:
+        page.goto("/webhooks")
+        give_up(desk, url, 43)
+        letter = page.get_by_role("row", name=re.compile(" login 43 "))
+        expect(letter).to_be_visible()
+        expect(page.locator("main").locator("a.button, button")).to_have_count(0)
+        letter.get_by_role("link").click()
+        expect(page.get_by_text("evt_43-0")).to_be_visible()
+        expect(page.locator("main").locator("a.button, button")).to_have_count(0)
