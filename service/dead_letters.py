@@ -1,7 +1,6 @@
 """Use cases: how the receivers of webhooks fare, and what becomes of the events that they have not taken for a day."""
 
 import re
-from collections import Counter
 from collections.abc import Sequence
 
 from service.errors import InvalidRequest, NotFound
@@ -32,10 +31,9 @@ class DeadLetters:
     async def standings(self) -> list[Standing]:
         """How each receiver fares, in their order. Raises ServiceUnavailable."""
         keys = [one.key for one in self.receivers]
-        states, backlogs, letters = await settled(
-            self._deliveries.states(), self._deliveries.backlogs(keys), self._letters.newest("", KEPT)
+        states, backlogs, counts = await settled(
+            self._deliveries.states(), self._deliveries.backlogs(keys), self._letters.counts()
         )
-        counts = Counter(letter.receiver for letter in letters)
         return [
             Standing(one, states.get(one.key, ReceiverState()), backlog, counts[one.key])
             for one, backlog in zip(self.receivers, backlogs, strict=True)

@@ -20,7 +20,7 @@ from service.stores.dead_letters import DeadLetterStore
 from service.stores.deliveries import DeliveryStore, NotHeldError
 from service.stores.redis.connection import Connection
 from service.webhook_addresses import Allowed
-from service.webhooks import receivers_of
+from service.webhooks import ReceiverState, receivers_of
 
 LIFE = 5.0  # seconds that the lease lasts without being renewed
 PAUSE = 1.0  # seconds between two renewals, and between two looks of whoever has it not
@@ -47,6 +47,8 @@ class Dispatcher:
 
     def start(self) -> None:
         """From now on this worker is ready to send."""
+        for receiver in self._receivers:
+            self._watch.expect(receiver.name)
         self._task = asyncio.create_task(self._run())
 
     async def stop(self) -> None:
@@ -70,6 +72,8 @@ class Dispatcher:
                     await self._lead()
             except NotHeldError:
                 log.warning("another worker sends webhooks now")
+            except ServiceUnavailable:
+                self._is_away = True
             except Exception:  # a bug of ours must not end it for good
                 log.exception("sending webhooks has failed; it is begun anew")
             await asyncio.sleep(PAUSE)
@@ -92,12 +96,15 @@ class Dispatcher:
         return is_held
 
     async def _lead(self) -> None:
-        """Send until the lease is lost. Raises NotHeldError then."""
+        """Send until the lease is lost. Raises NotHeldError then, ServiceUnavailable where nothing is begun."""
         lease = self._token, self._is_held
+        known = await self._stores.deliveries.states()
         self._deliveries = [
             Delivery(receiver, sender, self._stores, lease, self._watch, self._clock)
             for receiver, sender in zip(self._receivers, self._senders, strict=True)
         ]
+        for delivery in self._deliveries:
+            delivery.noted = known.get(delivery.receiver.key, ReceiverState())
         work = [asyncio.create_task(one) for one in (self._keep(), *(each.run() for each in self._deliveries))]
         try:
             done, _ = await asyncio.wait(work, return_when=asyncio.FIRST_EXCEPTION)

@@ -51,7 +51,7 @@ class Delivery:
         clock: Clock,
     ) -> None:
         self.receiver = receiver
-        self._state = ReceiverState()
+        self.noted = ReceiverState()  # how it has fared; a pause is not among it
         self._sender = sender
         self._stores = stores
         self._token, self._is_held = lease
@@ -91,17 +91,17 @@ class Delivery:
     def state(self) -> ReceiverState:
         """How the receiver fares."""
         left = self._breaker.left(_now())
-        return self._state._replace(paused_until=self._clock() + left if left else None)
+        return self.noted._replace(paused_until=self._clock() + left if left else None)
 
     async def _step(self) -> int:
         """Tell Redis what is done, read on, send. Returns how many events were read."""
-        try:
+        found = 0
+        with suppress(ServiceUnavailable):  # the connection has said so
             await self._settle()
-            return await self._read()
-        except ServiceUnavailable:
-            return 0  # the dispatcher, which renews the lease, says so
-        finally:
-            self._send()
+            found = await self._read()
+            self._watch.looked(self.receiver.name)
+        self._send()
+        return found
 
     async def _settle(self) -> None:
         """Tell Redis what is done and what is given up. What cannot be told now is told the next time."""
@@ -173,7 +173,7 @@ class Delivery:
             self._refused(event, attempt)
 
     def _taken(self, event: OutboxEvent) -> None:
-        self._state = self._state._replace(last_success_at=self._clock())
+        self.noted = self.noted._replace(last_success_at=self._clock())
         self._window.done(event)
         self._done.append(event.place)
         if self._breaker.succeeded():
@@ -182,7 +182,7 @@ class Delivery:
 
     def _refused(self, event: OutboxEvent, attempt: Attempt) -> None:
         was_closed = self._breaker.is_closed
-        self._state = self._state._replace(last_failure_at=self._clock(), last_failure=attempt.words)
+        self.noted = self.noted._replace(last_failure_at=self._clock(), last_failure=attempt.words)
         self._breaker.failed(event.user, attempt, _now())
         if was_closed and not self._breaker.is_closed:
             log.warning("the webhook receiver %s is paused: %s", self.receiver.name, attempt.words)

@@ -8,6 +8,12 @@ from service.webhooks import Attempt
 class Watch(Protocol):
     """Who counts. `receiver` is its name."""
 
+    def expect(self, receiver: str) -> None:
+        """There is this receiver: what is counted of it begins at 0, in each worker."""
+
+    def looked(self, receiver: str) -> None:
+        """What there is for it was looked for just now."""
+
     def attempted(self, receiver: str, attempt: Attempt) -> None:
         """An event was sent, and taken or not."""
 

@@ -99,6 +99,9 @@ class Families:
         self.webhooks_waiting = self._gauge("latch_webhooks_waiting", what, "livesum", "receiver")
         what = "Seconds since the oldest event that waits for a receiver was written"
         self.webhooks_oldest = self._gauge("latch_webhooks_oldest_seconds", what, "livemax", "receiver")
+        what = "When a worker has last looked for events for a receiver"
+        name = "latch_webhooks_progress_timestamp_seconds"
+        self.webhooks_progress = self._gauge(name, what, "livemax", "receiver")
 
     def _measure_workers(self) -> None:
         self.workers = self._gauge("latch_workers", "Workers that serve", "livesum")

@@ -15,6 +15,17 @@ class WebhookWatch:
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
 
+    def expect(self, receiver: str) -> None:
+        """Tell its figures from now on, as 0: Prometheus sees no increase where a counter appears."""
+        for outcome in (TAKEN, FAILED):
+            self._metrics.webhooks.labels(receiver, outcome)
+        self._metrics.webhooks_given_up.labels(receiver)
+        self._metrics.webhooks_progress.labels(receiver)
+
+    def looked(self, receiver: str) -> None:
+        """Note the moment: it grows old where no worker sends."""
+        self._metrics.webhooks_progress.labels(receiver).set(time.time())
+
     def attempted(self, receiver: str, attempt: Attempt) -> None:
         """Count an attempt by what became of it."""
         self._metrics.webhooks.labels(receiver, TAKEN if attempt.is_taken else FAILED).inc()

@@ -10,6 +10,7 @@ One that is sent once more is an entry of the outbox again, in the same step, wi
 that it is for. Others who read the stream pass such entries over.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -50,6 +51,11 @@ class DeadLetterStore:
         entries = await self._connection.read("XREVRANGE", DEAD, until, "-", "COUNT", str(most))
         return _letters(entries)
 
+    async def counts(self) -> Counter[str]:
+        """How many each receiver has, by its key. Nothing else of them is read: there may be very many."""
+        entries = await self._connection.read("XRANGE", DEAD, "-", "+")
+        return Counter(_values(fields).get(b"receiver", b"").decode() for _, fields in entries)
+
     async def find(self, letter_id: str) -> DeadLetter | None:
         """The letter of an id."""
         [found, *_] = [*_letters(await self._connection.read("XRANGE", DEAD, letter_id, letter_id)), None]
@@ -73,8 +79,12 @@ def _fields(event: OutboxEvent) -> dict[str, str]:
 
 
 def _letters(entries: Sequence[Any]) -> list[DeadLetter]:
-    found = [_letter(place.decode(), dict(zip(fields[::2], fields[1::2], strict=True))) for place, fields in entries]
+    found = [_letter(place.decode(), _values(fields)) for place, fields in entries]
     return [letter for letter in found if letter]
+
+
+def _values(fields: Sequence[bytes]) -> dict[bytes, bytes]:
+    return dict(zip(fields[::2], fields[1::2], strict=True))
 
 
 def _letter(place: str, values: Mapping[bytes, bytes]) -> DeadLetter | None:

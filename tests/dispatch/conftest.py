@@ -101,9 +101,16 @@ class Counts:
 
     def __init__(self) -> None:
         self.attempts: Counter[str] = Counter()
+        self.looks: Counter[str] = Counter()
         self.dead: Counter[str] = Counter()
         self.missed: Counter[str] = Counter()
         self.backlog: dict[str, tuple[int, float | None]] = {}
+
+    def expect(self, receiver: str) -> None:
+        self.looks[receiver] = 0
+
+    def looked(self, receiver: str) -> None:
+        self.looks[receiver] += 1
 
     def attempted(self, receiver: str, attempt: Attempt) -> None:
         self.attempts[f"{receiver} {attempt.words}"] += 1

@@ -9,7 +9,7 @@ from service.stores.dead_letters import DeadLetterStore
 from service.stores.deliveries import DeliveryStore
 from service.stores.outbox import STREAM
 from service.stores.redis.connection import Connection
-from service.webhooks import receivers_of
+from service.webhooks import ReceiverState, receivers_of
 from tests.dispatch.conftest import Counts, Dispatch, Open, Receiver, append, until
 
 pytestmark = pytest.mark.slow
@@ -72,6 +72,19 @@ async def test_what_was_taken_is_pending_no_more(
     [key] = [one.key for one in receivers_of([receiver.url])]
     assert [one.waiting for one in await DeliveryStore(connection).backlogs([key])] == [0]
     assert not counts.missed.total()
+
+
+async def test_a_dispatcher_that_has_sent_nothing_yet_forgets_nothing_but_the_pause(
+    connection: Connection, receiver: Receiver, dispatch: Dispatch, counts: Counts
+) -> None:
+    store = DeliveryStore(connection)
+    [key] = [one.key for one in receivers_of([receiver.url])]
+    noted = ReceiverState(5.0, 4.0, "status 500", 9.0)
+    await store.note({key: noted})
+    dispatcher = dispatch(receiver.url)
+    await until(lambda: bool(counts.backlog))
+    await dispatcher.stop()
+    assert await store.states() == {key: noted._replace(paused_until=None)}
 
 
 async def test_an_event_that_failed_is_sent_again_with_its_id_and_before_the_next_of_its_user(
@@ -154,6 +167,20 @@ async def test_a_redirect_is_a_failure_and_is_not_followed(
     await until(lambda: bool(counts.attempts))
     assert counts.attempts == {f"1 localhost:{first.port} status 307": 1}
     assert not other.asked
+
+
+async def test_a_look_that_redis_refuses_counts_for_none(
+    connection: Connection, receiver: Receiver, dispatch: Dispatch, counts: Counts, redis: Any
+) -> None:
+    await redis.set(STREAM, "no stream")
+    dispatch(receiver.url)
+    name = f"1 localhost:{receiver.port}"
+    begun = time.monotonic()
+    await until(lambda: time.monotonic() - begun > 0.5)
+    assert counts.looks == {name: 0}
+    await redis.delete(STREAM)
+    await append(connection, [1], [1])
+    await until(lambda: counts.looks[name] > 0 and bool(receiver.taken))
 
 
 async def test_what_was_trimmed_before_it_was_sent_is_counted(

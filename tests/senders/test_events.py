@@ -3,11 +3,13 @@
 import asyncio
 import base64
 import socket
+import ssl
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,6 +20,7 @@ from service.senders.events import EventSender
 from service.senders.signer import Signer
 from service.webhook_addresses import Allowed
 from service.webhooks import Attempt, OutboxEvent
+from tests import certificates
 from tests.senders.conftest import Provider, settings_for
 
 OLD, NEW = b"a key of thirty-two bytes, which goes", b"another key of thirty-two bytes, to come"
@@ -155,7 +158,9 @@ async def test_a_receiver_that_hangs_has_its_time(make: Make, provider: Provider
 
 
 @asynccontextmanager
-async def serving(answer: Callable[[asyncio.StreamWriter], Awaitable[None]]) -> AsyncIterator[str]:
+async def serving(
+    answer: Callable[[asyncio.StreamWriter], Awaitable[None]], tls: ssl.SSLContext | None = None
+) -> AsyncIterator[str]:
     """The address of a server that answers so. Nothing of it is left."""
     under_way: list[asyncio.Task[Any] | None] = []
 
@@ -169,12 +174,12 @@ async def serving(answer: Callable[[asyncio.StreamWriter], Awaitable[None]]) -> 
         finally:
             writer.close()
 
-    async with await asyncio.start_server(connected, "127.0.0.1", 0) as server:
+    async with await asyncio.start_server(connected, "127.0.0.1", 0, ssl=tls) as server:
         try:
-            yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+            yield f"{'https' if tls else 'http'}://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
         finally:
             tasks = [task for task in under_way if task]
-            for task in tasks:
+            for task in () if tls else tasks:  # TLS ends by both sides' word
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
@@ -221,6 +226,51 @@ async def test_what_is_no_http_is_a_failure(make: Make) -> None:
         attempt = await make(url).post(EVENT)
     assert not attempt.is_taken
     assert attempt.status is None
+
+
+async def taken(writer: asyncio.StreamWriter) -> None:
+    writer.write(b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n")
+    writer.close()
+    await writer.wait_closed()
+
+
+@pytest.fixture
+def company(tmp_path: Path) -> tuple[Path, ssl.SSLContext]:
+    """A company's own authority, and what a receiver serves with that has a certificate of it, for 127.0.0.1."""
+    made = certificates.make(tmp_path)
+    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    tls.load_cert_chain(made.certificate, made.key)
+    return made.authority, tls
+
+
+async def test_by_https_a_receiver_is_trusted_by_the_authority_that_is_named(
+    make: Make, company: tuple[Path, ssl.SSLContext], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    authority, tls = company
+    monkeypatch.setenv("SSL_CERT_FILE", str(authority))
+    async with serving(taken, tls) as url:
+        assert await make(url).post(EVENT) == Attempt(204)
+
+
+async def test_by_https_a_certificate_of_nobody_who_is_known_is_refused_and_told(
+    make: Make, company: tuple[Path, ssl.SSLContext]
+) -> None:
+    async with serving(taken, company[1]) as url:
+        attempt = await make(url).post(EVENT)
+    assert attempt == Attempt(None, "certificate refused: unable to get local issuer certificate")
+
+
+async def test_by_https_a_certificate_of_another_name_is_refused_and_told(
+    make: Make, company: tuple[Path, ssl.SSLContext], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    authority, tls = company
+    monkeypatch.setenv("SSL_CERT_FILE", str(authority))
+    async with serving(taken, tls) as url:
+        attempt = await make(url.replace("127.0.0.1", "localhost")).post(EVENT)
+    assert attempt.status is None
+    assert attempt.problem.startswith(
+        "certificate refused: Hostname mismatch, certificate is not valid for 'localhost'"
+    )
 
 
 async def test_no_proxy_of_the_environment_is_asked(

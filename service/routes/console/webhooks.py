@@ -18,12 +18,14 @@ webhooks = Blueprint("console_webhooks", url_prefix=PATH)
 
 @webhooks.get("/", ctx_role=Role.LOOK)
 async def show(request: Request) -> HTTPResponse:
-    """The receivers, and the newest letters."""
+    """The receivers, and the newest letters, or those before a cursor; htmx asks for them every few seconds."""
     letters = request.app.ctx.dead_letters
-    found, cursor = await letters.newest(request.args.get("cursor", ""))
+    before = request.args.get("cursor", "")
+    found, cursor = await letters.newest(before)
     return page(
         request,
         "webhooks.html",
+        before=before,
         receivers=[receiver_described(standing) for standing in await letters.standings()],
         letters=[letter_described(letter, letters.name_of(letter)) for letter in found],
         cursor=cursor,

@@ -10,6 +10,8 @@ from tests.admin.test_webhooks import URLS, given_up
 from tests.client import Api
 from tests.dispatch.conftest import SECRET
 
+PART = {"HX-Request": "true"}
+
 pytestmark = pytest.mark.slow
 
 
@@ -47,6 +49,20 @@ async def test_all_letters_of_a_receiver_are_sent_once_more(actor: Visitor, conn
     answer = await actor.post("/webhooks/receivers/1/resend")
     assert answer.headers["location"] == "/webhooks?done=letter_resent&n=2"
     assert (await actor.post("/webhooks/receivers/9/resend")).status_code == 404
+
+
+async def test_what_is_shown_is_renewed_by_a_part_the_older_letters_too(
+    looker: Visitor, connection: Connection
+) -> None:
+    newest, oldest = await given_up(connection, [7, 8])
+    for path, shown, others in (("/webhooks", newest, "none"), (f"/webhooks?cursor={newest}", oldest, newest)):
+        whole, part = await looker.get(path), await looker.get(path, **PART)
+        assert f'hx-get="{path}" hx-trigger="every 5s"' in whole.text
+        assert "<h1>" not in part.text
+        for answer in (whole, part):
+            assert f'id="l-{shown}"' in answer.text
+            assert f'id="l-{others}"' not in answer.text
+    assert (await looker.get('/webhooks?cursor="x', **PART)).status_code == 400
 
 
 async def test_looking_sends_nothing(looker: Visitor, connection: Connection) -> None:
