@@ -52,7 +52,7 @@ INTRODUCTIONS = {
     "New devices": "What counts as new: [events](events.md#new-devices).",
     "Captcha": "When it is worth one: [the captcha](captcha.md).",
     "Clients": "[Introspection](introspection.md); [gateways](forward-auth.md). Proxies: [deployment](deployment.md).",
-    "Other systems": "What they hear of: [webhooks](webhooks.md), [the stream](events.md#other-systems).",
+    "Other systems": "What they hear of, and how: [webhooks](webhooks.md).",
     "Operators": "The private listener, and who may ask it: [operators](operators.md).",
     "Language": "Of failures, [messages](sms.md) and the console: by choice there, by `Accept-Language`, or else this.",
     "Logs and traces": "What is logged: [events](events.md). What is traced: [metrics](metrics.md).",
