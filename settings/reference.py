@@ -105,10 +105,12 @@ def page(model: type[BaseModel]) -> str:
 def example(model: type[BaseModel]) -> str:
     """.env.example: every setting commented out, but for the secrets that each installation makes."""
     groups = _grouped(model)
-    demanded = (_variable((name,), model.model_fields[name], asked_for=note) for name, note in DEMANDED.items())
+    demanded = (_variable(name, model.model_fields[name], asked_for=note) for name, note in DEMANDED.items())
     parts = [EXAMPLE, "\n".join(demanded), PASSWORDS]
     for title, fields in groups.items():
-        lines = [_variable(names, field) for names, field in fields.items() if names[0] not in DEMANDED]
+        lines = [
+            _variable(name, model.model_fields[name]) for names in fields for name in names if name not in DEMANDED
+        ]
         parts += [f"\n# --- {title}{REMARKS.get(title, '')}\n\n", "\n".join(lines)]
         parts.append(PUBLISHED if title == "Server" else "\n")
     return "".join(parts)
@@ -146,12 +148,11 @@ def _section(title: str, fields: Fields) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _variable(names: tuple[str, ...], field: FieldInfo, asked_for: str = "") -> str:
+def _variable(name: str, field: FieldInfo, asked_for: str = "") -> str:
     choices = f": {values(field)}" if get_origin(field.annotation) is Literal else ""
     text = f"{field.description}{choices}{asked_for}".replace("`", "")
     comment = (f"# {line}" for line in wrap(text, WIDTH, break_on_hyphens=False))
-    lines = (f"{'' if asked_for else '#'}{name.upper()}={default(field)}" for name in names)
-    return "\n".join([*comment, *lines])
+    return "\n".join([*comment, f"{'' if asked_for else '#'}{name.upper()}={default(field)}"])
 
 
 def default(field: FieldInfo) -> str:

@@ -74,4 +74,7 @@ def test_what_is_set_for_one_language_stands_beside_what_is_set_for_all() -> Non
         text_en: str = Field("", description="the same in English")
 
     assert "| `TEXT`, `TEXT_EN`, `TEXT_ZH_CN` | | | what it says |\n| `NAME` |" in reference.page(Settings)
-    assert "# what it says\n#TEXT=\n#TEXT_EN=\n#TEXT_ZH_CN=\n# who\n" in reference.example(Settings)
+    assert (
+        "#TEXT=\n# the same in English\n#TEXT_EN=\n# the same in Chinese\n#TEXT_ZH_CN=\n# who\n"
+        in reference.example(Settings)
+    )
