@@ -39,13 +39,13 @@ class ProviderSettings(BaseModel):
     aliyun_sign_name: str = Field("", description="approved SMS signature")
     aliyun_template_code: str = Field("", description="approved template, `SMS_...`")
     aliyun_template_code_change: str = Field(
-        "", description="the same for codes that change a number; empty: none sent"
+        "", description="template for codes that change a number; empty: none sent"
     )
     aliyun_template_code_erase: str = Field(
-        "", description="the same for codes that erase an account; empty: none sent"
+        "", description="template for codes that erase an account; empty: none sent"
     )
     aliyun_template_code_notice: str = Field(
-        "", description="the same, without parameters, for what tells of a change of number; empty: not told"
+        "", description="template, without parameters, for what tells of a change of number; empty: not told"
     )
     aliyun_template_param: str = Field('{"code":"{code}"}', description="the template's parameters, as JSON")
     aliyun_endpoint: str = Field("dysmsapi.aliyuncs.com", pattern=HOST, description="host of the API")
@@ -55,10 +55,10 @@ class ProviderSettings(BaseModel):
     tencent_sdk_app_id: str = Field("", description="SdkAppId of the SMS application")
     tencent_sign_name: str = Field("", description="approved SMS signature")
     tencent_template_id: str = Field("", description="approved template")
-    tencent_template_id_change: str = Field("", description="the same for codes that change a number; empty: none sent")
-    tencent_template_id_erase: str = Field("", description="the same for codes that erase an account; empty: none sent")
+    tencent_template_id_change: str = Field("", description="template for codes that change a number; empty: none sent")
+    tencent_template_id_erase: str = Field("", description="template for codes that erase an account; empty: none sent")
     tencent_template_id_notice: str = Field(
-        "", description="the same, without parameters, for what tells of a change of number; empty: not told"
+        "", description="template, without parameters, for what tells of a change of number; empty: not told"
     )
     tencent_template_params: str = Field("{code}", description="the template's parameters in order, commas between")
     tencent_region: str = Field("ap-guangzhou", description="region of the API")

@@ -10,6 +10,8 @@ from typing import Literal, get_args, get_origin
 from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 
+from settings.sms_kinds import LANGUAGES
+
 WIDTH = 118
 DEMANDED = {"code_pepper": "; the same on every machine"}  # what nobody but `make run` can do without
 
@@ -25,7 +27,6 @@ HEADINGS = {
     "SmsTextSettings": "SMS texts",
     "NewDeviceSettings": "New devices",
     "ProviderSettings": "SMS providers",
-    "SmsTemplateSettings": "SMS providers",
     "CaptchaSettings": "Captcha",
     "ClientSettings": "Clients",
     "WebhookSettings": "Other systems",
@@ -35,6 +36,7 @@ HEADINGS = {
     "default_language": "Language",
     "log_level": "Logs and traces",
 }
+OF_A_LANGUAGE = "What ends in `_EN` or `_ZH_CN` is for that language; empty: as the one for all"
 INTRODUCTIONS = {
     "Server": "How many requests of a kind, and what a stop does: [overload](overload.md).",
     "Stores": "Addresses with TLS, Sentinel and Cluster: [Redis](redis.md). Time limits: "
@@ -45,13 +47,12 @@ INTRODUCTIONS = {
     "Limits": "In the notation of the `limits` library, like `5/hour;10/day`, or `off`. How they were chosen: "
     "[abuse](abuse.md).",
     "SMS": "How to choose a sender: [SMS](sms.md). What stops SMS pumping: [abuse](abuse.md).",
-    "SMS texts": "For senders that take a text; the one of a language goes before the one for all: "
-    "[SMS](sms.md#the-text).",
-    "SMS providers": "Only the chosen senders need theirs: [SMS](sms.md).",
+    "SMS texts": f"For senders that take a text. {OF_A_LANGUAGE}: [SMS](sms.md#the-text).",
+    "SMS providers": f"Only the chosen senders need theirs. {OF_A_LANGUAGE}: [SMS](sms.md).",
     "New devices": "What counts as new: [events](events.md#new-devices).",
     "Captcha": "When it is worth one: [the captcha](captcha.md).",
     "Clients": "[Introspection](introspection.md); [gateways](forward-auth.md). Proxies: [deployment](deployment.md).",
-    "Other systems": "What they hear of: [webhooks](webhooks.md), [the stream](events.md#other-systems).",
+    "Other systems": "What they hear of, and how: [webhooks](webhooks.md).",
     "Operators": "The private listener, and who may ask it: [operators](operators.md).",
     "Language": "Of failures, [messages](sms.md) and the console: by choice there, by `Accept-Language`, or else this.",
     "Logs and traces": "What is logged: [events](events.md). What is traced: [metrics](metrics.md).",
@@ -93,7 +94,7 @@ REMARKS = {
     "Operators": ". docker-compose.yml fixes ADMIN_HOST and ADMIN_PORT inside the container",
     "Stores": ". docker-compose.yml fixes the two URLs",
 }
-Fields = dict[str, FieldInfo]
+Fields = dict[tuple[str, ...], FieldInfo]  # a setting, with those that are the same for one language behind it
 
 
 def page(model: type[BaseModel]) -> str:
@@ -107,7 +108,9 @@ def example(model: type[BaseModel]) -> str:
     demanded = (_variable(name, model.model_fields[name], asked_for=note) for name, note in DEMANDED.items())
     parts = [EXAMPLE, "\n".join(demanded), PASSWORDS]
     for title, fields in groups.items():
-        lines = [_variable(name, field) for name, field in fields.items() if name not in DEMANDED]
+        lines = [
+            _variable(name, model.model_fields[name]) for names in fields for name in names if name not in DEMANDED
+        ]
         parts += [f"\n# --- {title}{REMARKS.get(title, '')}\n\n", "\n".join(lines)]
         parts.append(PUBLISHED if title == "Server" else "\n")
     return "".join(parts)
@@ -116,12 +119,19 @@ def example(model: type[BaseModel]) -> str:
 def _grouped(model: type[BaseModel]) -> dict[str, Fields]:
     """The fields by heading. Raises KeyError for a model of settings/ that has none."""
     groups: dict[str, Fields] = {title: {} for title in HEADINGS.values()}
+    in_one_language = {one for name in model.model_fields for one in _in_each_language(model, name)}
     heading = ""
     for name, field in model.model_fields.items():
+        if name in in_one_language:
+            continue
         owner = _owner(model, name)
         heading = HEADINGS[owner.__name__] if owner is not model else HEADINGS.get(name, heading)
-        groups[heading][name] = field
+        groups[heading][name, *_in_each_language(model, name)] = field
     return groups
+
+
+def _in_each_language(model: type[BaseModel], name: str) -> list[str]:
+    return [one for ending in LANGUAGES.values() if (one := f"{name}{ending}") in model.model_fields]
 
 
 def _owner(model: type[BaseModel], name: str) -> type:
@@ -131,8 +141,9 @@ def _owner(model: type[BaseModel], name: str) -> type:
 def _section(title: str, fields: Fields) -> str:
     lines = [f"## {title}\n", f"{INTRODUCTIONS[title]}\n"]
     lines += ["| setting | default | values | what it is |", "|---|---|---|---|"]
-    for name, field in fields.items():
-        cells = (f"`{name.upper()}`", _code(default(field)), values(field), field.description or "")
+    for names, field in fields.items():
+        named = ", ".join(f"`{name.upper()}`" for name in names)
+        cells = (named, _code(default(field)), values(field), field.description or "")
         lines.append("|" + "|".join(f" {cell} " if cell else " " for cell in cells) + "|")
     return "\n".join(lines) + "\n"
 

@@ -13,36 +13,26 @@ TEMPLATES = {"aliyun": "aliyun_template_code", "tencent": "tencent_template_id"}
 class SmsTemplateSettings(BaseModel):
     """Each is empty where the template for all languages does. So a kind has one in all languages, or in none."""
 
-    aliyun_template_code_en: str = Field(
-        "", description="template for those who are spoken to in English; empty: as `ALIYUN_TEMPLATE_CODE`"
-    )
+    aliyun_template_code_en: str = Field("", description="the same in English")
     aliyun_template_code_zh_cn: str = Field("", description="the same in Chinese")
-    aliyun_template_code_change_en: str = Field("", description="the same in English for codes that change a number")
+    aliyun_template_code_change_en: str = Field("", description="the same in English")
     aliyun_template_code_change_zh_cn: str = Field("", description="the same in Chinese")
-    aliyun_template_code_erase_en: str = Field("", description="the same in English for codes that erase an account")
+    aliyun_template_code_erase_en: str = Field("", description="the same in English")
     aliyun_template_code_erase_zh_cn: str = Field("", description="the same in Chinese")
-    aliyun_template_code_notice_en: str = Field(
-        "", description="the same in English, without parameters, for what tells of a change of number"
-    )
+    aliyun_template_code_notice_en: str = Field("", description="the same in English")
     aliyun_template_code_notice_zh_cn: str = Field("", description="the same in Chinese")
-    aliyun_template_code_new_device_en: str = Field(
-        "", description="the same in English for what tells of a new device"
-    )
+    aliyun_template_code_new_device_en: str = Field("", description="the same in English")
     aliyun_template_code_new_device_zh_cn: str = Field("", description="the same in Chinese")
 
-    tencent_template_id_en: str = Field(
-        "", description="template for those who are spoken to in English; empty: as `TENCENT_TEMPLATE_ID`"
-    )
+    tencent_template_id_en: str = Field("", description="the same in English")
     tencent_template_id_zh_cn: str = Field("", description="the same in Chinese")
-    tencent_template_id_change_en: str = Field("", description="the same in English for codes that change a number")
+    tencent_template_id_change_en: str = Field("", description="the same in English")
     tencent_template_id_change_zh_cn: str = Field("", description="the same in Chinese")
-    tencent_template_id_erase_en: str = Field("", description="the same in English for codes that erase an account")
+    tencent_template_id_erase_en: str = Field("", description="the same in English")
     tencent_template_id_erase_zh_cn: str = Field("", description="the same in Chinese")
-    tencent_template_id_notice_en: str = Field(
-        "", description="the same in English, without parameters, for what tells of a change of number"
-    )
+    tencent_template_id_notice_en: str = Field("", description="the same in English")
     tencent_template_id_notice_zh_cn: str = Field("", description="the same in Chinese")
-    tencent_template_id_new_device_en: str = Field("", description="the same in English for what tells of a new device")
+    tencent_template_id_new_device_en: str = Field("", description="the same in English")
     tencent_template_id_new_device_zh_cn: str = Field("", description="the same in Chinese")
 
     @model_validator(mode="after")

@@ -16,10 +16,10 @@ class SmsTextSettings(BaseModel):
     """Each is empty where Latch's own text does, which `service/sms_text.py` has in every language."""
 
     sms_text: str = Field(
-        "", description="text of a login code, in every language that has none below; empty: Latch's own, in each"
+        "", description="text of a login code, in every language that has none of its own; empty: Latch's own, in each"
     )
-    sms_text_en: str = Field("", description="the same in English; empty: as `SMS_TEXT`")
-    sms_text_zh_cn: str = Field("", description="the same in Chinese; empty: as `SMS_TEXT`")
+    sms_text_en: str = Field("", description="the same in English")
+    sms_text_zh_cn: str = Field("", description="the same in Chinese")
     sms_text_change: str = Field("", description="text of a code that changes a number, as `SMS_TEXT`")
     sms_text_change_en: str = Field("", description="the same in English")
     sms_text_change_zh_cn: str = Field("", description="the same in Chinese")

@@ -62,3 +62,19 @@ def test_a_model_without_a_heading_is_refused() -> None:
 
     with pytest.raises(KeyError, match="StrangeSettings"):
         reference.page(Settings)
+
+
+def test_what_is_set_for_one_language_stands_beside_what_is_set_for_all() -> None:
+    class Settings(BaseModel):
+        host: str = Field("", description="where")
+        code_pepper: str = Field("", description="a key")
+        text: str = Field("", description="what it says")
+        name: str = Field("", description="who")
+        text_zh_cn: str = Field("", description="the same in Chinese")
+        text_en: str = Field("", description="the same in English")
+
+    assert "| `TEXT`, `TEXT_EN`, `TEXT_ZH_CN` | | | what it says |\n| `NAME` |" in reference.page(Settings)
+    assert (
+        "#TEXT=\n# the same in English\n#TEXT_EN=\n# the same in Chinese\n#TEXT_ZH_CN=\n# who\n"
+        in reference.example(Settings)
+    )

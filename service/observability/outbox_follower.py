@@ -1,4 +1,4 @@
-"""Tells other systems what happens to users in the database, by the names that they know it by (docs/events.md).
+"""Tells other systems what happens to users in the database, by the names that they know it by (docs/webhooks.md).
 
 What happens to sessions is told by the stores, in the script that does it.
 """

@@ -21,9 +21,6 @@ People, their sessions, and who may look and act here. A key comes as `Authoriza
 `look` reads and explains, `act` does the rest, `owner` sees to operators and keys. Numbers, and names that hold their
 user's number, are masked.
 Whatever asks for another host than that of CONSOLE_URL is 421.
-A success is `{"message": "ok", "data": {...}}`; a failure is `{"message", "error", "request_id"}`.
-`message` and `fields` are for people, in the language of `Accept-Language` (`en`, `zh-CN`); `error` and `reason` are
-for programs, and the same in every language.
 """.strip(),
     {
         "now": "Who is online, and what works.",

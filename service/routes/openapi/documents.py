@@ -12,12 +12,7 @@ from service.routes.openapi.specification import About
 
 ABOUT = About(
     "Latch",
-    """
-Log in with a code sent by SMS; hold an opaque access token and a longer-lived refresh token.
-A success is `{"message": "ok", "data": {...}}`; a failure is `{"message", "error", "request_id"}`.
-`message` and `fields` are for people, in the language of `Accept-Language` (`en`, `zh-CN`); `error` and `reason` are
-for programs, and the same in every language.
-""".strip(),
+    "Log in with a code sent by SMS; hold an opaque access token and a longer-lived refresh token.",
     {
         "authorizations": "Logging in and out, refreshing, checking tokens.",
         "codes": "The codes that are sent to numbers, and the captcha before them.",

@@ -18,6 +18,10 @@ from service.routes.openapi.components import Components
 
 OPENAPI = "3.0.3"  # not 3.1: generators for Go, Kotlin and Swift know this one whole
 LICENSE = {"name": "MIT", "url": "https://spdx.org/licenses/MIT.html"}
+ANSWERS = """\
+A success is `{"message": "ok", "data": {...}}`; a failure is `{"message", "error", "request_id"}`.
+`message` and `fields` are for people, in the language of `Accept-Language` (`en`, `zh-CN`), which `Content-Language`
+names; `error` and `reason` are for programs, and the same in every language."""
 UNDESCRIBED = {"HEAD", "OPTIONS"}  # HEAD is where GET is
 PARAMETER = re.compile("<([a-z_]+)(?::[a-z]+)?>")
 
@@ -25,7 +29,8 @@ PARAMETER = re.compile("<([a-z_]+)(?::[a-z]+)?>")
 class About(NamedTuple):
     """What stands above a document: its texts, the nouns of the API, how callers say who they are, and where it is.
 
-    `address` returns what stands in `servers`; an empty text is the place where the document came from.
+    Behind `description` goes what all answers have in common. `address` returns what stands in `servers`; an empty text
+    is the place where the document came from.
     """
 
     title: str
@@ -38,12 +43,13 @@ class About(NamedTuple):
 def specification(app: App, about: About) -> dict[str, Any]:
     """The document. Raises ValueError where two things have one name."""
     components = Components()
+    description = f"{about.description}\n{ANSWERS}"
     paths: dict[str, dict[str, Any]] = {}
     for path, method, operation in _operations(app):
         paths.setdefault(path, {})[method] = components.lift(operation)
     return {
         "openapi": OPENAPI,
-        "info": {"title": about.title, "version": VERSION, "description": about.description, "license": LICENSE},
+        "info": {"title": about.title, "version": VERSION, "description": description, "license": LICENSE},
         "servers": [{"url": about.address(app) or ".."}],  # relative to /docs/openapi.json
         "tags": [{"name": name, "description": text} for name, text in about.tags.items()],
         "paths": paths,
