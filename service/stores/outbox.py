@@ -116,10 +116,8 @@ class Outbox:
             self._said_at, self._unsaid = now, 0
 
     async def settle(self, seconds: float) -> None:
-        """Wait for what is on its way, `seconds` at most; what is not written then counts as lost."""
+        """Wait for what is on its way, `seconds` at most. What is not written then is lost with the connection."""
         await self._background.drain(seconds)
-        if self._waiting:
-            self.lose(UNAVAILABLE, self._waiting)
 
     async def _finish(self, call: RedisCall, count: int) -> None:
         try:

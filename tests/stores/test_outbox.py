@@ -287,6 +287,21 @@ async def test_logins_at_once_are_each_told_once(places: Places, redis: Server) 
     assert sorted(one.n for one in found) == list(range(1, 51))
 
 
+async def test_what_a_stop_does_not_wait_for_is_counted_once(unused_port: int) -> None:
+    async def hang(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(-1)
+        writer.close()
+
+    silent = await asyncio.start_server(hang, "127.0.0.1", unused_port)
+    connection = Connection(f"redis://127.0.0.1:{unused_port}", timeout=10)
+    places = Places(connection)
+    places.outbox.add(NOW, [of_change("user.enabled", USER)] * 3)
+    await places.outbox.settle(0.05)
+    await connection.close()
+    silent.close()
+    assert places.lost == {UNAVAILABLE: 3}
+
+
 async def test_a_user_of_redis_who_may_not_write_the_stream_logs_people_in_and_out(place: Place, redis: Server) -> None:
     """As with the rules of an older deploy/redis/latch.acl."""
     if place.kind == "embedded":
