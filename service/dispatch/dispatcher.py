@@ -63,6 +63,7 @@ class Dispatcher:
                 await self._stores.deliveries.release(self._token)
             except ServiceUnavailable:
                 log.warning("the lease of the webhooks could not be given up; it runs out")
+            self._held_until = 0.0
 
     async def _run(self) -> None:
         while True:

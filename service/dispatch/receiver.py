@@ -55,8 +55,7 @@ class Delivery:
         self._sender = sender
         self._stores = stores
         self._token, self._is_held = lease
-        self._watch = watch
-        self._clock = clock
+        self._watch, self._clock = watch, clock
         self._breaker = Breaker()
         self._window = Window(WINDOW)
         self._under_way: set[asyncio.Task[None]] = set()
@@ -75,6 +74,8 @@ class Delivery:
                 found = await self._step()
                 pause = SHORT if found or self._under_way else min(2 * pause, LONG)
                 await asyncio.sleep(pause)
+            while self._under_way:  # as long as `stop` gives it, which is ended by a cancellation
+                await asyncio.wait(self._under_way)
         finally:
             for task in self._under_way:
                 task.cancel()

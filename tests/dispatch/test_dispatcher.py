@@ -259,6 +259,36 @@ async def test_one_of_two_dispatchers_sends_and_the_other_goes_on_when_it_stops(
     await until(lambda: len(receiver.taken) == 50)
     await one.stop()
     await append(connection, range(50), [2])
-    await until(lambda: len(receiver.taken) == 100)
+    await until(lambda: len({event["id"] for event in receiver.taken}) == 100)
     assert receiver.numbers() == {str(user): [1, 2] for user in range(50)}
-    assert len({event["id"] for event in receiver.taken}) == len(receiver.taken)
+    assert len(receiver.asked) == 100
+
+
+async def test_what_is_under_way_at_a_stop_is_done_and_not_sent_again(
+    connection: Connection, receiver: Receiver, dispatch: Dispatch
+) -> None:
+    receiver.seconds = 0.5
+    one = dispatch(receiver.url)
+    await append(connection, range(20), [1])
+    await until(lambda: receiver.under_way == 20)
+    await one.stop()
+    dispatch(receiver.url)
+    await append(connection, range(20), [2])
+    await until(lambda: len({event["id"] for event in receiver.taken}) == 40)
+    assert len(receiver.asked) == 40
+
+
+async def test_what_takes_longer_than_a_stop_gives_it_is_sent_again_by_the_next_one(
+    connection: Connection, receiver: Receiver, dispatch: Dispatch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("service.dispatch.dispatcher.GRACE", 0.1)
+    receiver.seconds = 5
+    one = dispatch(receiver.url)
+    await append(connection, [1], [1])
+    await until(lambda: receiver.under_way == 1)
+    await one.stop()
+    receiver.seconds = 0
+    dispatch(receiver.url)
+    await until(lambda: receiver.numbers() == {"1": [1]})
+    first, second = receiver.asked
+    assert first["webhook-id"] == second["webhook-id"]
