@@ -287,13 +287,14 @@ async def test_logins_at_once_are_each_told_once(places: Places, redis: Server) 
     assert sorted(one.n for one in found) == list(range(1, 51))
 
 
-async def test_what_a_stop_does_not_wait_for_is_counted_once(unused_port: int) -> None:
+async def test_what_a_stop_does_not_wait_for_is_counted_once() -> None:
     async def hang(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read(-1)
         writer.close()
 
-    silent = await asyncio.start_server(hang, "127.0.0.1", unused_port)
-    connection = Connection(f"redis://127.0.0.1:{unused_port}", timeout=10)
+    silent = await asyncio.start_server(hang, "127.0.0.1", 0)
+    port = silent.sockets[0].getsockname()[1]
+    connection = Connection(f"redis://127.0.0.1:{port}", timeout=10)
     places = Places(connection)
     places.outbox.add(NOW, [of_change("user.enabled", USER)] * 3)
     await places.outbox.settle(0.05)
