@@ -78,12 +78,6 @@ def running(request: pytest.FixtureRequest, project: Path) -> Iterator[Backend]:
         yield backend
 
 
-@pytest.fixture
-def backend(running: Backend, latch: Service) -> Backend:
-    running.gate.reset(latch.port)
-    return running
-
-
 @pytest.mark.parametrize("fact", FACTS, ids=lambda fact: fact.__name__)
 @pytest.mark.parametrize("running", PATIENT_PROGRAMS, indirect=True, ids=lambda program: program.name)
 def test_of_every_framework(fact: Fact, backend: Backend, latch: Service, mobile: str) -> None:

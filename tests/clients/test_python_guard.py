@@ -55,12 +55,6 @@ def running(request: pytest.FixtureRequest) -> Iterator[Backend]:
         yield backend
 
 
-@pytest.fixture
-def backend(running: Backend, latch: Service) -> Backend:
-    running.gate.reset(latch.port)
-    return running
-
-
 # Two decorators each, and not one for both: pytest starts a backend once for all its facts only then.
 @pytest.mark.parametrize("fact", FACTS, ids=lambda fact: fact.__name__)
 @pytest.mark.parametrize("running", PATIENT_WHOLE, indirect=True, ids=lambda program: program.name)
