@@ -224,7 +224,7 @@ var ENDINGS = ["invalid_refresh_token", "session_ended", "invalid_token", "user_
 var PAUSE = 5e3;
 function refresherOf(store, calls, clock, alone) {
   let underWay;
-  let paused = 0;
+  let tried = 0;
   const refresh = async (token) => {
     for (let attempt = 1; ; attempt++) {
       const { session, reason } = await store.read();
@@ -236,7 +236,7 @@ function refresherOf(store, calls, clock, alone) {
       const failure = error || unavailable();
       const { status } = failure;
       if (fresh) {
-        await store.replace(held, { session: fresh });
+        if (await store.replace(held, { session: fresh })) return fresh;
       } else if ((status === 401 || status === 403) && ENDINGS.includes(failure.error)) {
         const why = failure.reason || (failure.error === "user_disabled" ? "disabled" : "expired");
         if (await store.replace(held, { reason: why })) throw failure;
@@ -261,9 +261,8 @@ function refresherOf(store, calls, clock, alone) {
     const now = clock.now();
     if (!session || now < session.refresh_at) return session;
     if (now >= session.expires_at) return renewed(session);
-    const left = paused - now;
-    if (!(left > 0 && left <= PAUSE)) {
-      paused = now + PAUSE;
+    if (Math.abs(now - tried) >= PAUSE) {
+      tried = now;
       renewed(session).catch(() => {
       });
     }

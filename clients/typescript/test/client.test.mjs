@@ -228,6 +228,16 @@ for (const [status, error, more, reason] of ENDINGS) {
   });
 }
 
+test("who gets the same token again does not ask on and on", async () => {
+  const client = await world.loggedIn();
+  const { token } = held();
+  world.latch.forgetTokens();
+  let refreshes = 0;
+  world.network = async () => ok({ token, refresh_token: `r${++refreshes}`, expires_in: 3600 });
+  assert.equal(await world.run(client.request()), 401);
+  assert.equal(refreshes, 2);
+});
+
 test("each attempt of a refresh ends within 10 s, whatever the transport does", async () => {
   const client = await world.loggedIn({ timeout: 60_000, attempts: 3 });
   world.latch.forgetTokens();
@@ -429,6 +439,21 @@ test("a storage that cannot be read says so, and that nobody is logged in it doe
   const client = world.client({ storage: { get: broken, set: never } });
   await assert.rejects(world.run(client.state()), TypeError);
   assert.deepEqual(world.reasons, []);
+});
+
+test("a storage that forgets what is written to it costs a refresh for each request, not a loop", async () => {
+  const values = new Map();
+  let forgets = false;
+  world.storage = {
+    get: (key) => values.get(key),
+    set: (key, value) => forgets || values.set(key, value),
+    watch: () => () => {},
+  };
+  const client = await world.loggedIn();
+  forgets = true;
+  world.latch.forgetTokens();
+  assert.equal(await world.run(client.request()), 200);
+  assert.equal(world.latch.refreshes(), 1);
 });
 
 for (const junk of ["", "null", "[]", "{", '"x"', '{"session":{"token":1}}']) {
