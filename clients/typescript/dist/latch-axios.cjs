@@ -188,7 +188,7 @@ var lockOf = (clock, storage, name, wait) => {
 function sessionOf(data, now) {
   const { token, refresh_token, expires_in, session_id, user_id } = data || {};
   const life = expires_in * 1e3;
-  const isWhole = [token, refresh_token].every((one) => one && typeof one === "string") && life > 0;
+  const isWhole = [token, refresh_token].every((one) => typeof one === "string" && /^[!-~]+$/.test(one)) && life > 0;
   if (!isWhole) return;
   const expires_at = now + life;
   return { token, refresh_token, expires_at, refresh_at: expires_at - Math.min(life / 10, 6e4), session_id, user_id };

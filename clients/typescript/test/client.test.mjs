@@ -176,6 +176,8 @@ const FOREIGN = {
   "200 without tokens": ok({}),
   "200 with half a pair": ok({ token: "t", expires_in: 3600 }),
   "200 with a number for a token": ok({ token: 1, refresh_token: 2, expires_in: 3600 }),
+  "200 with a token that no header takes": ok({ token: "t\n", refresh_token: "r", expires_in: 3600 }),
+  "200 with a refresh token that no header takes": ok({ token: "t", refresh_token: "ü", expires_in: 3600 }),
   "200 with no time": ok({ token: "t", refresh_token: "r" }),
   "200 with nonsense for a time": ok({ token: "t", refresh_token: "r", expires_in: "soon" }),
   "200 with a time before now": ok({ token: "t", refresh_token: "r", expires_in: -1 }),
