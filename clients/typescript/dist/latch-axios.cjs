@@ -55,7 +55,7 @@ var LatchError = class extends Error {
 
 // src/calls.ts
 var BASE = "/app/v1_0";
-var seconds = (value) => value >= 0 ? +value : void 0;
+var seconds = (value) => value > 0 ? +value : void 0;
 var unavailable = (details) => new LatchError("unavailable", "Please try again later.", details);
 function callsTo(url, transport, moreHeaders, clock, { timeout, attempts, backoff, longestPause }) {
   return {
@@ -75,14 +75,13 @@ function callsTo(url, transport, moreHeaders, clock, { timeout, attempts, backof
           timeout
         };
         const { status, text, header } = await within(clock, timeout, transport.call(call));
-        const wait = seconds(parseFloat(header("Retry-After") || ""));
-        const requestId = header("X-Request-ID");
-        details = { status, requestId, retryAfter: wait };
+        const wait = seconds(header("Retry-After"));
+        details = { status, requestId: header("X-Request-ID"), retryAfter: wait };
         if (status === 204) return { data: {} };
         const { data, error, message, fields, reason, retry_after } = JSON.parse(text);
         if (status < 300 && data) return { data };
         if (status >= 400 && typeof error === "string") {
-          const more = { status, fields, reason, retryAfter: seconds(retry_after) || wait, requestId };
+          const more = { ...details, fields, reason, retryAfter: seconds(retry_after) || wait };
           return { error: new LatchError(error, message, more) };
         }
       } catch (e) {
