@@ -381,7 +381,7 @@ function createLatchClient(options) {
       return session && session.token;
     },
     async logOut() {
-      const { session } = await store.read().catch(store.known);
+      const { session } = await store.read().catch(() => ({ session: {} }));
       if (!session) return true;
       const written = store.write({ reason: "logged_out" });
       const { error } = await calls.ask({ method: "DELETE", path: "/authorizations", token: session.refresh_token });

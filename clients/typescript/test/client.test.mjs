@@ -443,6 +443,14 @@ test("a storage that cannot be read says so, and that nobody is logged in it doe
   assert.deepEqual(world.reasons, []);
 });
 
+test("a log-out writes over what cannot be read, and does not say that Latch has heard of it", async () => {
+  await world.loggedIn();
+  const { storage } = world;
+  const client = world.client({ storage: { get: broken, set: storage.set } });
+  assert.equal(await world.run(client.logOut()), false);
+  assert.deepEqual(JSON.parse(storage.get("latch")), { reason: "logged_out" });
+});
+
 test("a storage that forgets what is written to it costs a refresh for each request, not a loop", async () => {
   const values = new Map();
   let forgets = false;
