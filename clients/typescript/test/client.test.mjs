@@ -286,18 +286,24 @@ test("a clock that jumps ahead does not stop a token that lives", async () => {
   assert.equal(await world.run(client.request()), 200);
 });
 
-test("a log-out during a refresh wins: the late answer stores nothing", async () => {
-  const client = await world.loggedIn();
+/** What becomes of a request for which a refresh is under way: Latch has done it, and its answer comes later. */
+async function duringARefresh(client) {
   world.latch.forgetTokens();
   world.network = async (arrive, call) => {
     const answer = await arrive();
     if (call.method === "PUT") await world.clock.sleep(2000);
     return answer;
   };
-  const request = client.request().catch((error) => error);
+  const outcome = client.request().catch((error) => error);
   await world.clock.pass(1000);
+  return { outcome };
+}
+
+test("a log-out during a refresh wins: the late answer stores nothing", async () => {
+  const client = await world.loggedIn();
+  const { outcome } = await duringARefresh(client);
   assert.equal(await world.run(client.logOut()), true);
-  const error = await world.run(request);
+  const error = await world.run(outcome);
   assert.deepEqual([error.error, error.reason], ["session_ended", "logged_out"]);
   assert.deepEqual(JSON.parse(world.storage.get("latch")), { reason: "logged_out" });
   assert.deepEqual(world.reasons, ["logged_out"]);
@@ -305,16 +311,9 @@ test("a log-out during a refresh wins: the late answer stores nothing", async ()
 
 test("a login during a refresh wins, too", async () => {
   const client = await world.loggedIn();
-  world.latch.forgetTokens();
-  world.network = async (arrive, call) => {
-    const answer = await arrive();
-    if (call.method === "PUT") await world.clock.sleep(2000);
-    return answer;
-  };
-  const request = client.request();
-  await world.clock.pass(1000);
+  const { outcome } = await duringARefresh(client);
   await world.run(client.logIn(MOBILE, CODE));
-  assert.equal(await world.run(request), 200);
+  assert.equal(await world.run(outcome), 200);
   assert.equal(held().session_id, "s1");
 });
 
