@@ -15,6 +15,14 @@ public final class Example {
     private Example() {}
 
     public static void main(String[] arguments) throws IOException {
+        try {
+            run(arguments);
+        } catch (LatchException refused) {
+            System.out.println(refused.getMessage());
+        }
+    }
+
+    private static void run(String[] arguments) throws IOException {
         String url = System.getenv().getOrDefault("LATCH_URL", "http://127.0.0.1:8000");
         File folder = new File(System.getProperty("user.home"), ".latch-example");
         LatchClient latch = new LatchClient.Builder(url, new FileTokenStore(folder))

@@ -2,6 +2,7 @@ import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Callable;
+import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
@@ -38,7 +39,12 @@ public final class Rehearsal {
                 return null;
             }));
         }
-        for (Future<Void> end : ends) end.get();
+        try {
+            for (Future<Void> end : ends) end.get();
+        } catch (ExecutionException broken) { // the rehearsal is gone, say: the other threads are not waited for
+            broken.printStackTrace();
+            System.exit(1);
+        }
         System.exit(0); // OkHttp's threads linger
     }
 

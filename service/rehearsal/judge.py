@@ -100,11 +100,9 @@ def _dead(record: Record) -> Iterator[Finding]:
     after_end = _uses_after_the_end(record)
     if after_end > spare:
         yield Finding(Fault.DEAD, f"it sent {after_end} requests with tokens of sessions of whose end it had heard")
-    stubborn = _uses_without_refresh(record)
+    stubborn = _refusals_without_refresh(record)
     if stubborn > spare:
-        yield Finding(
-            Fault.DEAD, f"it sent {stubborn} requests with an access token that was refused, and did not refresh"
-        )
+        yield Finding(Fault.DEAD, f"it was refused {stubborn} times more with one access token, and did not refresh")
 
 
 def _uses_after_the_end(record: Record) -> int:
@@ -121,20 +119,24 @@ def _uses_after_the_end(record: Record) -> int:
     return max(uses.values(), default=0)
 
 
-def _uses_without_refresh(record: Record) -> int:
-    """The most requests with one refused access token between two refreshes."""
+def _refusals_without_refresh(record: Record) -> int:
+    """The most that a client has heard between two refreshes, with one access token that was refused before.
+
+    Uses that were answered otherwise are not among them: a second refusal belongs to the caller, and until the next one
+    nothing asks for a refresh.
+    """
     refused: dict[str, float] = {}
-    uses: Counter[str] = Counter()
+    heard: Counter[str] = Counter()
     most = 0
     for exchange in record.exchanges:
         if exchange.kind is Kind.REFRESH:
-            uses.clear()
-        if exchange.kind is not Kind.WORK or not exchange.session:
+            heard.clear()
+        if exchange.kind is not Kind.WORK or not exchange.session or exchange.told.status != UNAUTHORIZED:
             continue
         if exchange.at > refused.get(exchange.token, inf):
-            uses[exchange.token] += 1
-            most = max(most, uses[exchange.token])
-        if exchange.is_latchs and exchange.told.status == UNAUTHORIZED:
+            heard[exchange.token] += 1
+            most = max(most, heard[exchange.token])
+        if exchange.is_latchs:
             refused.setdefault(exchange.token, exchange.told_at)
     return most
 

@@ -238,7 +238,9 @@ def test_the_example_logs_in_and_stays_logged_in_and_logs_out(
     assert "Hello, user " in first.stdout
     assert f'"mobile":"{mobile}"' in jvm.java(classes, *words, LATCH_URL=url).stdout
     assert jvm.java(classes, *words, "out", LATCH_URL=url).stdout == "Logged out.\n"
-    assert "Number?" in jvm.java(classes, *words, typed="1\n1\n", LATCH_URL=url).stdout
+    refused = jvm.java(classes, *words, typed="1\n1\n", LATCH_URL=url)
+    assert "Number?" in refused.stdout
+    assert "Exception" not in refused.stdout + refused.stderr  # a sentence
 
 
 # --- what an app developer copies

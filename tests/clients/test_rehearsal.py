@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.clients import jvm, node
-from tests.processes import ROOT, environment
+from tests.processes import ROOT, environment, free_port
 
 RUNS, SEEDS = 100, range(10)
 PATIENCE = 58.0  # seconds
@@ -62,3 +62,12 @@ def test_not_one_session_is_lost(driver: Callable[[Path], list[str]], seed: int,
     assert total["runs"] == RUNS
     assert total["refreshes"] > 2 * RUNS  # or else nothing was rehearsed
     assert total["logins"] > RUNS
+
+
+@pytest.mark.parametrize("driver", [reference, typescript, okhttp])
+def test_a_driver_ends_when_its_rehearsal_is_gone(
+    driver: Callable[[Path], list[str]], classes: Path, folder: Path
+) -> None:
+    gone = environment(folder) | {"LATCH_REHEARSAL": f"http://127.0.0.1:{free_port()}"}
+    result = subprocess.run(driver(classes), cwd=ROOT, env=gone, capture_output=True, timeout=PATIENCE, check=False)
+    assert result.returncode == 1, result.stderr

@@ -25,6 +25,7 @@ BAD = [
     ("RefreshesOnEvery401", "backend-401", Fault.LOOP),
     ("RefreshesBeforeEach", "calm", Fault.LOOP),
     ("NeverRefreshes", "calm", Fault.DEAD),
+    ("NeverRefreshes", "backend", Fault.DEAD),
     ("LogsInOn401", "calm", Fault.LOST),
     ("LogsOutFirst", "nobody-there", Fault.LOST),
     ("KeepsOldTokens", "hours", Fault.LOST),

@@ -8,6 +8,7 @@ from service.rehearsal.wire import Deed, Exchange, Happening, Kind, Record, Said
 OK = Said(200)
 REFUSED = Said(401, "invalid_token")
 OVER = Said(403, "invalid_refresh_token")
+BUSY = Said(503, "service_unavailable")
 REUSED = Said(403, "session_ended", "reused")
 
 
@@ -99,8 +100,19 @@ def test_an_end_that_never_reached_the_client_is_no_end_to_it() -> None:
 def test_an_access_token_that_was_refused_is_dead_until_a_refresh_was_tried() -> None:
     refused = [work(3 + number, told=REFUSED) for number in range(6)]
     assert faults(*GOOD, *refused) == [Fault.DEAD]
-    tried = [refresh(4.5, told=Said(503, "service_unavailable")), refresh(6.5)]
+    tried = [refresh(4.5, told=BUSY), refresh(6.5)]
     assert faults(*GOOD, *refused, *tried) == []
+
+
+def test_a_second_refusal_is_the_callers_and_asks_for_no_refresh_until_the_next_one() -> None:
+    second = (work(3, told=REFUSED), refresh(3.5), work(4, token="a2", told=REFUSED))
+    others = [work(5 + number / 10, token="a2", told=BUSY, is_latchs=False) for number in range(20)]
+    assert faults(*GOOD, *second, *others, work(8, token="a2", told=REFUSED), refresh(9)) == []
+
+
+def test_trouble_of_a_backend_hides_nobody_who_does_not_refresh() -> None:
+    told = [told for number in range(6) for told in (work(3 + number, told=REFUSED), work(3.5 + number, told=BUSY))]
+    assert faults(*GOOD, *told) == [Fault.DEAD]
 
 
 def test_refreshes_that_nothing_explains_are_a_loop() -> None:
@@ -113,7 +125,7 @@ def test_a_refresh_after_each_refusal_of_its_own_is_one_too() -> None:
 
 
 def test_tries_after_failures_are_none() -> None:
-    failed = [refresh(3 + number, told=Said(503, "service_unavailable")) for number in range(20)]
+    failed = [refresh(3 + number, told=BUSY) for number in range(20)]
     assert faults(*GOOD, *failed, refresh(30)) == []
 
 
@@ -124,7 +136,7 @@ def test_what_came_so_late_that_the_client_may_have_given_up_is_no_loop() -> Non
 
 
 def test_logins_that_fail_may_be_tried_again() -> None:
-    failed = [exchange(Kind.LOGIN, number / 10, Said(503, "service_unavailable")) for number in range(5)]
+    failed = [exchange(Kind.LOGIN, number / 10, BUSY) for number in range(5)]
     assert faults(*failed, login(1, "s1"), work(2), work(3)) == []
 
 

@@ -55,7 +55,7 @@ var LatchError = class extends Error {
 
 // src/calls.ts
 var BASE = "/app/v1_0";
-var seconds = (value) => value >= 0 ? +value : void 0;
+var seconds = (value) => value > 0 ? +value : void 0;
 var unavailable = (details) => new LatchError("unavailable", "Please try again later.", details);
 function callsTo(url, transport, moreHeaders, clock, { timeout, attempts, backoff, longestPause }) {
   return {
@@ -75,14 +75,13 @@ function callsTo(url, transport, moreHeaders, clock, { timeout, attempts, backof
           timeout
         };
         const { status, text, header } = await within(clock, timeout, transport.call(call));
-        const wait = seconds(parseFloat(header("Retry-After") || ""));
-        const requestId = header("X-Request-ID");
-        details = { status, requestId, retryAfter: wait };
+        const wait = seconds(header("Retry-After"));
+        details = { status, requestId: header("X-Request-ID"), retryAfter: wait };
         if (status === 204) return { data: {} };
         const { data, error, message, fields, reason, retry_after } = JSON.parse(text);
         if (status < 300 && data) return { data };
         if (status >= 400 && typeof error === "string") {
-          const more = { status, fields, reason, retryAfter: seconds(retry_after) || wait, requestId };
+          const more = { ...details, fields, reason, retryAfter: seconds(retry_after) || wait };
           return { error: new LatchError(error, message, more) };
         }
       } catch (e) {
@@ -188,7 +187,7 @@ var lockOf = (clock, storage, name, wait) => {
 function sessionOf(data, now) {
   const { token, refresh_token, expires_in, session_id, user_id } = data || {};
   const life = expires_in * 1e3;
-  const isWhole = [token, refresh_token].every((one) => one && typeof one === "string") && life > 0;
+  const isWhole = [token, refresh_token].every((one) => typeof one === "string" && /^[!-~]+$/.test(one)) && life > 0;
   if (!isWhole) return;
   const expires_at = now + life;
   return { token, refresh_token, expires_at, refresh_at: expires_at - Math.min(life / 10, 6e4), session_id, user_id };
@@ -256,7 +255,7 @@ var ENDINGS = ["invalid_refresh_token", "session_ended", "invalid_token", "user_
 var PAUSE = 5e3;
 function refresherOf(store, calls, clock, alone) {
   let underWay;
-  let paused = 0;
+  let tried = 0;
   const refresh = async (token) => {
     for (let attempt = 1; ; attempt++) {
       const { session, reason } = await store.read();
@@ -268,7 +267,7 @@ function refresherOf(store, calls, clock, alone) {
       const failure = error || unavailable();
       const { status } = failure;
       if (fresh) {
-        await store.replace(held, { session: fresh });
+        if (await store.replace(held, { session: fresh })) return fresh;
       } else if ((status === 401 || status === 403) && ENDINGS.includes(failure.error)) {
         const why = failure.reason || (failure.error === "user_disabled" ? "disabled" : "expired");
         if (await store.replace(held, { reason: why })) throw failure;
@@ -293,9 +292,8 @@ function refresherOf(store, calls, clock, alone) {
     const now = clock.now();
     if (!session || now < session.refresh_at) return session;
     if (now >= session.expires_at) return renewed(session);
-    const left = paused - now;
-    if (!(left > 0 && left <= PAUSE)) {
-      paused = now + PAUSE;
+    if (Math.abs(now - tried) >= PAUSE) {
+      tried = now;
       renewed(session).catch(() => {
       });
     }
@@ -434,7 +432,7 @@ function createLatchClient(options) {
       return session && session.token;
     },
     async logOut() {
-      const { session } = await store.read().catch(store.known);
+      const { session } = await store.read().catch(() => ({ session: {} }));
       if (!session) return true;
       const written = store.write({ reason: "logged_out" });
       const { error } = await calls.ask({ method: "DELETE", path: "/authorizations", token: session.refresh_token });

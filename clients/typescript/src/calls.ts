@@ -35,7 +35,7 @@ export interface Calls {
 
 const BASE = "/app/v1_0";
 
-const seconds = (value: any): number | undefined => (value >= 0 ? +value : undefined);
+const seconds = (value: any): number | undefined => (value > 0 ? +value : undefined);
 
 /** Nobody has answered, or somebody else than Latch. */
 export const unavailable = (details?: object): LatchError =>
@@ -66,14 +66,13 @@ export function callsTo(
           timeout,
         };
         const { status, text, header } = await within(clock, timeout, transport.call(call));
-        const wait = seconds(parseFloat(header("Retry-After") || ""));
-        const requestId = header("X-Request-ID");
-        details = { status, requestId, retryAfter: wait };
+        const wait = seconds(header("Retry-After"));
+        details = { status, requestId: header("X-Request-ID"), retryAfter: wait };
         if (status === 204) return { data: {} };
         const { data, error, message, fields, reason, retry_after } = JSON.parse(text);
         if (status < 300 && data) return { data };
         if (status >= 400 && typeof error === "string") {
-          const more = { status, fields, reason, retryAfter: seconds(retry_after) || wait, requestId };
+          const more = { ...details, fields, reason, retryAfter: seconds(retry_after) || wait };
           return { error: new LatchError(error, message, more as object) };
         }
       } catch {

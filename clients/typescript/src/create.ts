@@ -125,7 +125,8 @@ export function createLatchClient<A extends unknown[], R>(options: Options<A, R>
     },
 
     async logOut() {
-      const { session } = await store.read().catch(store.known);
+      // What cannot be read may be there all the same, and is written over.
+      const { session } = await store.read().catch(() => ({ session: {} as Partial<Session> }));
       if (!session) return true;
       const written = store.write({ reason: "logged_out" });
       // The refresh token: with an access token that has run out nothing would be ended.

@@ -23,7 +23,7 @@ export function refresherOf(
   alone: <T>(work: () => Promise<T>) => Promise<T>,
 ): Refresher {
   let underWay: Promise<Session> | undefined;
-  let paused = 0;
+  let tried = 0; // when the last refresh in the background began; the clock may be set back
 
   /** Before each attempt and after it the store is read: another tab, a login or a log-out may have been faster, and counts. */
   const refresh = async (token: string): Promise<Session> => {
@@ -37,7 +37,7 @@ export function refresherOf(
       const failure = error || unavailable();
       const { status } = failure;
       if (fresh) {
-        await store.replace(held, { session: fresh });
+        if (await store.replace(held, { session: fresh })) return fresh;
       } else if ((status === 401 || status === 403) && ENDINGS.includes(failure.error)) {
         const why = failure.reason || (failure.error === "user_disabled" ? "disabled" : "expired");
         if (await store.replace(held, { reason: why })) throw failure;
@@ -65,9 +65,8 @@ export function refresherOf(
     const now = clock.now();
     if (!session || now < session.refresh_at) return session;
     if (now >= session.expires_at) return renewed(session);
-    const left = paused - now;
-    if (!(left > 0 && left <= PAUSE)) {
-      paused = now + PAUSE;
+    if (Math.abs(now - tried) >= PAUSE) {
+      tried = now;
       renewed(session).catch(() => {});
     }
     return session;

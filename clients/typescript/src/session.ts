@@ -29,11 +29,11 @@ export interface SessionStore {
   replace(refreshToken: string, next: Kept): Promise<boolean>;
 }
 
-/** A session of what Latch has answered; undefined for junk. */
+/** A session of what Latch has answered; undefined for junk, as are tokens that cannot stand in a header. */
 export function sessionOf(data: any, now: number): Session | undefined {
   const { token, refresh_token, expires_in, session_id, user_id } = data || {};
   const life = expires_in * 1000;
-  const isWhole = [token, refresh_token].every((one) => one && typeof one === "string") && life > 0;
+  const isWhole = [token, refresh_token].every((one) => typeof one === "string" && /^[!-~]+$/.test(one)) && life > 0;
   if (!isWhole) return;
   const expires_at = now + life;
   return { token, refresh_token, expires_at, refresh_at: expires_at - Math.min(life / 10, 60_000), session_id, user_id };

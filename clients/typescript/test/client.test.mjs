@@ -176,6 +176,8 @@ const FOREIGN = {
   "200 without tokens": ok({}),
   "200 with half a pair": ok({ token: "t", expires_in: 3600 }),
   "200 with a number for a token": ok({ token: 1, refresh_token: 2, expires_in: 3600 }),
+  "200 with a token that no header takes": ok({ token: "t\n", refresh_token: "r", expires_in: 3600 }),
+  "200 with a refresh token that no header takes": ok({ token: "t", refresh_token: "ü", expires_in: 3600 }),
   "200 with no time": ok({ token: "t", refresh_token: "r" }),
   "200 with nonsense for a time": ok({ token: "t", refresh_token: "r", expires_in: "soon" }),
   "200 with a time before now": ok({ token: "t", refresh_token: "r", expires_in: -1 }),
@@ -228,6 +230,16 @@ for (const [status, error, more, reason] of ENDINGS) {
   });
 }
 
+test("who gets the same token again does not ask on and on", async () => {
+  const client = await world.loggedIn();
+  const { token } = held();
+  world.latch.forgetTokens();
+  let refreshes = 0;
+  world.network = async () => ok({ token, refresh_token: `r${++refreshes}`, expires_in: 3600 });
+  assert.equal(await world.run(client.request()), 401);
+  assert.equal(refreshes, 2);
+});
+
 test("each attempt of a refresh ends within 10 s, whatever the transport does", async () => {
   const client = await world.loggedIn({ timeout: 60_000, attempts: 3 });
   world.latch.forgetTokens();
@@ -274,18 +286,24 @@ test("a clock that jumps ahead does not stop a token that lives", async () => {
   assert.equal(await world.run(client.request()), 200);
 });
 
-test("a log-out during a refresh wins: the late answer stores nothing", async () => {
-  const client = await world.loggedIn();
+/** What becomes of a request for which a refresh is under way: Latch has done it, and its answer comes later. */
+async function duringARefresh(client) {
   world.latch.forgetTokens();
   world.network = async (arrive, call) => {
     const answer = await arrive();
     if (call.method === "PUT") await world.clock.sleep(2000);
     return answer;
   };
-  const request = client.request().catch((error) => error);
+  const outcome = client.request().catch((error) => error);
   await world.clock.pass(1000);
+  return { outcome };
+}
+
+test("a log-out during a refresh wins: the late answer stores nothing", async () => {
+  const client = await world.loggedIn();
+  const { outcome } = await duringARefresh(client);
   assert.equal(await world.run(client.logOut()), true);
-  const error = await world.run(request);
+  const error = await world.run(outcome);
   assert.deepEqual([error.error, error.reason], ["session_ended", "logged_out"]);
   assert.deepEqual(JSON.parse(world.storage.get("latch")), { reason: "logged_out" });
   assert.deepEqual(world.reasons, ["logged_out"]);
@@ -293,16 +311,9 @@ test("a log-out during a refresh wins: the late answer stores nothing", async ()
 
 test("a login during a refresh wins, too", async () => {
   const client = await world.loggedIn();
-  world.latch.forgetTokens();
-  world.network = async (arrive, call) => {
-    const answer = await arrive();
-    if (call.method === "PUT") await world.clock.sleep(2000);
-    return answer;
-  };
-  const request = client.request();
-  await world.clock.pass(1000);
+  const { outcome } = await duringARefresh(client);
   await world.run(client.logIn(MOBILE, CODE));
-  assert.equal(await world.run(request), 200);
+  assert.equal(await world.run(outcome), 200);
   assert.equal(held().session_id, "s1");
 });
 
@@ -429,6 +440,29 @@ test("a storage that cannot be read says so, and that nobody is logged in it doe
   const client = world.client({ storage: { get: broken, set: never } });
   await assert.rejects(world.run(client.state()), TypeError);
   assert.deepEqual(world.reasons, []);
+});
+
+test("a log-out writes over what cannot be read, and does not say that Latch has heard of it", async () => {
+  await world.loggedIn();
+  const { storage } = world;
+  const client = world.client({ storage: { get: broken, set: storage.set } });
+  assert.equal(await world.run(client.logOut()), false);
+  assert.deepEqual(JSON.parse(storage.get("latch")), { reason: "logged_out" });
+});
+
+test("a storage that forgets what is written to it costs a refresh for each request, not a loop", async () => {
+  const values = new Map();
+  let forgets = false;
+  world.storage = {
+    get: (key) => values.get(key),
+    set: (key, value) => forgets || values.set(key, value),
+    watch: () => () => {},
+  };
+  const client = await world.loggedIn();
+  forgets = true;
+  world.latch.forgetTokens();
+  assert.equal(await world.run(client.request()), 200);
+  assert.equal(world.latch.refreshes(), 1);
 });
 
 for (const junk of ["", "null", "[]", "{", '"x"', '{"session":{"token":1}}']) {

@@ -85,6 +85,7 @@ export class Latch {
     if (path === "/user") return this.accepts(token) ? ok({ id: 42 }) : refusal(401, "invalid_token");
     if (call.method === "POST") return this.#logIn(call.headers["X-Request-ID"], JSON.parse(call.body).code);
     if (call.method === "PUT") return this.#refresh(token);
+    if (!token) return refusal(401, "invalid_token");
     const session = this.#of(token);
     if (session) session.ended ??= "logged_out";
     return { status: 204, text: "", headers: {} };

@@ -17,6 +17,7 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Objects;
 import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.Callable;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -186,7 +187,7 @@ public final class Checks {
         return ends;
     }
 
-    private static void eventually(String what, java.util.concurrent.Callable<Boolean> fact) throws Exception {
+    private static void eventually(String what, Callable<Boolean> fact) throws Exception {
         long deadline = System.nanoTime() + SECONDS.toNanos(20);
         while (!fact.call()) {
             holds(System.nanoTime() < deadline, "never: " + what);
@@ -463,17 +464,23 @@ public final class Checks {
         };
     }
 
+    /** A request that waits for a refresh, which is under way and answered when the latch opens. */
+    private static Future<Integer> duringARefresh(
+            LatchClient latch, World world, CountDownLatch opened, Callable<Server.Answer> answer) throws Exception {
+        world.generation = 2;
+        world.refresh = request -> {
+            opened.await();
+            return answer.call();
+        };
+        Future<Integer> waiting = atOnce(1, latch.install(new OkHttpClient()), world).get(0);
+        eventually("a refresh", () -> world.server.count(REFRESH) == 1);
+        return waiting;
+    }
+
     static void aLogOutDuringARefreshWins(World world) throws Exception {
         LatchClient latch = world.loggedIn(world.builder());
-        OkHttpClient http = latch.install(new OkHttpClient());
-        world.generation = 2;
         CountDownLatch loggedOut = new CountDownLatch(1);
-        world.refresh = request -> {
-            loggedOut.await();
-            return world.renewed();
-        };
-        Future<Integer> waiting = atOnce(1, http, world).get(0);
-        eventually("a refresh", () -> world.server.count(REFRESH) == 1);
+        Future<Integer> waiting = duringARefresh(latch, world, loggedOut, world::renewed);
         same(true, latch.logOut());
         loggedOut.countDown();
         same(401, waiting.get(20, SECONDS));
@@ -484,15 +491,8 @@ public final class Checks {
 
     static void theEndOfOldTokensEndsNoNewSession(World world) throws Exception {
         LatchClient latch = world.loggedIn(world.builder());
-        OkHttpClient http = latch.install(new OkHttpClient());
-        world.generation = 2;
         CountDownLatch loggedIn = new CountDownLatch(1);
-        world.refresh = request -> {
-            loggedIn.await();
-            return Server.Answer.ended("replaced");
-        };
-        Future<Integer> waiting = atOnce(1, http, world).get(0);
-        eventually("a refresh", () -> world.server.count(REFRESH) == 1);
+        Future<Integer> waiting = duringARefresh(latch, world, loggedIn, () -> Server.Answer.ended("replaced"));
         world.login = request -> Server.Answer.tokens("a2", "r2", 3600);
         latch.logIn("13800138000", "654321");
         loggedIn.countDown();
