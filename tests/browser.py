@@ -1,6 +1,5 @@
 """A real browser: Debian's Chromium, driven by playwright; and a site of one page for it."""
 
-import shutil
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,18 +8,18 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-import pytest
 from playwright.sync_api import Browser, sync_playwright
 
 from tests.processes import PATIENCE
+from tests.programs import needs, program
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+NAMES = ("chromium", "chromium-browser", "google-chrome")
+CHROMIUM = program(*NAMES)
 FLAGS = (
     *("--no-sandbox", "--disable-quic", "--no-first-run", "--disable-background-networking"),
     *("--disable-component-update", "--disable-sync"),
 )
-# A program of the system, which a newcomer without root cannot install. Its absence is told, and fails nothing.
-needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium: the page is NOT tested here")
+needs_chromium = needs(NAMES[0], "the page", *NAMES[1:])
 
 
 @contextmanager

@@ -16,13 +16,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-import pytest
-
 from tests.certificates import Certificates
 from tests.processes import free_port
+from tests.programs import found
 
 PATIENCE = 20.0  # seconds
-PGBOUNCER = shutil.which("pgbouncer")
 # The administrator comes by the Unix socket; who comes by the network, by name and password, but for these.
 ACCESS = """
 local all postgres trust
@@ -137,8 +135,7 @@ def standby(primary: Server) -> Iterator[Server]:
 @contextmanager
 def pgbouncer(url: str, mode: str, tls: Certificates | None = None) -> Iterator[str]:
     """The URL of a PgBouncer before the server of this one, which is on a Unix socket and asks for no password."""
-    if not PGBOUNCER:
-        pytest.skip("pgbouncer is not installed")
+    program = found("pgbouncer", "what goes through it")
     parts, port = urlsplit(url), free_port()
     place = f"host={parse_qs(parts.query)['host'][0]} user={parts.username} dbname={parts.path.lstrip('/')}"
     with tempfile.TemporaryDirectory(prefix="latch-") as name:
@@ -157,7 +154,7 @@ def pgbouncer(url: str, mode: str, tls: Certificates | None = None) -> Iterator[
         (folder / "pgbouncer.ini").write_text("\n".join(lines) + "\n", encoding="utf-8")
         _hand_over(folder)
         with (folder / "log").open("wb") as log:
-            process = subprocess.Popen([PGBOUNCER, str(folder / "pgbouncer.ini")], stderr=log, **unprivileged())
+            process = subprocess.Popen([program, str(folder / "pgbouncer.ini")], stderr=log, **unprivileged())
         try:
             _wait_for(process, folder / "log", "process up")
             yield f"postgres://latch@127.0.0.1:{port}/latch"

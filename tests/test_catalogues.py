@@ -17,6 +17,7 @@ from service.routes.health import MOVED
 from service.sms_text import TEXTS
 from tests.failure_texts import failures, is_translated, unmarked_failures
 from tests.processes import ROOT
+from tests.programs import found
 from tests.texts import faults, unmarked
 
 CONSOLE = ROOT / "service" / "routes" / "console"
@@ -31,9 +32,7 @@ def catalogue_in(folder: Path, language: Language, ending: str) -> Path:
 @pytest.fixture(scope="module")
 def anew(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The catalogues after `make locales`, which finds what is in the code now."""
-    make = shutil.which("make")
-    if make is None:
-        pytest.skip("no make here")
+    make = found("make", "whether the catalogues have all that is in the code")
     folder = tmp_path_factory.mktemp("anew") / "locales"
     shutil.copytree(LOCALES, folder)
     made = [f"--old-file=.venv/{stamp}.stamp" for stamp in ("run", "dev")]  # what is installed already is not made here

@@ -10,6 +10,7 @@ import pytest
 
 from tests.certificates import Certificates, make
 from tests.processes import ROOT
+from tests.programs import needs
 
 pytestmark = pytest.mark.slow
 
@@ -57,8 +58,7 @@ def test_a_certificate_of_another_authority_is_refused(tmp_path: Path) -> None:
         shake_hands(Certificates(ours.authority, other.certificate, other.key), "127.0.0.1")
 
 
-# A program of the system, which a newcomer without root cannot install. Its absence is told, and fails nothing.
-@pytest.mark.skipif(OPENSSL is None, reason="openssl is not installed: the recipe for certificates is NOT tested here")
+@needs("openssl", "the recipe for certificates")
 def test_the_recipe_makes_certificates_that_are_strictly_right(tmp_path: Path) -> None:
     commands = recipe()
     assert len(commands) == 7

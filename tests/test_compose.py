@@ -20,6 +20,7 @@ import config
 from service.stores.codes import RELEASE
 from service.stores.redis.connection import Connection
 from tests.processes import free_port
+from tests.programs import found
 from tests.test_deployment import OF_MANY_SERVERS, REQUIRED, SECRETS, filled_example, strings_of
 from tests.topologies import wait_until
 
@@ -91,16 +92,14 @@ def test_every_redis_keeps_its_data_evicts_nothing_and_confines_latch(path: Path
 # What the shell of a container runs, on this machine: without Docker's entry point, its folders and its network.
 
 LATCH, ADMIN = "latch-password", "admin-password"
-BINARY = shutil.which("redis-server")
 
 
 @contextmanager
 def running(path: Path, name: str, folder: Path, replaced: dict[str, str]) -> Iterator[None]:
-    if BINARY is None:
-        pytest.skip("redis-server is not installed: the users of the compose files are NOT tested here")
+    binary = found("redis-server", "the users of the compose files")
     text = services_of(path)[name]["command"][2].replace("$$", "$")
     for there, here in {
-        "docker-entrypoint.sh redis-server": f"{BINARY}",
+        "docker-entrypoint.sh redis-server": f"{binary}",
         "$(hostname)": "127.0.0.1",
         **replaced,
     }.items():
@@ -194,9 +193,7 @@ def test_what_it_mounts_from_the_repository_exists_but_for_the_keys(path: Path) 
 
 @every_file
 def test_docker_compose_accepts_it(path: Path, tmp_path: Path) -> None:
-    program = shutil.which("docker-compose")
-    if program is None:
-        pytest.skip("docker-compose is not installed, so nobody here can say what it accepts")
+    program = found("docker-compose", "whether it takes the files")
     shutil.copy(path, tmp_path)
     (tmp_path / ".env").write_text(filled_example(), encoding="utf-8")
     done = subprocess.run(
@@ -213,9 +210,7 @@ def test_docker_compose_accepts_it(path: Path, tmp_path: Path) -> None:
 
 
 def test_nginx_accepts_its_configuration(tmp_path: Path) -> None:
-    program = shutil.which("nginx", path="/usr/sbin:/usr/local/sbin:/opt/homebrew/bin:/usr/bin:/usr/local/bin")
-    if program is None:
-        pytest.skip("nginx is not installed: the configuration of the compose files is NOT tested here")
+    program = found("nginx", "its configuration for the compose files")
     text = (FOLDER / "nginx.conf").read_text(encoding="utf-8")
     text = re.sub(r"server latch-\d", "server 127.0.0.1", text).replace("/tmp/", f"{tmp_path}/")
     (tmp_path / "nginx.conf").write_text(text, encoding="utf-8")

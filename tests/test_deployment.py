@@ -14,6 +14,7 @@ import yaml  # type: ignore[import-untyped]
 
 import config
 from config import Settings
+from tests.programs import found
 
 pytestmark = pytest.mark.slow
 
@@ -202,9 +203,7 @@ def test_the_image_holds_the_versions_that_are_tested_and_no_embedded_server() -
 @pytest.fixture
 def docker_compose(tmp_path: Path) -> Run:
     """Run `docker-compose config` beside a copy of the file, with the `.env` passed and none of our environment."""
-    program = shutil.which("docker-compose")
-    if program is None:
-        pytest.skip("docker-compose is not installed, so nobody here can say what it accepts")
+    program = found("docker-compose", "whether it takes the file")
     shutil.copy(ROOT / "docker-compose.yml", tmp_path)
 
     def run(env: str | None) -> subprocess.CompletedProcess[str]:

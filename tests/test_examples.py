@@ -17,8 +17,9 @@ import pytest
 
 from tests.client import MOBILE
 from tests.commands.test_workers import listens
-from tests.gateways.programs import program, wait_for
+from tests.gateways.programs import wait_for
 from tests.processes import AS_SHIPPED, PATIENCE, ROOT, Service, free_port, run_here
+from tests.programs import needs, program
 
 NGINX = program("nginx")
 EXAMPLE = ROOT / "examples" / "backend-behind-nginx"
@@ -26,10 +27,9 @@ PAGE = (EXAMPLE / "README.md").read_text(encoding="utf-8")
 LOGIN = re.compile(r"SMS to 138\*{4}8000: (\d+) is your login code")
 REVOKE = f"./latch revoke {MOBILE} --yes"
 
-# A program of the system, which a newcomer without root cannot install. Its absence is told, and fails nothing.
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(NGINX is None, reason="nginx is not installed: the examples are NOT tested here"),
+    needs("nginx", "the examples"),
 ]
 
 

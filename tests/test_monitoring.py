@@ -2,7 +2,6 @@
 
 import json
 import re
-import shutil
 import subprocess
 from typing import Any
 
@@ -12,6 +11,7 @@ import yaml  # type: ignore[import-untyped]
 from config import Settings
 from service.observability.metrics import Metrics
 from tests.processes import ROOT
+from tests.programs import found
 from tests.test_docs import table
 
 pytestmark = pytest.mark.slow
@@ -145,9 +145,7 @@ def test_the_example_for_prometheus_reads_the_alerts_and_names_the_job_that_they
     ids=["the files are good", "the alerts fire when they should"],
 )
 def test_prometheus_itself_says(command: tuple[str, ...]) -> None:
-    promtool = shutil.which("promtool")
-    if promtool is None:
-        pytest.skip("promtool is not installed (it comes with Prometheus)")
+    promtool = found("promtool", "what Prometheus makes of the files")
     done = subprocess.run([promtool, *command], cwd=ROOT, capture_output=True, text=True, timeout=50, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 

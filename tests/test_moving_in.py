@@ -11,8 +11,9 @@ import pytest
 
 from tests.client import BASE, MOBILE, error
 from tests.clients.node import NODE
-from tests.gateways.programs import NGINX, Gateway, program, running
+from tests.gateways.programs import NGINX, Gateway, running
 from tests.processes import ROOT, Service
+from tests.programs import needs
 
 PAGE = (ROOT / "docs" / "moving-in.md").read_text(encoding="utf-8")
 CODE = "246810"
@@ -49,10 +50,7 @@ def gateway() -> Iterator[Gateway]:
         yield gateway
 
 
-# A program of the system, which a newcomer without root cannot install. Its absence is told, and fails nothing.
-needs_nginx = pytest.mark.skipif(
-    program("nginx") is None, reason="nginx is not installed: its lines are NOT tested here"
-)
+needs_nginx = needs("nginx", "its lines of the page")
 
 
 @needs_nginx

@@ -2,7 +2,6 @@
 
 import itertools
 import re
-import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +13,7 @@ import pytest
 from tests.client import BASE, MOBILE, error
 from tests.commands.test_admin import Watched
 from tests.processes import PATIENCE, ROOT, environment, run_here
+from tests.programs import needs
 from tests.test_stopping import until
 
 PAGE = (ROOT / "docs" / "operators.md").read_text(encoding="utf-8")
@@ -22,10 +22,7 @@ REASON = re.compile(r"(?:X-Reason: |--reason ')(.*?)'")
 
 pytestmark = [
     pytest.mark.slow,
-    # The page's lines are typed as they stand, and slim images have no curl. Its absence is told, and fails nothing.
-    pytest.mark.skipif(
-        shutil.which("curl") is None, reason="curl is not installed: docs/operators.md is NOT tested here"
-    ),
+    needs("curl", "docs/operators.md, whose lines are typed as they stand"),
 ]
 
 

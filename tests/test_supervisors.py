@@ -1,7 +1,6 @@
 """The files for systemd and Kubernetes: what their checkers say of them, and that they fit what the service does."""
 
 import re
-import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ import yaml  # type: ignore[import-untyped]
 
 from config import Settings
 from service import VERSION
+from tests.programs import needs
 
 pytestmark = pytest.mark.slow
 
@@ -58,10 +58,7 @@ def test_supervisors_wait_for_a_stop_as_long_as_it_may_take() -> None:
     assert int(patience) >= GRACE
 
 
-# It belongs to systemd, which neither macOS nor most containers have. Its absence is told, and fails nothing.
-@pytest.mark.skipif(
-    not shutil.which("systemd-analyze"), reason="there is no systemd-analyze: the unit is NOT verified here"
-)
+@needs("systemd-analyze", "the unit")
 def test_systemd_takes_the_unit(tmp_path: Path) -> None:
     unit = tmp_path / UNIT.name
     unit.write_text(UNIT.read_text(encoding="utf-8").replace("/opt/latch", str(ROOT)), encoding="utf-8")

@@ -13,17 +13,15 @@ import httpx
 import pytest
 
 from tests.client import BASE, bearer
-from tests.gateways.programs import NGINX, backend, program, started
+from tests.gateways.programs import NGINX, backend, started
 from tests.processes import Service, free_port
+from tests.programs import needs
 
 SEGMENT = 1448  # bytes of a TCP segment on Ethernet
 PAUSE = 0.001  # seconds between two
 ROUNDS = 40
 
-# A program of the system, which a newcomer without root cannot install. Its absence is told, and fails nothing.
-pytestmark = pytest.mark.skipif(
-    program("nginx") is None, reason="nginx is not installed: it is NOT tested in front of Latch"
-)
+pytestmark = needs("nginx", "two clients behind it")
 
 
 class Relay:

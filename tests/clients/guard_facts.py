@@ -2,20 +2,22 @@
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any
 
 import httpx
+import pytest
 from redis import Redis
 
 from tests.client import bearer, error
-from tests.clients.backends import LIMIT, Backend
+from tests.clients.backends import LIMIT, Backend, Program
 from tests.clients.gate import Gate, Line, hand_on, hand_on_and_close, hang, hang_up_on_the_second, say, trickle
 from tests.processes import Service, free_port
 
 Fact = Callable[[Backend, Service, str], None]
+Test = Callable[[Fact, Backend, Service, str], None]
 IDENTITY = b'{"message": "ok", "data": {"user_id": %s, "session_id": "ab", "expires_in": 5}}'
 JUNK = {
     "HTML": say(200, b"<html>welcome</html>", "Content-Type: text/html"),
@@ -251,3 +253,11 @@ FACTS: list[Fact] = [
     what_latch_does_not_answer_is_503,
     what_latch_reads_of_a_request_is_handed_on_and_nothing_else,
 ]
+
+
+def each_of(facts: Sequence[Fact], programs: Sequence[Program]) -> Callable[[Test], Test]:
+    """A test of each fact with each program, which is started once for all of them."""
+    of_facts = pytest.mark.parametrize("fact", facts, ids=lambda fact: fact.__name__)
+    # Not one mark for both: pytest would start a program anew for each fact.
+    of_programs = pytest.mark.parametrize("running", programs, indirect=True, ids=lambda program: program.name)
+    return lambda test: of_facts(of_programs(test))

@@ -128,4 +128,5 @@ def facts() -> list[str]:
 
 def skip_where_missing() -> None:
     if missing():
+        # A JDK and OkHttp come with the system, which a newcomer without root cannot change: told, and no failure.
         pytest.skip(missing())

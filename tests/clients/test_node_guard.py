@@ -15,7 +15,7 @@ import pytest
 
 from tests.client import bearer
 from tests.clients.backends import LATCH, PATIENT, Backend, Program, examples, serving
-from tests.clients.guard_facts import FACTS, OF_LIMITS, Fact
+from tests.clients.guard_facts import FACTS, OF_LIMITS, Fact, each_of
 from tests.processes import PATIENCE, ROOT, Service
 
 PACKAGE = ROOT / "clients" / "node"
@@ -66,6 +66,7 @@ def project() -> Iterator[Path]:
             command, cwd=folder, env=ENVIRONMENT, capture_output=True, text=True, timeout=300, check=False
         )
         if done.returncode and AWAY.search(done.stderr):
+            # Whoever is without the internet has no packages of npm's: told, and no failure.
             pytest.skip(f"npm does not reach its registry: the guard of Node is NOT tested here: {done.stderr[-200:]}")
         assert done.returncode == 0, done.stderr
         (folder / "node_modules" / "latch-guard").symlink_to(PACKAGE)
@@ -78,14 +79,12 @@ def running(request: pytest.FixtureRequest, project: Path) -> Iterator[Backend]:
         yield backend
 
 
-@pytest.mark.parametrize("fact", FACTS, ids=lambda fact: fact.__name__)
-@pytest.mark.parametrize("running", PATIENT_PROGRAMS, indirect=True, ids=lambda program: program.name)
+@each_of(FACTS, PATIENT_PROGRAMS)
 def test_of_every_framework(fact: Fact, backend: Backend, latch: Service, mobile: str) -> None:
     fact(backend, latch, mobile)
 
 
-@pytest.mark.parametrize("fact", OF_LIMITS, ids=lambda fact: fact.__name__)
-@pytest.mark.parametrize("running", PROGRAMS, indirect=True, ids=lambda program: program.name)
+@each_of(OF_LIMITS, PROGRAMS)
 def test_limits_as_they_ship(fact: Fact, backend: Backend, latch: Service, mobile: str) -> None:
     fact(backend, latch, mobile)
 

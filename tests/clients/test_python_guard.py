@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.clients.backends import LATCH, PATIENT, Backend, Program, examples, serving
-from tests.clients.guard_facts import FACTS, OF_EACH_WAY, OF_LIMITS, Fact
+from tests.clients.guard_facts import FACTS, OF_EACH_WAY, OF_LIMITS, Fact, each_of
 from tests.processes import ROOT, Service
 
 pytestmark = pytest.mark.slow
@@ -55,21 +55,17 @@ def running(request: pytest.FixtureRequest) -> Iterator[Backend]:
         yield backend
 
 
-# Two decorators each, and not one for both: pytest starts a backend once for all its facts only then.
-@pytest.mark.parametrize("fact", FACTS, ids=lambda fact: fact.__name__)
-@pytest.mark.parametrize("running", PATIENT_WHOLE, indirect=True, ids=lambda program: program.name)
+@each_of(FACTS, PATIENT_WHOLE)
 def test_of_every_framework(fact: Fact, backend: Backend, latch: Service, mobile: str) -> None:
     fact(backend, latch, mobile)
 
 
-@pytest.mark.parametrize("fact", OF_LIMITS, ids=lambda fact: fact.__name__)
-@pytest.mark.parametrize("running", WHOLE, indirect=True, ids=lambda program: program.name)
+@each_of(OF_LIMITS, WHOLE)
 def test_limits_as_they_ship(fact: Fact, backend: Backend, latch: Service, mobile: str) -> None:
     fact(backend, latch, mobile)
 
 
-@pytest.mark.parametrize("fact", OF_EACH_WAY, ids=lambda fact: fact.__name__)
-@pytest.mark.parametrize("running", PATIENT_VARIANTS, indirect=True, ids=lambda program: program.name)
+@each_of(OF_EACH_WAY, PATIENT_VARIANTS)
 def test_what_a_difference_within_a_framework_could_touch(
     fact: Fact, backend: Backend, latch: Service, mobile: str
 ) -> None:

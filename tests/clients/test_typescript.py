@@ -35,6 +35,7 @@ def fresh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     shutil.copytree(CLIENT, folder, ignore=shutil.ignore_patterns("node_modules", "dist", "snippet-*"))
     done = npm("ci", "--no-audit", "--no-fund", "--fetch-retries=0", "--fetch-timeout=10000", folder=folder)
     if done.returncode and UNREACHABLE.search(done.stderr):
+        # Whoever is without the internet has no packages of npm's: told, and no failure.
         pytest.skip("npm's registry cannot be reached: the TypeScript client is NOT built here")
     assert done.returncode == 0, done.stderr
     yield folder

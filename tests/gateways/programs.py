@@ -3,9 +3,7 @@
 import json
 import os
 import re
-import shutil
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
@@ -21,17 +19,12 @@ from redis import Redis
 
 from tests.client import bearer
 from tests.processes import PATIENCE, ROOT, Service, free_port
+from tests.programs import program
 
 NOT_FOUND = 404
 BACKENDS = ("/orders/1", "/profiles/1")
 APP = "https://app.example.com"  # the origin of a browser app
 REDIS_TIMEOUT = 0.5  # seconds
-SYSTEM = "/usr/sbin:/usr/local/sbin:/opt/homebrew/bin:/usr/bin:/usr/local/bin"
-
-
-def program(name: str) -> str | None:
-    """Where a program is: beside our Python, on the path, or where systems have their servers."""
-    return shutil.which(name, path=f"{Path(sys.executable).parent}:{os.environ['PATH']}:{SYSTEM}")
 
 
 class Backend(BaseHTTPRequestHandler):

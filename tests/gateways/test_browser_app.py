@@ -10,7 +10,8 @@ import pytest
 from playwright.sync_api import Page
 
 from tests.browser import chromium, needs_chromium, site
-from tests.gateways.programs import NGINX, Gateway, program, running
+from tests.gateways.programs import NGINX, Gateway, running
+from tests.programs import needs
 
 FOLDER = Path(__file__).parent
 PAGE = (FOLDER / "browser_app.html").read_text(encoding="utf-8")
@@ -23,8 +24,7 @@ PATIENCE = 20_000  # milliseconds
 pytestmark = [
     pytest.mark.slow,
     needs_chromium,
-    # A program of the system, which a newcomer without root cannot install. Its absence is told, and fails nothing.
-    pytest.mark.skipif(program("nginx") is None, reason="nginx is not installed: no browser app is tested here"),
+    needs("nginx", "browser apps behind it"),
 ]
 
 

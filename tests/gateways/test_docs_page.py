@@ -15,15 +15,14 @@ from playwright.sync_api import Browser, Locator, Page, Route, expect
 from service.http.requests import BASE_PATH
 from tests import certificates
 from tests.browser import chromium, needs_chromium
-from tests.gateways.programs import program
 from tests.processes import PATIENCE, Service, free_port
+from tests.programs import needs, program
 
 NGINX = program("nginx")
 pytestmark = [
     pytest.mark.slow,
     needs_chromium,
-    # A program of the system, which a newcomer without root cannot install. Its absence is told, and fails nothing.
-    pytest.mark.skipif(NGINX is None, reason="there is no nginx: the page is NOT tested behind a prefix"),
+    needs("nginx", "the page behind a prefix"),
 ]
 
 PREFIX = "/login"

@@ -8,20 +8,12 @@ import httpx
 import pytest
 
 from tests.client import BASE, bearer, error
-from tests.gateways.programs import APP, BACKENDS, EVERY, Gateway, Shipped, program, running
+from tests.gateways.programs import APP, BACKENDS, EVERY, Gateway, Shipped, running
+from tests.programs import needs
 
 pytestmark = pytest.mark.slow
-# Programs of the system, which a newcomer without root cannot install: their absence is told, and fails nothing. CI has
-# them all: `.ci/programs` installs Debian's, `.ci/gateways.lock` Traefik and Envoy, which are no packages of Debian's.
 GATEWAYS = [
-    pytest.param(
-        shipped,
-        id=shipped.name,
-        marks=pytest.mark.skipif(
-            program(shipped.name) is None, reason=f"{shipped.name} is not installed: NOT tested in front of Latch"
-        ),
-    )
-    for shipped in EVERY
+    pytest.param(shipped, id=shipped.name, marks=needs(shipped.name, "that in front of Latch")) for shipped in EVERY
 ]
 FORGED = {"X-User-Id": "999", "X-Session-Id": "forged", "X_User_Id": "999", "x-user_ID": "998", "X_Session-Id": "f"}
 PREFLIGHT = {"Origin": APP, "Access-Control-Request-Method": "PUT", "Access-Control-Request-Headers": "authorization"}

@@ -8,12 +8,12 @@ import pytest
 
 from service.routes import BLUEPRINTS
 from tests.client import BASE, error
-from tests.gateways.programs import APP, BACKENDS, NGINX, Gateway, program, running
+from tests.gateways.programs import APP, BACKENDS, NGINX, Gateway, running
+from tests.programs import needs
 
-# A server of the system, which a newcomer without root cannot install: its absence is told, and fails nothing.
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(program("nginx") is None, reason="nginx is not installed: forward-auth is NOT tested here"),
+    needs("nginx", "forward-auth"),
 ]
 PREFLIGHT = {"Origin": APP, "Access-Control-Request-Method": "PUT", "Access-Control-Request-Headers": "x-request-id"}
 OWN = "    # The protected backends."

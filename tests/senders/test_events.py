@@ -243,12 +243,18 @@ def company(tmp_path: Path) -> tuple[Path, ssl.SSLContext]:
     return made.authority, tls
 
 
-async def test_by_https_a_receiver_is_trusted_by_the_authority_that_is_named(
-    make: Make, company: tuple[Path, ssl.SSLContext], monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def trusted(company: tuple[Path, ssl.SSLContext], monkeypatch: pytest.MonkeyPatch) -> ssl.SSLContext:
+    """The same, and Latch is told of that authority."""
     authority, tls = company
     monkeypatch.setenv("SSL_CERT_FILE", str(authority))
-    async with serving(taken, tls) as url:
+    return tls
+
+
+async def test_by_https_a_receiver_is_trusted_by_the_authority_that_is_named(
+    make: Make, trusted: ssl.SSLContext
+) -> None:
+    async with serving(taken, trusted) as url:
         assert await make(url).post(EVENT) == Attempt(204)
 
 
@@ -260,12 +266,8 @@ async def test_by_https_a_certificate_of_nobody_who_is_known_is_refused_and_told
     assert attempt == Attempt(None, "certificate refused: unable to get local issuer certificate")
 
 
-async def test_by_https_a_certificate_of_another_name_is_refused_and_told(
-    make: Make, company: tuple[Path, ssl.SSLContext], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    authority, tls = company
-    monkeypatch.setenv("SSL_CERT_FILE", str(authority))
-    async with serving(taken, tls) as url:
+async def test_by_https_a_certificate_of_another_name_is_refused_and_told(make: Make, trusted: ssl.SSLContext) -> None:
+    async with serving(taken, trusted) as url:
         attempt = await make(url.replace("127.0.0.1", "localhost")).post(EVENT)
     assert attempt.status is None
     assert attempt.problem.startswith(

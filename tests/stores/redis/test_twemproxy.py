@@ -1,6 +1,5 @@
 """twemproxy, a proxy that spreads keys and knows few commands, is refused in a sentence."""
 
-import shutil
 import socket
 import subprocess
 from collections.abc import Iterator
@@ -13,14 +12,12 @@ from redis.asyncio import Redis
 from service.stores.redis.probes import Probes, probe_keys
 from tests import topologies
 from tests.processes import free_port, run_here
+from tests.programs import needs, program
 
 pytestmark = pytest.mark.slow
 
-NUTCRACKER = shutil.which("nutcracker")
-# A program of the system, which a newcomer without root cannot install. Its absence is told, and fails nothing.
-needs_nutcracker = pytest.mark.skipif(
-    NUTCRACKER is None, reason="nutcracker is not installed: that twemproxy is refused is not tested here"
-)
+NUTCRACKER = program("nutcracker")
+needs_nutcracker = needs("nutcracker", "that twemproxy is refused")
 
 
 @pytest.fixture
