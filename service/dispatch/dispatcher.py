@@ -74,7 +74,7 @@ class Dispatcher:
             except NotHeldError:
                 log.warning("another worker sends webhooks now")
             except ServiceUnavailable:
-                self._is_away = True
+                self._away()
             except Exception:  # a bug of ours must not end it for good
                 log.exception("sending webhooks has failed; it is begun anew")
             await asyncio.sleep(PAUSE)
@@ -88,13 +88,17 @@ class Dispatcher:
         try:
             is_held = await self._stores.deliveries.hold(self._token, LIFE)
         except ServiceUnavailable:
-            if not self._is_away:
-                log.warning("redis is away: webhooks wait")
-            self._is_away = True
+            self._away()
             return self._is_held()
         self._is_away = False
         self._held_until = asked_at + LIFE if is_held else 0.0
         return is_held
+
+    def _away(self) -> None:
+        """Say so once, until Redis is asked with success."""
+        if not self._is_away:
+            log.warning("redis is away: webhooks wait")
+        self._is_away = True
 
     async def _lead(self) -> None:
         """Send until the lease is lost. Raises NotHeldError then, ServiceUnavailable where nothing is begun."""
@@ -124,7 +128,7 @@ class Dispatcher:
             try:
                 await self._tell()
             except ServiceUnavailable:
-                self._is_away = True
+                self._away()
             await asyncio.sleep(PAUSE)
         raise NotHeldError
 
