@@ -101,7 +101,7 @@ class Outbox:
             return
         self._waiting += len(entries)
         # On a Cluster all entries come this way, by one script: none overtakes another, and a digest is enough.
-        run = self._connection.run_in_turn if self._connection.joins else self._connection.run
+        run = self._connection.run_ordered if self._connection.joins else self._connection.run
         # In nobody's context: a request's time may be up, and is not what this takes.
         call = Context().run(run, *appending(self._most, at, entries, _flat(answer)))
         self._background.begin(self._finish(call, len(entries)))

@@ -65,7 +65,7 @@ class Connection:
         by_digest = (EVALSHA, script.sha, len(keys), *keys, *arguments)
         return self._begin(script.name, Command(keys[0], by_digest, script.repeatable, script.source))
 
-    def run_in_turn(self, script: Script, keys: Sequence[str], arguments: Sequence[str | bytes | int]) -> RedisCall:
+    def run_ordered(self, script: Script, keys: Sequence[str], arguments: Sequence[str | bytes | int]) -> RedisCall:
         """The same, sent whole: whatever is asked for after it is done after it.
 
         By its digest it would come after others of its batch where the server does not know it yet.
