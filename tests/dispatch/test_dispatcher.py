@@ -1,16 +1,20 @@
 """Events reach other systems: each at least once, in order for each user, whatever the receivers do."""
 
 import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+from config import Settings
+from service.dispatch.dispatcher import Dispatcher
+from service.dispatch.receiver import Stores
 from service.stores.dead_letters import DeadLetterStore
 from service.stores.deliveries import DeliveryStore
 from service.stores.outbox import STREAM
 from service.stores.redis.connection import Connection
 from service.webhooks import ReceiverState, receivers_of
-from tests.dispatch.conftest import Counts, Dispatch, Open, Receiver, append, until
+from tests.dispatch.conftest import SECRET, Counts, Dispatch, Open, Receiver, append, until
 
 pytestmark = pytest.mark.slow
 
@@ -292,3 +296,23 @@ async def test_what_takes_longer_than_a_stop_gives_it_is_sent_again_by_the_next_
     await until(lambda: receiver.numbers() == {"1": [1]})
     first, second = receiver.asked
     assert first["webhook-id"] == second["webhook-id"]
+
+
+async def test_that_redis_is_away_is_said_once(
+    make_settings: Callable[..., Settings],
+    counts: Counts,
+    unused_port: int,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("service.dispatch.dispatcher.PAUSE", 0.02)
+    connection = Connection(f"redis://127.0.0.1:{unused_port}", timeout=1)
+    stores = Stores(DeliveryStore(connection), DeadLetterStore(connection))
+    settings = make_settings(webhook_urls=("http://localhost:1",), webhook_secret=SECRET)
+    dispatcher = Dispatcher(settings, stores, counts, time.time)
+    dispatcher.start()
+
+    await until(lambda: sum(one.startswith("redis cannot be reached") for one in caplog.messages) > 5)
+    await dispatcher.stop()
+    await connection.close()
+    assert caplog.messages.count("redis is away: webhooks wait") == 1
