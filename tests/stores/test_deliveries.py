@@ -48,3 +48,18 @@ async def test_whoever_does_not_hold_the_lease_reads_nothing(connection: Connect
     await deliveries.read("token", "one", NEW, 10, 0)
     await deliveries.release("token")
     assert await deliveries.hold("other", 10)
+
+
+async def test_all_letters_are_counted_though_few_are_read_at_a_time(
+    connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("service.stores.dead_letters.COUNTED", 2)
+    deliveries, letters = DeliveryStore(connection), DeadLetterStore(connection)
+    assert not await letters.counts()
+    await connection.run(*appending(10, 1.5, [f"= login {user} {{}}" for user in range(1, 6)], "1"))
+    assert await deliveries.hold("token", 10)
+    events = {receiver: (await deliveries.read("token", receiver, NEW, 10, 0)).events for receiver in ("one", "two")}
+    for event in events["one"]:
+        await letters.bury("token", "one", event, 3, "status 500")
+    await letters.bury("token", "two", events["two"][0], 3, "status 500")
+    assert await letters.counts() == {"one": 5, "two": 1}
