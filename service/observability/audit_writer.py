@@ -121,7 +121,8 @@ class AuditWriter:
         """Write what is left; what cannot be written now stands in the log alone."""
         await self._writing.stop()
         try:
-            await self.flush()
+            while self._queue:
+                await self.flush()
         except ServiceUnavailable:
             log.warning("the database is away: not in the audit trail, but in this log: %d event(s)", len(self._queue))
             self._lost.failed(len(self._queue))
@@ -129,13 +130,18 @@ class AuditWriter:
             self._doubtful = []
 
     async def flush(self) -> None:
-        """Write all that is queued. Raises ServiceUnavailable; what was not written stays queued."""
+        """Write what is queued by now. Raises ServiceUnavailable; what was not written stays queued.
+
+        What comes meanwhile waits for the next time: a statement for each few of them would cost the logins more.
+        """
         self._flooded.clear()
-        while self._queue:
-            batch = self._doubtful or list(islice(self._queue, MOST))
+        left = len(self._queue)
+        while left > 0:
+            batch = self._doubtful or list(islice(self._queue, min(left, MOST)))
             await self._write(batch)
             for _ in batch:
                 self._queue.popleft()
+            left -= len(batch)
 
     async def _write(self, batch: list[NewEvent]) -> None:
         """Write these, once: where the last try was cut off, it may have been committed all the same."""

@@ -100,6 +100,29 @@ async def test_nothing_is_lost_or_written_twice_while_the_database_comes_and_goe
     assert set(lost.values()) == {0}
 
 
+async def test_what_comes_during_a_write_waits_for_the_next_and_a_stop_leaves_nothing(
+    writer: AuditWriter, store: FlakyStore
+) -> None:
+    """A statement for each few of them, as long as people log in, would cost the logins more than it writes."""
+    events, written = Events(writer.follow), []
+    add = store.add
+
+    async def busy(batch: Sequence[NewEvent]) -> None:
+        written.append(len(batch))
+        if len(written) < 4:
+            events.record(Event.REFRESH)
+        await add(batch)
+
+    store.add = busy  # type: ignore[method-assign]
+    for _ in range(MOST + 2):
+        events.record(Event.LOGIN)
+    await writer.flush()
+    assert written == [MOST, 2]
+    await writer.stop()
+    assert written == [MOST, 2, 2, 1]
+    assert len(await kinds(store)) == MOST + 5
+
+
 async def test_the_queue_is_bounded_and_what_is_too_much_is_counted(writer: AuditWriter, lost: dict[str, int]) -> None:
     events = Events(writer.follow)
     for _ in range(QUEUE_MAX + 3):
