@@ -1,7 +1,9 @@
 import java.io.IOException;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Random;
 import java.util.Set;
 import java.util.concurrent.Callable;
@@ -54,82 +56,97 @@ public final class SeededRuns {
         System.exit(0);
     }
 
-    /** A Latch with one session at a time, and its rule. */
-    private static final class Latch {
+    /** One login, and what came of it: the contract's rule of a refresh. Guarded by its Latch. */
+    private static final class Session {
         private final Set<String> live = new HashSet<>(); // access tokens
+        private final Set<String> older = new HashSet<>(); // successors that wait for longer than the window
+        private String current;
+        private String pending; // the successor that is served again within the window; null: none
+        private String previous;
+        private String end; // the reason; null while it lives
+
+        private void ended(String reason) {
+            end = reason;
+            live.clear();
+        }
+
+        private void age() {
+            if (pending != null) older.add(pending);
+            pending = null;
+        }
+    }
+
+    /** A Latch with one person, and its rules: a refresh is its session's alone, and a login that is repeated is the same one. */
+    private static final class Latch {
+        private final Map<String, Session> logins = new HashMap<>(); // by the request's id
+        private final Map<String, Session> owners = new HashMap<>(); // of refresh tokens
         private final Set<String> issued = new HashSet<>(); // both kinds
         private int made;
-        private String current;
-        private String pending;
-        private String previous;
-        private boolean isOld; // whether the window has passed in which the pending one is served again
-        private String end; // the reason; null while the session lives
+        private Session newest;
 
-        synchronized Server.Answer opened() {
-            current = "r" + ++made;
-            pending = null;
-            previous = null;
-            live.clear();
-            end = null;
-            return given(current);
+        synchronized Server.Answer opened(String request) {
+            Session session = logins.get(request);
+            if (session == null || session.end != null) {
+                session = newest = new Session();
+                logins.put(request, session);
+                session.current = made(session);
+            }
+            return given(session, session.current);
         }
 
         synchronized Server.Answer refreshed(String token) {
-            if (end != null) return Server.Answer.ended(end);
-            if (token.equals(current)) {
-                if (pending == null || isOld) pend();
-                return given(pending);
+            Session session = owners.get(token);
+            if (session.end == null && token.equals(session.previous)) return given(session, session.current);
+            if (session.end == null && session.older.contains(token)) {
+                session.previous = session.current;
+                session.current = token;
+                session.older.clear();
+                session.pending = null;
+            } else if (session.end == null && !token.equals(session.current) && !token.equals(session.pending)) {
+                session.ended("reused");
             }
-            if (token.equals(pending)) {
-                if (isOld) {
-                    previous = current;
-                    current = pending;
-                    pend();
-                }
-                return given(pending);
-            }
-            if (token.equals(previous)) return given(current);
-            ended("reused");
-            return Server.Answer.ended(end);
-        }
-
-        private void pend() {
-            pending = "r" + ++made;
-            isOld = false;
+            if (session.end != null) return Server.Answer.ended(session.end);
+            if (session.pending == null) session.pending = made(session);
+            return given(session, session.pending);
         }
 
         /** The window passes. A request that is under way then has taken too long by the contract, so there must be none. */
         synchronized void age() {
-            isOld = true;
+            newest.age();
         }
 
         synchronized Set<String> issued() {
             return new HashSet<>(issued);
         }
 
-        private Server.Answer given(String refresh) {
-            String access = "a" + ++made;
-            live.add(access);
-            issued.add(access);
+        private String made(Session session) {
+            String refresh = "r" + ++made;
+            owners.put(refresh, session);
             issued.add(refresh);
+            return refresh;
+        }
+
+        private Server.Answer given(Session session, String refresh) {
+            String access = "a" + ++made;
+            session.live.add(access);
+            issued.add(access);
             return Server.Answer.tokens(access, refresh, 3600);
         }
 
         synchronized void ended(String reason) {
-            end = reason;
-            live.clear();
+            newest.ended(reason);
         }
 
         synchronized void kill() {
-            live.clear();
+            newest.live.clear();
         }
 
         synchronized boolean knows(String token) {
-            return live.contains(token);
+            return newest.live.contains(token);
         }
 
         synchronized String end() {
-            return end;
+            return newest.end;
         }
     }
 
@@ -242,13 +259,13 @@ public final class SeededRuns {
             broken.add("never logged in");
         }
 
-        private Server.Answer answer(Server.Received request) {
+        private Server.Answer answer(Server.Received request) throws InterruptedException {
             if (request.is("PUT /authorizations")) {
                 refreshes.incrementAndGet();
                 note(request);
                 return faulty(() -> latch.refreshed(request.token()));
             }
-            if (request.is("POST /authorizations")) return faulty(latch::opened);
+            if (request.is("POST /authorizations")) return faulty(() -> latch.opened(request.header("X-Request-ID")));
             return worked(request);
         }
 
@@ -283,9 +300,9 @@ public final class SeededRuns {
         }
 
         /** What becomes of a request to Latch and its answer on the way. */
-        private Server.Answer faulty(Work latch) {
+        private Server.Answer faulty(Work latch) throws InterruptedException {
             int fault = draw(32);
-            if (isHealed || fault > 16) return latch.answer().after(isHealed ? 0 : draw(30));
+            if (isHealed || fault > 17) return latch.answer().after(isHealed ? 0 : draw(30));
             FAULTS.incrementAndGet();
             switch (fault) {
                 case 0: return Server.Answer.none();
@@ -307,6 +324,9 @@ public final class SeededRuns {
                 case 14: return latch.answer().after(ATTEMPT + 50 + draw(100));
                 case 15: // twice, as a proxy does that repeats what it thinks was lost
                     latch.answer();
+                    return latch.answer();
+                case 16: // what the client has given up arrives all the same, after what it has begun since
+                    Thread.sleep(ATTEMPT + 50 + draw(100));
                     return latch.answer();
                 default: return latch.answer().after(draw((int) ATTEMPT));
             }
