@@ -71,7 +71,8 @@ def new_event(kind: str, details: Details) -> NewEvent:
     if remark:
         reason = redact(f"{remark}; {reason}" if kind in TELLING else remark)
     device = _shown(device) if device else None
-    return NewEvent(time.time(), kind, user_id, session_id, mobile, ip, device, name, reason, request_id)
+    values = (time.time(), kind, user_id, session_id, mobile, ip, device, name, reason, request_id)
+    return tuple.__new__(NewEvent, values)  # NewEvent(*values) takes twice as long
 
 
 class AuditWriter:
