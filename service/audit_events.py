@@ -19,6 +19,21 @@ class NewEvent(NamedTuple):
     request_id: str | None = None
 
 
+# The values of a NewEvent. As a plain tuple they are made, and read, for half the price: each login pays for one.
+EventValues = tuple[
+    float,
+    str,
+    int | None,
+    str | None,
+    str | None,
+    str | None,
+    str | None,
+    str | None,
+    str | None,
+    str | None,
+]
+
+
 class AuditEvent(NamedTuple):
     """A row of the audit trail. `mobile` is masked; a `user_id` below 0 stands for somebody who was erased."""
 

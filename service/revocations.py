@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from service import mobiles, selections
+from service.audit_events import NewEvent
 from service.entities import Clock, EndReason
 from service.errors import InvalidRequest, NotFound, TooManyRequests
 from service.events import ACTOR, Details, Event, Events
@@ -98,7 +99,8 @@ class Revocations:
         if not dry_run:
             await self._stores.jobs.enlist(revocation.id)
         await self._stores.jobs.note(revocation)
-        of_each = new_event(Event.SESSION_REVOKED.value, Details(reason=EndReason.REVOKED, operator=by, remark=remark))
+        details = Details(reason=EndReason.REVOKED, operator=by, remark=remark)
+        of_each = NewEvent(*new_event(Event.SESSION_REVOKED.value, details))
         job = Revoking(revocation, selection, user_ids, self._stores, of_each, self._clock, watch)
         self._remember(job)
         return job

@@ -8,13 +8,13 @@ from random import randrange
 from typing import Any, NamedTuple
 
 from service import mobiles
-from service.audit_events import AuditEvent, EventFilter, NewEvent
+from service.audit_events import AuditEvent, EventFilter, EventValues, NewEvent
 from service.entities import NumberName
 from service.stores.database import Database
 from service.stores.event_rows import (
     COLUMNS,
     LENGTHS,
-    MOST,
+    STEP,
     clean,
     event_of,
     insertion,
@@ -58,7 +58,7 @@ class EventStore:
         self._database = database
         self._name_of = name_of
 
-    async def add(self, events: Sequence[NewEvent]) -> None:
+    async def add(self, events: Sequence[EventValues]) -> None:
         """Write up to MOST events with one statement: all of them or none. Raises ServiceUnavailable."""
         await self._database.rows(*insertion(events, postgres=self._database.is_postgres))
         await self.scrub_written(events)
@@ -123,11 +123,11 @@ class EventStore:
         return await self._scrub(user_id, await self.announce(user_id, now))
 
     async def sweep(self, until: datetime) -> int:
-        """Delete up to MOST of the events before `until`, the oldest first. Returns how many.
+        """Delete up to STEP of the events before `until`, the oldest first. Returns how many.
 
         In all workers at once it does no harm: where two choose the same rows the second finds them gone.
         """
-        oldest = f"SELECT id FROM events WHERE at < {self._mark(1)} ORDER BY at LIMIT {MOST}"
+        oldest = f"SELECT id FROM events WHERE at < {self._mark(1)} ORDER BY at LIMIT {STEP}"
         statement = f"DELETE FROM events WHERE id IN ({oldest}) RETURNING id"
         return len(await self._database.rows(statement, [self._moment(until)]))
 
@@ -138,7 +138,7 @@ class EventStore:
         for row in await self._database.rows(f"SELECT user_id, alias FROM forgotten WHERE {ERASED}", []):
             await self._scrub(row["user_id"], row["alias"])
 
-    async def scrub_written(self, events: Sequence[NewEvent]) -> None:
+    async def scrub_written(self, events: Sequence[EventValues]) -> None:
         """After these were written: `forget` first says whom, then changes what it finds, so one of both sees them.
 
         Numbers are looked at only where somebody was erased since the first of these. The plus keeps SQLite from
@@ -156,14 +156,14 @@ class EventStore:
                 await self._scrub(row["user_id"], row["alias"])
         await self._scrub_numbers(events, found)
 
-    async def _scrub_numbers(self, events: Sequence[NewEvent], found: Sequence[dict[str, Any]]) -> None:
+    async def _scrub_numbers(self, events: Sequence[EventValues], found: Sequence[dict[str, Any]]) -> None:
         """Those that knew a number alone, of whoever had it then: it was theirs up to the moment of the erasing."""
         erased = [(row["number"], moment_in(row["at"]), row["alias"]) for row in found if row["number"]]
         if not (erased and self._name_of):
             return
         which = OF_NUMBER.format(at=self._mark(2), kind=self._mark(3), mask=self._mark(4))
         statement = SCRUB.format(alias=self._mark(1), ids=which)
-        for event in events:
+        for event in (NewEvent(*values) for values in events):
             if event.mobile and event.user_id is None:
                 name, at = self._name_of(event.mobile), moment_at(event.at)
                 values = [self._moment(at), event.kind, mobiles.mask(event.mobile)]
@@ -173,7 +173,7 @@ class EventStore:
     async def _scrub(self, user_id: int, alias: int) -> int:
         changed = 0
         for ids in (BEFORE_LOGIN, OF_USER):
-            which = ids.format(user_id=self._mark(2), most=MOST)
+            which = ids.format(user_id=self._mark(2), most=STEP)
             statement = SCRUB.format(alias=self._mark(1), ids=which)
             while step := len(await self._database.rows(statement, [alias, user_id])):
                 changed += step

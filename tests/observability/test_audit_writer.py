@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from service.audit_events import EventFilter, NewEvent
+from service.audit_events import EventFilter, EventValues, NewEvent
 from service.errors import ServiceUnavailable
 from service.events import ACTOR, Attempt, Event, Events
 from service.observability.audit_writer import FLOOD, INTERVAL, QUEUE_MAX, AuditWriter, Lost
@@ -25,7 +25,7 @@ class FlakyStore(EventStore):
 
     fails_before = fails_after = 0
 
-    async def add(self, events: Sequence[NewEvent]) -> None:
+    async def add(self, events: Sequence[EventValues]) -> None:
         if self.fails_before:
             self.fails_before -= 1
             raise ServiceUnavailable
@@ -101,19 +101,19 @@ async def test_nothing_is_lost_or_written_twice_while_the_database_comes_and_goe
 
 
 async def test_what_comes_during_a_write_waits_for_the_next_and_a_stop_leaves_nothing(
-    writer: AuditWriter, store: FlakyStore
+    writer: AuditWriter, store: FlakyStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A statement for each few of them, as long as people log in, would cost the logins more than it writes."""
     events, written = Events(writer.follow), []
     add = store.add
 
-    async def busy(batch: Sequence[NewEvent]) -> None:
+    async def busy(batch: Sequence[EventValues]) -> None:
         written.append(len(batch))
         if len(written) < 4:
             events.record(Event.REFRESH)
         await add(batch)
 
-    store.add = busy  # type: ignore[method-assign]
+    monkeypatch.setattr(store, "add", busy)
     for _ in range(MOST + 2):
         events.record(Event.LOGIN)
     await writer.flush()
