@@ -20,18 +20,8 @@ class NewEvent(NamedTuple):
 
 
 # The values of a NewEvent. As a plain tuple they are made, and read, for half the price: each login pays for one.
-EventValues = tuple[
-    float,
-    str,
-    int | None,
-    str | None,
-    str | None,
-    str | None,
-    str | None,
-    str | None,
-    str | None,
-    str | None,
-]
+Text = str | None
+EventValues = tuple[float, str, int | None, Text, Text, Text, Text, Text, Text, Text]
 
 
 class AuditEvent(NamedTuple):

@@ -10,7 +10,7 @@ from service.entities import Clock, EndReason
 from service.errors import InvalidRequest, NotFound, TooManyRequests
 from service.events import ACTOR, Details, Event, Events
 from service.languages import N_, Filled
-from service.observability.audit_writer import new_event
+from service.observability.audit_writer import event_values
 from service.revoking import Revoking, Stores, Watch
 from service.runtime.background import BackgroundTasks
 from service.selections import NOBODY_HAS, Revocation, Selection, State
@@ -100,7 +100,7 @@ class Revocations:
             await self._stores.jobs.enlist(revocation.id)
         await self._stores.jobs.note(revocation)
         details = Details(reason=EndReason.REVOKED, operator=by, remark=remark)
-        of_each = NewEvent(*new_event(Event.SESSION_REVOKED.value, details))
+        of_each = NewEvent(*event_values(Event.SESSION_REVOKED.value, details))
         job = Revoking(revocation, selection, user_ids, self._stores, of_each, self._clock, watch)
         self._remember(job)
         return job

@@ -18,7 +18,7 @@ from service.events import Attempt, Details, Event
 from service.observability.logs import CLIENT_IP, REQUEST_ID
 from service.observability.redaction import redact
 from service.runtime.periodic import Periodic
-from service.stores.event_rows import MOST, STEP
+from service.stores.event_rows import MOST
 from service.stores.events import EventStore
 
 INTERVAL = 0.5  # seconds between two writes: with the write itself, at most a second of events is lost by a kill
@@ -64,7 +64,7 @@ def _shown(device: str) -> str:
     return redact(device)
 
 
-def new_event(kind: str, details: Details) -> EventValues:
+def event_values(kind: str, details: Details) -> EventValues:
     """The values of a NewEvent of this kind, with the address and the id of the request that is served."""
     user_id, session_id, mobile, reason, device, name, remark = details
     ip, request_id = CLIENT_IP.get() or None, REQUEST_ID.get() or None
@@ -111,7 +111,7 @@ class AuditWriter:
             if self._flooded[kind] > FLOOD:
                 self._lost.flood(1)
                 return
-        self._queue.append(new_event(kind, details))
+        self._queue.append(event_values(kind, details))
 
     def start(self) -> None:
         """Write from now on, and sweep."""
@@ -170,6 +170,6 @@ class AuditWriter:
         if time.monotonic() < self._sweeps_at:
             return
         now = datetime.now(UTC)
-        if await self._store.sweep(now - timedelta(days=self._days)) < STEP:
+        if await self._store.sweep(now - timedelta(days=self._days)) < MOST:
             await self._store.sweep_forgotten(now)
             self._sweeps_at = time.monotonic() + SWEEP_INTERVAL

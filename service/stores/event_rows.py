@@ -13,12 +13,10 @@ import orjson
 from service import mobiles
 from service.audit_events import AuditEvent, EventValues
 
-MOST = 384  # events in one statement; each costs as much as twenty of its events
-STEP = 200  # rows that one step changes or deletes: no lock is held for long
+MOST = 200  # events in one statement, and rows that one step changes or deletes: no lock is held for long
 # How many a statement of SQLite's has room for. Few, so that each is compiled once: that costs more than to run it. But
 # close together: what is bound for nothing is a quarter at most.
-SIZES = [1, 2, 3, 4, *range(6, 16, 2), *range(16, 32, 4), *range(32, 64, 8), *range(64, 128, 16)]
-SIZES += range(128, MOST + 1, 32)
+SIZES = (1, 2, 3, 4, 6, 8, 10, 12, 14, 16, 20, 24, 28, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, MOST)
 
 # With the length of its column: what is longer is cut, because a row that is refused would hold up all after it.
 TYPES = {

@@ -14,7 +14,7 @@ from service.stores.database import Database
 from service.stores.event_rows import (
     COLUMNS,
     LENGTHS,
-    STEP,
+    MOST,
     clean,
     event_of,
     insertion,
@@ -123,11 +123,11 @@ class EventStore:
         return await self._scrub(user_id, await self.announce(user_id, now))
 
     async def sweep(self, until: datetime) -> int:
-        """Delete up to STEP of the events before `until`, the oldest first. Returns how many.
+        """Delete up to MOST of the events before `until`, the oldest first. Returns how many.
 
         In all workers at once it does no harm: where two choose the same rows the second finds them gone.
         """
-        oldest = f"SELECT id FROM events WHERE at < {self._mark(1)} ORDER BY at LIMIT {STEP}"
+        oldest = f"SELECT id FROM events WHERE at < {self._mark(1)} ORDER BY at LIMIT {MOST}"
         statement = f"DELETE FROM events WHERE id IN ({oldest}) RETURNING id"
         return len(await self._database.rows(statement, [self._moment(until)]))
 
@@ -173,7 +173,7 @@ class EventStore:
     async def _scrub(self, user_id: int, alias: int) -> int:
         changed = 0
         for ids in (BEFORE_LOGIN, OF_USER):
-            which = ids.format(user_id=self._mark(2), most=STEP)
+            which = ids.format(user_id=self._mark(2), most=MOST)
             statement = SCRUB.format(alias=self._mark(1), ids=which)
             while step := len(await self._database.rows(statement, [alias, user_id])):
                 changed += step
