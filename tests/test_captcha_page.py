@@ -15,6 +15,7 @@ from playwright.sync_api import Page
 from tests.browser import chromium, needs_chromium, site
 from tests.client import BASE
 from tests.processes import PATIENCE, ROOT, Service
+from tests.programs import skip_without
 
 FOLDER = ROOT / "examples" / "captcha"
 PAGE = (FOLDER / "index.html").read_text(encoding="utf-8")
@@ -32,8 +33,7 @@ def page() -> Iterator[Page]:
 
 @pytest.mark.slow
 @needs_chromium
-# The widget's code is in no lock file of Python's: npm brings it, in CI by `.ci/programs`.
-@pytest.mark.skipif(not WIDGET.exists(), reason="altcha's widget is not in examples/captcha/node_modules: NOT tested")
+@skip_without("altcha's widget (examples/captcha/node_modules)", "its page", is_there=WIDGET.exists())
 @pytest.mark.parametrize("captcha", ["altcha", "off"])
 def test_a_person_logs_in_by_the_page_and_the_widget_solves_the_captcha_unasked(
     page: Page, folder: Path, captcha: str

@@ -70,6 +70,17 @@ public final class SeededRuns {
             live.clear();
         }
 
+        private void take(String token) {
+            if (older.contains(token)) {
+                previous = current;
+                current = token;
+                older.clear();
+                pending = null;
+            } else if (!token.equals(current) && !token.equals(pending) && !token.equals(previous)) {
+                ended("reused");
+            }
+        }
+
         private void age() {
             if (pending != null) older.add(pending);
             pending = null;
@@ -96,16 +107,9 @@ public final class SeededRuns {
 
         synchronized Server.Answer refreshed(String token) {
             Session session = owners.get(token);
-            if (session.end == null && token.equals(session.previous)) return given(session, session.current);
-            if (session.end == null && session.older.contains(token)) {
-                session.previous = session.current;
-                session.current = token;
-                session.older.clear();
-                session.pending = null;
-            } else if (session.end == null && !token.equals(session.current) && !token.equals(session.pending)) {
-                session.ended("reused");
-            }
+            if (session.end == null) session.take(token);
             if (session.end != null) return Server.Answer.ended(session.end);
+            if (token.equals(session.previous)) return given(session, session.current);
             if (session.pending == null) session.pending = made(session);
             return given(session, session.pending);
         }
